@@ -1,0 +1,108 @@
+import type { Milliseconds } from './duration.ts'
+import type { EnvironmentConfiguration, PlatformName } from './environment.ts'
+import type { Place } from './failure.ts'
+import type { Probe } from './probe.ts'
+import type { SecretReference } from './secret.ts'
+import type { Category, Dependency, ServiceConfiguration } from './service.ts'
+
+/**
+ * A configured text whose secrets are references: either plain text, or the parts that joined give the text.
+ * `['postgres://stats:', { secret: 'POSTGRES_PASSWORD', digest: '…' }, '@127.0.0.1:5432/stats']`
+ * `{ known: 'release' | 'revision' }` stands for what only the release knows; it is no part of any digest.
+ */
+export type Value = string | ValuePart[]
+export type ValuePart = string | SecretReference | { known: 'release' | 'revision' }
+
+/** Health as gates and status use it: durations in milliseconds, overrides of the environment applied. */
+export type ResolvedHealth = {
+  probes: Probe[]
+  intervalMs: Milliseconds
+  passes: number
+  deadlineMs: Milliseconds
+  watchMs: Milliseconds
+}
+
+/** Where a service's files come from. */
+export type Source = { kind: 'working-tree' } | { kind: 'release'; release: number }
+
+/**
+ * All that a platform needs to run a service, with secrets as references only: what ops and release records carry.
+ * Paths are relative to the source's root.
+ */
+export type RunSpec = {
+  service: string
+  source: Source
+  command?: string[]
+  engine?: { name: 'postgres'; version: number; prefer: 'embedded' | 'system' }
+  directory: string
+  environment: Record<string, Value>
+  /** Loopback port by port name; the first is the service's default port. */
+  ports: Record<string, number>
+  restart: 'always' | 'on-failure' | 'never'
+  stopSignal: 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGHUP'
+  graceMs: Milliseconds
+  oneShot: boolean
+  database?: { name: string; user: string; password: SecretReference }
+  health: ResolvedHealth
+  /** Identity of the service's files: a git tree, or a digest of the content. Absent for engines. */
+  artefact?: string
+}
+
+/**
+ * The parts of a RunSpec that a running service was started with, by a readable name (`command`, `environment.LOG_LEVEL`,
+ * `ports.http`, `artefact`), each as a digest. Two specs are the same when all their parts are; a cause names the parts that differ.
+ */
+export type Fingerprint = Record<string, string>
+
+/** A service of an environment, with everything resolved that can be before anything runs. */
+export type DesiredService = {
+  name: string
+  category: Category
+  dependencies: Dependency[]
+  /** Why this platform cannot run it; then `spec` is absent. */
+  unavailable?: string
+  spec?: RunSpec
+  fingerprint: Fingerprint
+  build?: { command: string[]; directory: string; context: string; timeoutMs: Milliseconds }
+  rollout: 'overlap' | 'recreate'
+  configuration: ServiceConfiguration
+  place: Place
+}
+
+/** What an environment should be: the whole input of the planners besides the snapshot. */
+export type Desired = {
+  workspace: { name: string; id: string; folder: string }
+  /** `dev`, or `production@local` for a rehearsal. */
+  environment: string
+  /** The configured environment's name without `@platform`. */
+  configuredAs: string
+  platform: PlatformName
+  rehearsal: boolean
+  configuration: EnvironmentConfiguration
+  /** In the order of dependencies: each after all that it depends on. */
+  services: DesiredService[]
+  database?: DesiredDatabase
+}
+
+/** The environment's database and the files that belong to it. */
+export type DesiredDatabase = {
+  service: string
+  name: string
+  user: string
+  password: SecretReference
+  /** All migration files, in version order. */
+  migrations: MigrationFile[]
+  seeds: SeedFile[]
+}
+
+/** A migration's file, as read. `sha256` is over the text with line ends normalised. */
+export type MigrationFile = {
+  version: string
+  name: string
+  path: string
+  sha256: string
+  effect: 'expand' | 'breaking'
+}
+
+/** A seed's file. */
+export type SeedFile = { name: string; path: string; sha256: string }

@@ -1,0 +1,117 @@
+import { z } from 'zod'
+import { healthSchema } from './probe.ts'
+import { durationSchema, nameSchema, portSchema, variableSchema } from './values.ts'
+
+/** The platforms that the catalogue drives. */
+export const platforms = ['local', 'docker', 'kubernetes'] as const
+export type PlatformName = (typeof platforms)[number]
+
+/** The moments of a deploy at which hooks run, in their order. */
+export const hookMoments = [
+  'beforeBuild',
+  'afterBuild',
+  'beforeMigrate',
+  'afterMigrate',
+  'beforeGate',
+  'afterHealthy',
+  'onFailure',
+  'afterRollback',
+] as const
+export type HookMoment = (typeof hookMoments)[number]
+
+const hookSchema = z.strictObject({
+  task: z.string().min(1).describe('A task of the Taskfile'),
+  timeout: durationSchema.default('5m'),
+  onError: z.enum(['fail', 'warn']).default('fail'),
+  repeatable: z.boolean().default(true).describe('May run again when a recovery passes over it'),
+})
+export type Hook = z.output<typeof hookSchema>
+
+const secretProviderSchema = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('file'), path: z.string().describe('An .env file, mode 0600') }),
+  z.strictObject({ type: z.literal('process'), prefix: z.string().default('') }),
+  z.strictObject({
+    type: z.literal('command'),
+    command: z.array(z.string().min(1)).nonempty().describe('`op`, `vault`, `sops`…: prints NAME=value lines'),
+    timeout: durationSchema.default('30s'),
+  }),
+  z.strictObject({
+    type: z.literal('age'),
+    path: z.string(),
+    identity: z.string().describe('File with the private key'),
+  }),
+])
+export type SecretProvider = z.output<typeof secretProviderSchema>
+
+const notificationSchema = z.strictObject({
+  on: z.array(z.enum(['healthy', 'failed', 'rolled-back'])).nonempty(),
+  command: z.array(z.string().min(1)).nonempty().describe('Receives the release as JSON on its standard input'),
+  timeout: durationSchema.default('30s'),
+})
+export type Notification = z.output<typeof notificationSchema>
+
+const overrideSchema = z.strictObject({
+  environment_variables: z.record(variableSchema, z.union([z.string(), z.number(), z.boolean()])).default({}),
+  ports: z.record(nameSchema, portSchema).default({}),
+  health: healthSchema.partial().optional(),
+  replicas: z.int().min(0).max(1000).optional(),
+})
+
+/** A file `config/environments/<name>.yaml`. */
+export const environmentSchema = z
+  .strictObject({
+    name: nameSchema,
+    description: z.string().optional(),
+    platform: z.enum(platforms),
+    docker: z.strictObject({ context: z.string().optional(), host: z.string().optional() }).optional(),
+    kubernetes: z.strictObject({ context: z.string(), namespace: nameSchema.optional() }).optional(),
+    protected: z.boolean().default(false).describe('Changes ask for the name of the environment'),
+    services: z
+      .record(nameSchema, overrideSchema)
+      .or(z.array(nameSchema))
+      .optional()
+      .describe('The services it has (default all), as a list or with overrides'),
+    values: z.record(variableSchema, z.union([z.string(), z.number(), z.boolean()])).default({}),
+    rehearsal: z
+      .strictObject({ values: z.record(variableSchema, z.union([z.string(), z.number(), z.boolean()])).default({}) })
+      .optional()
+      .describe('Values that differ when the environment is rehearsed on this machine'),
+    database: z
+      .strictObject({
+        service: nameSchema.describe('The service that is the database'),
+        url: z.string().optional().describe('Where it is, when no service of this environment runs it'),
+        migrations: z.string().default('database/migrations'),
+        seeds: z.string().optional().describe('Default database/seeds/<environment>'),
+      })
+      .optional(),
+    deploy: z
+      .strictObject({
+        gate: healthSchema.partial().optional(),
+        backupFirst: z.boolean().default(false),
+        keep: z
+          .int()
+          .min(1)
+          .max(1000)
+          .default(5)
+          .describe('Releases kept beside the current one and the rollback target'),
+        hooks: z.partialRecord(z.enum(hookMoments), z.array(hookSchema)).default({}),
+      })
+      .prefault({}),
+    secrets: z.array(secretProviderSchema).optional().describe('In order; default is the file .env.<name>'),
+    notifications: z.array(notificationSchema).default([]),
+  })
+  .describe('An environment of the workspace')
+
+export type EnvironmentConfiguration = z.output<typeof environmentSchema>
+export type EnvironmentInput = z.input<typeof environmentSchema>
+export type ServiceOverride = z.output<typeof overrideSchema>
+
+/** The file `config/workspace.yaml`. */
+export const workspaceSchema = z
+  .strictObject({
+    name: nameSchema,
+    id: z.string().regex(/^[a-z0-9]{8,32}$/, 'expected the generated id: 8 to 32 lower-case letters and digits'),
+    description: z.string().optional(),
+  })
+  .describe('A workspace')
+export type WorkspaceConfiguration = z.output<typeof workspaceSchema>

@@ -1,0 +1,34 @@
+import type { z } from 'zod'
+import type { Milliseconds } from './duration.ts'
+import type { opKinds } from './ops/index.ts'
+
+/** Readable and stable: `start:api`, `migrate:postgres`, `gate:api`. */
+export type OpId = string
+
+/** A value that only exists once an earlier op has run; `from` says which. Shown as "(known after …)". */
+export type Later<T> = { later: OpId } | { value: T }
+
+/** The kinds of ops, derived from the table. */
+export type OpKindName = keyof typeof opKinds
+/** The data of a kind. */
+export type OpData<K extends OpKindName> = z.output<(typeof opKinds)[K]['schema']>
+
+/** What all ops have. An op carries only its own data and why it is in the plan. */
+export type OpCommon = {
+  id: OpId
+  after: OpId[]
+  /** Names configuration or existence, or a health verdict settled over a window. */
+  cause: string
+  /** Gates, hooks, records and notifications do not change; a plan with no changing op is empty. */
+  changes: boolean
+  /** Loses data that nothing brings back: asks for confirmation. */
+  destructive?: boolean
+  service?: string
+  timeoutMs: Milliseconds
+  /** Runs even when something before it failed (hooks `onFailure`). */
+  undo?: Op
+}
+
+/** One step of change with its cause. */
+export type Op = { [K in OpKindName]: OpCommon & { kind: K; data: OpData<K> } }[OpKindName]
+export type OpOf<K extends OpKindName> = Extract<Op, { kind: K }>

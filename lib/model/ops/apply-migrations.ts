@@ -1,0 +1,29 @@
+import { z } from 'zod'
+import { defineOpKind, sourceSchema } from './shared.ts'
+
+const migrationSchema = z.strictObject({
+  version: z.string(),
+  name: z.string(),
+  path: z.string(),
+  sha256: z.string(),
+  effect: z.enum(['expand', 'breaking']),
+})
+
+/** Applies the pending migrations of a database in version order, each in its own transaction where it can be. */
+export const applyMigrations = defineOpKind({
+  schema: z.strictObject({
+    service: z.string(),
+    database: z.string(),
+    source: sourceSchema,
+    /** All files; which of them are pending is known only once the database answers when `pending` is null. */
+    files: z.array(migrationSchema),
+    pending: z.array(z.string()).nullable(),
+  }),
+  text: ({ service, files, pending }) =>
+    pending === null
+      ? `migrate ${service}: pending ones of ${files.length} (known after ${service} is ready)`
+      : `migrate ${service}: ${files
+          .filter((file) => pending.includes(file.version))
+          .map((file) => `${file.version} ${file.name}${file.effect === 'breaking' ? ' (breaking)' : ''}`)
+          .join(', ')}`,
+})

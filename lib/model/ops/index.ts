@@ -1,0 +1,33 @@
+import { applyMigrations } from './apply-migrations.ts'
+import { applySeeds } from './apply-seeds.ts'
+import { createData } from './create-data.ts'
+import { ensureDatabase } from './ensure-database.ts'
+import { exportSource } from './export-source.ts'
+import { pruneReleases } from './prune-releases.ts'
+import { runBuild } from './run-build.ts'
+import { runHook } from './run-hook.ts'
+import { sendNotification } from './send-notification.ts'
+import { startService } from './start-service.ts'
+import { stopService } from './stop-service.ts'
+import { waitGate } from './wait-gate.ts'
+import { writeEnv } from './write-env.ts'
+
+/**
+ * The table of op kinds: schema and text live here, so that planners (pure) can make and print ops; a platform's handlers live in
+ * lib/platform/<name>/. A new kind is one new file and one line here; a platform that forgets its handler does not compile.
+ */
+export const opKinds = {
+  'write-env': writeEnv,
+  'create-data': createData,
+  'ensure-database': ensureDatabase,
+  'apply-migrations': applyMigrations,
+  'apply-seeds': applySeeds,
+  'export-source': exportSource,
+  'run-build': runBuild,
+  'start-service': startService,
+  'stop-service': stopService,
+  'wait-gate': waitGate,
+  'run-hook': runHook,
+  'prune-releases': pruneReleases,
+  'send-notification': sendNotification,
+} as const

@@ -1,0 +1,52 @@
+import { z } from 'zod'
+import type { Fingerprint, RunSpec, Source, Value } from '../desired.ts'
+import { probeSchema } from '../probe.ts'
+
+/** A secret by reference. */
+export const secretReferenceSchema = z.strictObject({ secret: z.string(), digest: z.string() })
+
+const valueSchema: z.ZodType<Value> = z.union([
+  z.string(),
+  z.array(z.union([z.string(), secretReferenceSchema, z.strictObject({ known: z.enum(['release', 'revision']) })])),
+])
+
+/** Where files come from. */
+export const sourceSchema: z.ZodType<Source> = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('working-tree') }),
+  z.strictObject({ kind: z.literal('release'), release: z.int().min(1) }),
+])
+
+/** The parts of a spec as digests. */
+export const fingerprintSchema: z.ZodType<Fingerprint> = z.record(z.string(), z.string())
+
+/** All that a platform needs to run a service, as ops and release records carry it. */
+export const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
+  service: z.string(),
+  source: sourceSchema,
+  command: z.array(z.string()).exactOptional(),
+  engine: z
+    .strictObject({ name: z.literal('postgres'), version: z.int(), prefer: z.enum(['embedded', 'system']) })
+    .exactOptional(),
+  directory: z.string(),
+  environment: z.record(z.string(), valueSchema),
+  ports: z.record(z.string(), z.int()),
+  restart: z.enum(['always', 'on-failure', 'never']),
+  stopSignal: z.enum(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP']),
+  graceMs: z.number(),
+  oneShot: z.boolean(),
+  database: z.strictObject({ name: z.string(), user: z.string(), password: secretReferenceSchema }).exactOptional(),
+  health: z.strictObject({
+    probes: z.array(probeSchema),
+    intervalMs: z.number(),
+    passes: z.int(),
+    deadlineMs: z.number(),
+    watchMs: z.number(),
+  }),
+  artefact: z.string().exactOptional(),
+})
+
+/** A kind of op: the schema of its data, and its line in a printed plan. */
+export type OpKindDefinition<S extends z.ZodType> = { schema: S; text(data: z.output<S>): string }
+
+/** Infers the data's type for `text` from the schema. */
+export const defineOpKind = <S extends z.ZodType>(definition: OpKindDefinition<S>): OpKindDefinition<S> => definition

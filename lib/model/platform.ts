@@ -1,0 +1,124 @@
+import type { Desired } from './desired.ts'
+import type { Milliseconds } from './duration.ts'
+import type { Result } from './failure.ts'
+import type { Finding } from './finding.ts'
+import type { OpId, OpKindName, OpOf } from './op.ts'
+import type { Plan } from './plan.ts'
+import type { Release } from './release.ts'
+import type { Secret, SecretReference } from './secret.ts'
+import type { ServiceState, Snapshot } from './snapshot.ts'
+
+/** The secrets of an environment, by reference. Values of earlier releases are found by their digest. */
+export interface SecretSource {
+  /** The secret's value; undefined when neither the providers nor the kept values have one with that digest. */
+  find(reference: SecretReference): Secret | undefined
+}
+
+/** What a handler is given besides its op. */
+export type OpContext = {
+  /** Aborts on a signal, a lost lease, or a failed sibling. Handlers end what they started before they return. */
+  signal: AbortSignal
+  run: string
+  secrets: SecretSource
+  /** One line of progress or of a child's output, redacted before a person sees it. */
+  output(line: string): void
+}
+
+/** What an op did: a line for people, and values for ops that said `later`. */
+export type OpResult = { message?: string; value?: unknown }
+
+/** Executes one kind of op. */
+export type Handler<K extends OpKindName> = {
+  /** Idempotent. Compares its own before-value first; a difference is the failure `changed-meanwhile` (outcome `unchanged`). */
+  run(op: OpOf<K>, context: OpContext): Promise<Result<OpResult>>
+  /** Whether the op's effect is there already (recovery skips it then). `unknown`: cannot be observed. */
+  check(op: OpOf<K>, context: OpContext): Promise<'done' | 'pending' | 'unknown'>
+}
+export type Handlers = { [K in OpKindName]?: Handler<K> }
+
+/** Who holds a lock, readable for people. `since` is ISO 8601. */
+export type Holder = {
+  run: string
+  user: string
+  host: string
+  pid: number
+  purpose: string
+  since: string
+}
+
+/** A held lock. Time is the holder's own monotonic clock. */
+export interface Lease {
+  readonly holder: Holder
+  /** Renews so that at least `needMs` are left, and proves that it is still ours. False: it is lost. */
+  prove(needMs: Milliseconds): Promise<boolean>
+  /** Aborted when the lease is lost. */
+  readonly lost: AbortSignal
+  /** Gives the lock back. Does nothing when it is lost. */
+  release(): Promise<void>
+}
+
+/** The lock of one environment. What an adapter cannot promise is said in docs/locks.md. */
+export interface LockPort {
+  /**
+   * Takes the lock, or fails with `locked` (outcome `locked`), naming the holder within a second. A dead holder's lock is
+   * taken over; `takenFrom` says whose work must be ended first.
+   */
+  acquire(request: {
+    mode: 'exclusive' | 'shared'
+    run: string
+    purpose: string
+    signal: AbortSignal
+  }): Promise<Result<{ lease: Lease; takenFrom?: Holder }>>
+  inspect(): Promise<Holder | undefined>
+}
+
+/** How an op whose effect cannot be observed ended. */
+export type Effect = { op: OpId; ended: 'done' | 'failed'; at: string }
+
+/** The releases of one environment, kept where the platform is. */
+export interface ReleaseStore {
+  /** Oldest first. A torn or foreign record is left out and said by `findings`. */
+  list(): Promise<Release[]>
+  current(): Promise<number | undefined>
+  /** Writes a new record; fails when the number is taken. */
+  open(release: Release): Promise<void>
+  /** Writes the later-known fields of a record. */
+  close(
+    number: number,
+    change: Pick<Release, 'outcome'> & Partial<Pick<Release, 'ended' | 'cause' | 'left' | 'schema'>>,
+  ): Promise<void>
+  setCurrent(number: number, run: string): Promise<void>
+  recordEffect(number: number, effect: Effect): Promise<void>
+  effects(number: number): Promise<Effect[]>
+  /** Removes records and what belongs to them alone. */
+  remove(numbers: number[]): Promise<void>
+}
+
+/** One line of a service's log. `at` is ISO 8601 where the line carries a time. */
+export type LogLine = { service: string; text: string; at?: string }
+
+/** A network address of a service's port, as reachable from here, and what ends the access (a tunnel). */
+export type Endpoint = { host: string; port: number; close(): Promise<void> }
+
+/** Options of observation. */
+export type ObserveOptions = {
+  /** Look at the files a deploy would take. */
+  source?: { revision?: string; allowDirty: boolean }
+  signal: AbortSignal
+}
+
+/** The same port for local, docker and kubernetes. */
+export interface Platform {
+  /** Read-only; fails only when the platform itself is not reachable. */
+  observe(desired: Desired, options: ObserveOptions): Promise<Result<Snapshot>>
+  /** Read-only checks of a plan before it runs. */
+  preflight(plan: Plan, desired: Desired | undefined, signal: AbortSignal): Promise<Finding[]>
+  readonly handlers: Handlers
+  readonly lock: LockPort
+  readonly releases: ReleaseStore
+  status(signal: AbortSignal): Promise<ServiceState[]>
+  logs(query: { services: string[]; follow: boolean; lines: number }, signal: AbortSignal): AsyncIterable<LogLine>
+  connect(service: string, port: string): Promise<Result<Endpoint>>
+  /** Ends what a dead holder left working: its children, and its sessions on servers. Resolves when they are gone. */
+  endLeftovers(holder: Holder, signal: AbortSignal): Promise<void>
+}

@@ -1,0 +1,40 @@
+import type { Fingerprint, RunSpec } from './desired.ts'
+import type { AppliedMigration } from './snapshot.ts'
+
+/** One service as a release runs it. */
+export type ReleasedService = {
+  service: string
+  /** Absent when the service was unavailable on the platform. */
+  spec?: RunSpec
+  fingerprint: Fingerprint
+  dependencies: { service: string; optional: boolean }[]
+}
+
+export type ReleaseOutcome = 'pending' | 'healthy' | 'failed'
+
+/** An immutable record of what an environment runs; only `outcome`, `ended`, `cause` and `left` are written later. */
+export type Release = {
+  version: 1
+  number: number
+  environment: string
+  /** ISO 8601 */
+  created: string
+  ended?: string
+  by: string
+  run: string
+  revision: string
+  commit: string
+  /** Every service of the environment, in dependency order. */
+  services: ReleasedService[]
+  /** Services that this release named; undefined when all. */
+  only?: string[]
+  /** The environment's hooks, probes and policy are part of the record: a rollback needs no working tree. */
+  hooks: Record<string, { task: string; timeoutMs: number; onError: 'fail' | 'warn'; repeatable: boolean }[]>
+  /** The schema after this release's migrations. */
+  schema: AppliedMigration[]
+  outcome: ReleaseOutcome
+  /** Why it failed, one line. */
+  cause?: string
+  /** Set when a rollback went away from it. */
+  left?: { at: string; run: string; to: number }
+}

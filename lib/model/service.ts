@@ -1,0 +1,113 @@
+import { z } from 'zod'
+import { healthSchema } from './probe.ts'
+import { durationSchema, nameSchema, portSchema, variableSchema } from './values.ts'
+
+/** The categories of services, in the order in which tables show them. */
+export const categories = ['applications', 'databases', 'infrastructure', 'monitoring', 'storage', 'utilities'] as const
+export type Category = (typeof categories)[number]
+
+const command = z.array(z.string().min(1)).nonempty()
+
+/** A dependency: a service's name, or with `optional: true` one whose absence degrades and does not fail. */
+export const dependencySchema = z.union([
+  nameSchema,
+  z.strictObject({ service: nameSchema, optional: z.boolean().default(false) }),
+])
+
+const publishedPort = z.strictObject({
+  name: nameSchema.optional(),
+  container: portSchema,
+  host: portSchema.optional().describe('Published on the host; absent: reachable on the networks only'),
+  protocol: z.enum(['tcp', 'udp']).default('tcp'),
+})
+
+const restartSchema = z.enum(['always', 'on-failure', 'never'])
+
+/** How the local platform runs a service: by a command, or by an engine that vital-ops brings. */
+const localSchema = z.strictObject({
+  command: command.optional().describe('Program and arguments'),
+  engine: z.enum(['postgres']).optional().describe('An embedded engine instead of a command'),
+  prefer: z
+    .enum(['embedded', 'system'])
+    .default('embedded')
+    .describe('`system`: the one on the machine, where there is one'),
+  version: z.int().min(15).max(18).default(17).describe('Major version of the engine'),
+  directory: z.string().default('.').describe('Working folder, relative to the workspace'),
+  ports: z.record(nameSchema, portSchema).default({}).describe('Ports by name; on loopback'),
+  requires: z
+    .array(z.string())
+    .default([])
+    .describe('Programs that must be on the machine; else the service is unavailable'),
+  restart: restartSchema.default('on-failure'),
+  stopSignal: z.enum(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP']).default('SIGTERM'),
+  grace: durationSchema.default('10s').describe('Between the stop signal and KILL'),
+  oneShot: z.boolean().default(false).describe('Runs to its end; ready when it exited 0'),
+})
+
+const buildSchema = z.strictObject({
+  command: command.optional().describe('Runs in `directory`, inside the release'),
+  directory: z.string().default('.'),
+  dockerfile: z.string().optional(),
+  context: z.string().optional().describe('Folder whose content identifies the artefact; default is `directory`'),
+  repository: z.string().optional().describe('Image repository that builds are pushed to'),
+  timeout: durationSchema.default('15m'),
+})
+
+/** A file `config/services/<name>.yaml`, after the service model of seeds/5. */
+export const serviceSchema = z
+  .strictObject({
+    name: nameSchema,
+    category: z.enum(categories),
+    description: z.string().optional(),
+    dependencies: z.array(dependencySchema).default([]),
+    docker: z
+      .strictObject({
+        path: z.string().describe('Folder with the compose.yaml'),
+        dependencies: z.array(dependencySchema).default([]),
+        networks: z.array(nameSchema).default([]),
+        ports: z.array(publishedPort).default([]),
+      })
+      .optional(),
+    kubernetes: z
+      .strictObject({
+        namespace: nameSchema,
+        manifests: z.array(z.string()).nonempty(),
+        dependencies: z.array(dependencySchema).default([]),
+      })
+      .optional(),
+    local: localSchema.optional(),
+    configuration: z
+      .strictObject({
+        environment_variables: z.record(variableSchema, z.union([z.string(), z.number(), z.boolean()])).default({}),
+        secrets: z.array(variableSchema).default([]).describe('Variables whose values are secret'),
+        volumes: z
+          .array(
+            z.strictObject({
+              name: nameSchema.optional(),
+              source: z.string().optional().describe('A file or folder of the workspace; kept with each release'),
+              target: z.string(),
+              readOnly: z.boolean().default(false),
+            }),
+          )
+          .default([]),
+      })
+      .prefault({}),
+    database: z
+      .strictObject({
+        name: z.string().min(1),
+        user: z.string().min(1),
+        password: variableSchema.describe('The secret that holds the password'),
+      })
+      .optional()
+      .describe('For a database service: what must exist in it'),
+    build: buildSchema.optional(),
+    rollout: z.enum(['overlap', 'recreate']).default('recreate'),
+    health: healthSchema.prefault({}),
+  })
+  .describe('A service of the catalogue')
+
+/** A service as its file says, with defaults filled in. */
+export type ServiceConfiguration = z.output<typeof serviceSchema>
+/** A service as written in YAML. */
+export type ServiceInput = z.input<typeof serviceSchema>
+export type Dependency = { service: string; optional: boolean }

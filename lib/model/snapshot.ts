@@ -1,0 +1,76 @@
+import type { Fingerprint } from './desired.ts'
+import type { Milliseconds } from './duration.ts'
+import type { Release } from './release.ts'
+
+export type ServiceStatus = 'running' | 'stopped' | 'error' | 'pending'
+export type HealthStatus = 'healthy' | 'unhealthy' | 'unknown'
+
+/** The deployment state model of seeds/5: one service as the platform sees it. Times are ISO 8601. */
+export type ServiceState = {
+  service: string
+  status: ServiceStatus
+  health: HealthStatus
+  /** Why it is in `error` or unhealthy, one line. */
+  reason?: string
+  ports: Record<string, number>
+  pid?: number
+  startedAt?: string
+  uptimeMs?: Milliseconds
+  restarts: number
+  exit?: { status: number; at: string }
+  /** The release that it runs; absent for the working tree. */
+  release?: number
+  last_updated: string
+}
+
+/** A service as observed, with what it was started with. */
+export type ObservedService = ServiceState & { fingerprint?: Fingerprint }
+
+/** Who listens on a port that the environment wants. */
+export type PortOwner = { pid?: number; command?: string; user?: string }
+
+/** A port that the environment wants and that somebody else has. */
+export type PortConflict = { service: string; port: number; name: string; owner: PortOwner; free: number }
+
+/** A migration as the ledger has it. */
+export type AppliedMigration = { version: string; name: string; sha256: string; effect: 'expand' | 'breaking' }
+
+/** What is known of the environment's database. */
+export type ObservedDatabase = {
+  /** The engine's data folder (or volume) exists. */
+  created: boolean
+  /** A connection was made as the engine's administrator. */
+  reachable: boolean
+  /** The database and its user exist and the password fits; undefined when not reachable. */
+  ready?: boolean
+  applied?: AppliedMigration[]
+  seeded?: { name: string; sha256: string }[]
+}
+
+/** The files that a deploy would take. */
+export type ObservedSource = {
+  /** What was asked for: a ref, or `working tree`. */
+  revision: string
+  /** The commit, or `tree-<digest>` for uncommitted content. */
+  commit: string
+  /** Uncommitted files, relative to the workspace. */
+  dirty: string[]
+  /** Identity of each service's files at that revision, by service. */
+  artefacts: Record<string, string>
+}
+
+/** An environment as observed, read-only, at one moment. */
+export type Snapshot = {
+  at: string
+  services: Record<string, ObservedService>
+  ports: PortConflict[]
+  database?: ObservedDatabase
+  source?: ObservedSource
+  /** Oldest first. */
+  releases: Release[]
+  current?: number
+  /** Programs that services require, with the path or undefined. */
+  programs: Record<string, string | undefined>
+  /** Builds that exist already in the working tree, service to artefact. */
+  built: Record<string, string>
+}
