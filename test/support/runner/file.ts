@@ -1,0 +1,135 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { killGroup, type LiveProcess, processesWith } from '../processes.ts'
+import { markerVariable, type ReportTo, reportVariable, type TestEvent } from './events.ts'
+import { type Ending, type Result, Tally } from './tally.ts'
+
+/** A bundled test file. */
+export type TestFile = { source: string; bundle: string }
+
+/** Limits in milliseconds: for one test, and beyond it for a process that does not react or does not end. */
+export type Limits = { testMs: number; graceMs: number }
+
+/** A file's result with its time in milliseconds and everything that its process wrote. */
+export type FileResult = Result & { source: string; durationMs: number; output: string }
+
+const running = new Set<ChildProcess>()
+
+/** Ends the process groups of all test files that run now. */
+export function endAll(): void {
+  for (const child of running) killGroup(child.pid, 'SIGKILL')
+}
+
+/**
+ * Runs one test file in a `node` process and process group of its own, with its own temporary folder and home. Both are gone
+ * afterwards, and so is every process that it left.
+ */
+export async function runFile(file: TestFile, root: string, limits: Limits, ci: boolean): Promise<FileResult> {
+  const started = performance.now()
+  const marker = `vo-${randomBytes(4).toString('hex')}`
+  const folder = await mkdtemp(join(tmpdir(), `${marker}-`))
+  // A database server that runs as another user must be able to enter.
+  await chmod(folder, 0o755)
+  await mkdir(join(folder, 'home'))
+  const reportTo: ReportTo = { fd: 3, limitMs: limits.testMs }
+  const child = spawn(process.execPath, ['--enable-source-maps', file.bundle], {
+    cwd: root,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    env: {
+      ...cleanEnvironment(process.env),
+      HOME: join(folder, 'home'),
+      TMPDIR: folder,
+      [markerVariable]: marker,
+      [reportVariable]: JSON.stringify(reportTo),
+    },
+  })
+  running.add(child)
+  try {
+    const { tally, output, ...ending } = await follow(child, limits)
+    const leftovers = await endLeftovers(marker)
+    killGroup(child.pid, 'SIGKILL')
+    const result = tally.result({ ...ending, leftovers: leftovers.map(describe) }, ci)
+    return { ...result, source: file.source, durationMs: performance.now() - started, output: output() }
+  } finally {
+    running.delete(child)
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
+/** The environment without what would make a test behave differently on CI, under npm or behind a proxy's certificate. */
+export function cleanEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const unwanted = /^(?:CI|NODE_EXTRA_CA_CERTS|FORCE_COLOR|NO_COLOR|INIT_CWD|(?:npm|GITHUB|XDG|PG|OPS)_?[A-Za-z_]*)$/
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !unwanted.test(name)))
+}
+
+type Followed = Omit<Ending, 'leftovers'> & { tally: Tally; output: () => string }
+
+/** Reads a test process to its end, and ends it when it no longer reacts or does not exit after its tests. */
+function follow(child: ChildProcess, limits: Limits): Promise<Followed> {
+  const tally = new Tally()
+  const chunks: Buffer[] = []
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => chunks.push(chunk))
+  let killed: string | undefined
+  let timer: NodeJS.Timeout | undefined
+  const allow = (ms: number, what: string) => {
+    clearTimeout(timer)
+    timer = setTimeout(() => {
+      killed = `ended by the runner: ${what}`
+      killGroup(child.pid, 'SIGKILL')
+    }, ms)
+  }
+  allow(limits.testMs, `its top level did not finish within ${limits.testMs} ms`)
+  const events = child.stdio[3] as NodeJS.ReadableStream
+  createInterface({ input: events }).on('line', (line) => {
+    const event = JSON.parse(line) as TestEvent
+    tally.add(event)
+    if (event.type === 'busy') allow(event.limitMs + limits.graceMs, `"${event.what}" blocks the event loop`)
+    else if (event.type === 'idle')
+      allow(limits.graceMs, `it did not exit within ${limits.graceMs} ms after its last test`)
+  })
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', (status, signal) => {
+      clearTimeout(timer)
+      const done = () =>
+        resolve({
+          tally,
+          output: () => Buffer.concat(chunks).toString(),
+          status,
+          signal,
+          ...(killed ? { killed } : {}),
+        })
+      // A process that was left behind may hold the pipes open for ever.
+      const patience = setTimeout(done, 1000)
+      child.on('close', () => {
+        clearTimeout(patience)
+        done()
+      })
+    })
+  })
+}
+
+/** The processes that a file left running, killed. Those that are just ending get two seconds. */
+async function endLeftovers(marker: string): Promise<LiveProcess[]> {
+  const deadline = performance.now() + 2000
+  let left = await processesWith(marker)
+  while (left.length > 0 && performance.now() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    left = await processesWith(marker)
+  }
+  for (const { pid } of left) {
+    try {
+      process.kill(pid, 'SIGKILL')
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return left
+}
+
+const describe = ({ pid, command }: LiveProcess) => `  ${pid} ${command}`

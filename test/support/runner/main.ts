@@ -1,0 +1,81 @@
+import { rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { glob } from 'tinyglobby'
+import { bundle, folderOfRun } from './bundle.ts'
+import { endAll, type FileResult, runFile } from './file.ts'
+import { type Options, parseOptions, usage } from './options.ts'
+import { lineOfFile, summary, textOfFaults } from './report.ts'
+
+/**
+ * The test runner. Prints a line for each file and ends with `N passed, N failed[, N skipped]`.
+ *
+ * @param repository this repository's folder
+ * @param argv the arguments after `npm test --`
+ * @returns the exit code: 0 when every declared test passed or was skipped and there was one, 2 for wrong arguments, else 1
+ */
+export async function main(repository: string, argv: string[]): Promise<number> {
+  const options = parseOptions(argv)
+  if (typeof options === 'string') {
+    console.error(`${options}\n\n${usage}`)
+    return 2
+  }
+  const ci = process.env.CI === 'true'
+  const root = options.root === undefined ? resolve(repository) : resolve(options.root)
+  const sources = await select(root, options)
+  const folder = await folderOfRun(join(root, '.cache', 'tests'))
+  endOnSignals(folder)
+  try {
+    const results: FileResult[] = []
+    const add = (result: FileResult) => {
+      results.push(result)
+      console.log(lineOfFile(result))
+      if (result.failed.length > 0) console.log(textOfFaults(result))
+    }
+    if (sources.length > 0) {
+      const { files, broken } = await bundle(sources, root, join(repository, 'test', 'support'), folder)
+      for (const { source, text } of broken) add(cannotBundle(source, text))
+      await inParallel(files, options.jobs, async (file) => add(await runFile(file, root, options, ci)))
+    }
+    console.log(summary(results, options))
+    return results.length > 0 && results.every(({ failed }) => failed.length === 0) ? 0 : 1
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** The test files to run, relative to `root`, sorted. */
+async function select(root: string, { filters, long }: Options): Promise<string[]> {
+  const all = await glob('test/**/*.test.ts', { cwd: root, ignore: '**/node_modules/**' })
+  return all
+    .filter((source) => long === 'with' || source.endsWith('.long.test.ts') === (long === 'only'))
+    .filter((source) => filters.length === 0 || filters.some((filter) => source.includes(filter)))
+    .sort()
+}
+
+async function inParallel<T>(items: T[], jobs: number, work: (item: T) => Promise<void>): Promise<void> {
+  const queue = items.values()
+  await Promise.all(
+    Array.from({ length: jobs }, async () => {
+      for (const item of queue) await work(item)
+    }),
+  )
+}
+
+const cannotBundle = (source: string, text: string): FileResult => ({
+  source,
+  passed: 0,
+  skipped: [],
+  failed: [{ name: 'the file', text: `cannot be bundled:\n${text}` }],
+  durationMs: 0,
+  output: '',
+})
+
+/** Ctrl-C does not reach the test processes, which have their own groups: ends them, then this process by the same signal. */
+function endOnSignals(folder: string): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      endAll()
+      void rm(folder, { recursive: true, force: true }).then(() => process.kill(process.pid, signal))
+    })
+  }
+}

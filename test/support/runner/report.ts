@@ -1,0 +1,46 @@
+import type { FileResult } from './file.ts'
+import type { Options } from './options.ts'
+
+/** One line about a file that has run. */
+export function lineOfFile({ source, passed, failed, skipped, durationMs }: FileResult): string {
+  const counts = [`${passed} passed`]
+  if (failed.length > 0) counts.push(`${failed.length} failed`)
+  if (skipped.length > 0) counts.push(`${skipped.length} skipped`)
+  return `${failed.length > 0 ? 'FAIL' : 'ok  '} ${source}  ${counts.join(', ')}  ${(durationMs / 1000).toFixed(1)} s`
+}
+
+/** What failed in a file, and what its process wrote. */
+export function textOfFaults({ source, failed, output }: FileResult): string {
+  const faults = failed.map(({ name, text }) => `\n  ${source} › ${name}\n${indent(text.trimEnd(), 4)}\n`)
+  const written = output.trim()
+  if (written) faults.push(`\n  ${source} wrote:\n${indent(lastLines(written, 80), 4)}\n`)
+  return faults.join('')
+}
+
+/** The end of a run: what failed and was skipped, and alone on the last line the counts. */
+export function summary(results: FileResult[], options: Options): string {
+  const lines: string[] = ['']
+  if (results.length === 0) lines.push(`No test file matches${hint(options)}`, '')
+  const failed = results.flatMap(({ source, failed }) => failed.map(({ name }) => `  ${source} › ${name}`))
+  if (failed.length > 0) lines.push('Failed:', ...failed, '')
+  const skipped = results.flatMap(({ skipped }) => skipped)
+  const reasons = [...new Set(skipped.map(({ reason }) => reason))]
+  if (reasons.length > 0) {
+    const count = (reason: string) => skipped.filter((one) => one.reason === reason).length
+    lines.push('Skipped:', ...reasons.map((reason) => `  ${count(reason)} × ${reason}`), '')
+  }
+  const passed = results.reduce((sum, one) => sum + one.passed, 0)
+  const skips = skipped.length > 0 ? `, ${skipped.length} skipped` : ''
+  lines.push(`${passed} passed, ${Math.max(failed.length, results.length === 0 ? 1 : 0)} failed${skips}`)
+  return lines.join('\n')
+}
+
+const hint = ({ filters, long }: Options) =>
+  `: ${filters.join(' ') || 'test/**/*.test.ts'}${long === 'without' ? ' (long suites run with --long)' : ''}`
+
+const indent = (text: string, width: number) => text.replace(/^(?=.)/gm, ' '.repeat(width))
+
+function lastLines(text: string, count: number): string {
+  const lines = text.split('\n')
+  return lines.length <= count ? text : [`… ${lines.length - count} lines before`, ...lines.slice(-count)].join('\n')
+}
