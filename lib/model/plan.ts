@@ -15,9 +15,9 @@ export type Plan = {
   notes: string[]
   /** The record that this plan opens before its first changing op. */
   release?: Release
-  /** The release that becomes current when the plan is done, when no new one is opened (rollback). */
+  /** The release that becomes current when the plan is done, where another one is current now (rollback). */
   target?: number
 }
 
-/** Whether there is nothing to do: no changing op. */
-export const isEmpty = (plan: Plan): boolean => !plan.ops.some((op) => op.changes)
+/** Whether there is nothing to do: no changing op, and no other release becomes current. */
+export const isEmpty = (plan: Plan): boolean => plan.target === undefined && !plan.ops.some((op) => op.changes)

@@ -1,0 +1,264 @@
+import type { Desired } from '../model/desired.ts'
+import type { Finding } from '../model/finding.ts'
+import type { Op, OpId } from '../model/op.ts'
+import type { Plan } from '../model/plan.ts'
+import type { Release } from '../model/release.ts'
+import type { AppliedMigration, ObservedSource, Snapshot } from '../model/snapshot.ts'
+import { type HookArguments, hookOps, recordedHooks } from './hooks.ts'
+import { prunable } from './prune.ts'
+import { chain, pendingMigrations, roll } from './roll.ts'
+import { stop, withDependencies } from './services.ts'
+import { causeOfChange, hasFiles, isUp, released, releaseTargets, type Target, targetOf } from './target.ts'
+
+/** What a deploy was asked to do, and who asks. */
+export type DeployOptions = {
+  /** Services to roll; the others stay as the current release has them. */
+  only?: string[]
+  allowDirty: boolean
+  run: string
+  by: string
+  /** ISO 8601 */
+  at: string
+}
+
+/**
+ * A deploy: take the revision's files, build what changed, migrate, roll each changed service after its dependencies, gate, record, prune.
+ * Hooks, gates, pruning and notifications enter only beside a changing op.
+ */
+export function planDeploy(desired: Desired, snapshot: Snapshot, options: DeployOptions): Plan {
+  const source = snapshot.source as ObservedSource
+  const number = Math.max(0, ...snapshot.releases.map((release) => release.number)) + 1
+  const current = snapshot.releases.find((release) => release.number === snapshot.current)
+  const findings = sourceFindings(source, options)
+  const environment = desired.environment
+  const empty: Plan = { operation: 'deploy', environment, ops: [], findings, notes: [] }
+  if (options.only && !current) {
+    findings.push({
+      rule: 'partial-first-deploy',
+      severity: 'error',
+      message:
+        'the first deploy of an environment cannot be a partial one: there is no release to copy the others from',
+      mend: `task deploy ${desired.configuredAs}`,
+    })
+    return empty
+  }
+
+  const fresh = desired.services.map((service) =>
+    targetOf(service, { kind: 'release', release: number }, source.artefacts[service.name]),
+  )
+  const chosen = options.only ? withDependencies(fresh, new Set(options.only)) : new Set(fresh.map((t) => t.service))
+  const copied = new Map(current ? releaseTargets(current).map((target) => [target.service, target]) : [])
+  const asked = (name: string) => options.only === undefined || options.only.includes(name)
+  const wanted = fresh.map((target) => (asked(target.service) ? target : (copied.get(target.service) ?? target)))
+  const causes = new Map<string, string>()
+  for (const target of wanted) {
+    const cause = chosen.has(target.service) ? deployCause(target, snapshot, current) : undefined
+    if (cause !== undefined) causes.set(target.service, cause)
+  }
+  // What stays as it is keeps the files that it runs from.
+  const targets = wanted.map((target) => (causes.has(target.service) ? target : keep(target, copied)))
+
+  const pending = desired.database ? pendingMigrations(desired.database, snapshot.database) : []
+  const removed = options.only
+    ? []
+    : [...copied.keys()].filter((name) => !fresh.some((t) => t.service === name) && isUp(snapshot.services[name]))
+  const schemaChanges = pending === null || pending.length > 0
+  if (causes.size === 0 && !schemaChanges && removed.length === 0) return empty
+
+  const hooks = recordedHooks(desired.configuration)
+  const given: HookArguments = {
+    environment,
+    release: number,
+    revision: source.revision,
+    previous: snapshot.current ?? null,
+  }
+  const moment = (name: Parameters<typeof hookOps>[1]) => hookOps(hooks, name, given)
+
+  const ops: Op[] = [exportOp(number, source)]
+  const prepared = chain([...moment('beforeBuild')], ['export'])
+  ops.push(...prepared)
+  const beforeBuild = [prepared.at(-1)?.id ?? 'export']
+  const builds = buildOps(targets, causes, number).map((op) => ({ ...op, after: beforeBuild }))
+  ops.push(...builds)
+  const built = builds.length > 0 ? builds.map((op) => op.id) : beforeBuild
+  const afterBuild = chain(moment('afterBuild'), built)
+  ops.push(...afterBuild)
+  const readyToRoll = afterBuild.length > 0 ? [(afterBuild.at(-1) as Op).id] : built
+
+  const rolled = roll({
+    targets,
+    snapshot,
+    only: chosen,
+    cause: (target) => causes.get(target.service),
+    first: [],
+    beforeFiles: readyToRoll,
+    ...(desired.database ? { database: desired.database } : {}),
+    steps: { migrate: true, seed: false, source: { kind: 'release', release: number } },
+    aroundMigration: { before: moment('beforeMigrate'), after: moment('afterMigrate') },
+  })
+  ops.push(...withBeforeGate(afterTheBuilds(rolled.ops, readyToRoll), moment('beforeGate')))
+  findings.push(...rolled.findings)
+  ops.push(...removed.map((name) => stop(name, snapshot, 'no longer in the catalogue', leaves(ops))))
+
+  const tail = chain(
+    [...moment('afterHealthy'), ...pruneOps(desired, snapshot, number, targets), ...notifications(desired, number)],
+    leaves(ops),
+  )
+  ops.push(...tail)
+
+  const release: Release = {
+    version: 1,
+    number,
+    environment,
+    created: options.at,
+    by: options.by,
+    run: options.run,
+    revision: source.revision,
+    commit: source.commit,
+    services: targets.map(released),
+    ...(options.only ? { only: options.only } : {}),
+    hooks,
+    schema: schemaAfter(desired, snapshot),
+    outcome: 'pending',
+  }
+  return { ...empty, ops, notes: notes(desired, snapshot, current, pending), release }
+}
+
+/** A deploy also replaces what runs from elsewhere than a healthy release. */
+function deployCause(target: Target, snapshot: Snapshot, current: Release | undefined): string | undefined {
+  const observed = snapshot.services[target.service]
+  const cause = causeOfChange(target, observed)
+  if (cause !== undefined || !target.spec || !hasFiles(target.spec)) return cause
+  if (observed?.release === undefined) return 'runs the working tree'
+  const from = snapshot.releases.find((release) => release.number === observed.release)
+  const trusted = from?.outcome === 'healthy' && current !== undefined
+  return trusted ? undefined : `runs release ${observed.release}, which is not healthy`
+}
+
+function keep(target: Target, copied: Map<string, Target>): Target {
+  const before = copied.get(target.service)
+  return before?.spec && target.spec ? { ...target, spec: { ...target.spec, source: before.spec.source } } : target
+}
+
+function sourceFindings(source: ObservedSource, options: DeployOptions): Finding[] {
+  if (source.dirty.length === 0 || options.allowDirty) return []
+  const shown = source.dirty.slice(0, 5).join(', ')
+  const more = source.dirty.length > 5 ? ` and ${source.dirty.length - 5} more` : ''
+  return [
+    {
+      rule: 'uncommitted-changes',
+      severity: 'error',
+      message: `uncommitted changes would not be in the release: ${shown}${more}`,
+      mend: 'commit them, or deploy them as they are with --allow-dirty',
+    },
+  ]
+}
+
+const exportOp = (release: number, { revision, commit }: ObservedSource): Op => ({
+  id: 'export',
+  kind: 'export-source',
+  after: [],
+  cause: 'a release runs its own copy of the files',
+  changes: true,
+  timeoutMs: 5 * 60_000,
+  data: { release, revision, commit, workingTree: commit.startsWith('tree-') },
+})
+
+const buildOps = (targets: Target[], causes: Map<string, string>, release: number): Op[] =>
+  targets.flatMap(({ service, spec, build }): Op[] =>
+    spec && build && causes.has(service)
+      ? [
+          {
+            id: `build:${service}`,
+            kind: 'run-build',
+            after: [],
+            cause: causes.get(service) as string,
+            changes: true,
+            service,
+            timeoutMs: build.timeoutMs,
+            data: {
+              service,
+              source: { kind: 'release', release },
+              command: build.command,
+              directory: build.directory,
+              artefact: spec.artefact ?? '',
+            },
+          },
+        ]
+      : [],
+  )
+
+/** Nothing is changed on the platform before everything is built: the first op of each engine or migration waits too. */
+const afterTheBuilds = (ops: Op[], readyToRoll: OpId[]): Op[] =>
+  ops.map((op) => (op.after.length === 0 ? { ...op, after: readyToRoll } : op))
+
+/** `beforeGate` runs once, when the last service has been started and before its gate. */
+function withBeforeGate(ops: Op[], hooks: Op[]): Op[] {
+  if (hooks.length === 0) return ops
+  const last = ops.findLastIndex((op) => op.kind === 'wait-gate')
+  if (last < 0) return ops
+  const gate = ops[last] as Op
+  const chained = chain(hooks, gate.after)
+  return [...ops.slice(0, last), ...chained, { ...gate, after: [(chained.at(-1) as Op).id] }, ...ops.slice(last + 1)]
+}
+
+/** Ops that nothing waits for: what the end of a plan waits for. */
+function leaves(ops: Op[]): OpId[] {
+  const waitedFor = new Set(ops.flatMap((op) => op.after))
+  return ops.map((op) => op.id).filter((id) => !waitedFor.has(id))
+}
+
+function pruneOps(desired: Desired, snapshot: Snapshot, number: number, targets: Target[]): Op[] {
+  const [first, ...more] = prunable(snapshot.releases, {
+    keep: desired.configuration.deploy.keep,
+    current: snapshot.current,
+    next: number,
+    used: targets.flatMap(({ spec }) => (spec?.source.kind === 'release' ? [spec.source.release] : [])),
+  })
+  if (first === undefined) return []
+  return [
+    {
+      id: 'prune',
+      kind: 'prune-releases',
+      after: [],
+      cause: `the policy keeps ${desired.configuration.deploy.keep}`,
+      changes: false,
+      timeoutMs: 120_000,
+      data: { releases: [first, ...more] },
+    },
+  ]
+}
+
+const notifications = (desired: Desired, release: number): Op[] =>
+  desired.configuration.notifications
+    .filter(({ on }) => on.includes('healthy'))
+    .map(({ command }, index) => ({
+      id: `notify:${index + 1}`,
+      kind: 'send-notification' as const,
+      after: [],
+      cause: 'the environment asks for it',
+      changes: false,
+      timeoutMs: 60_000,
+      data: { on: 'healthy' as const, command, release },
+    }))
+
+function schemaAfter(desired: Desired, snapshot: Snapshot): AppliedMigration[] {
+  const applied = snapshot.database?.applied ?? []
+  const known = new Set(applied.map((migration) => migration.version))
+  const added = (desired.database?.migrations ?? []).filter((file) => !known.has(file.version))
+  return [...applied, ...added].map(({ version, name, sha256, effect }) => ({ version, name, sha256, effect }))
+}
+
+function notes(desired: Desired, snapshot: Snapshot, current: Release | undefined, pending: string[] | null): string[] {
+  const breaking = (desired.database?.migrations ?? []).filter(
+    (file) => file.effect === 'breaking' && pending?.includes(file.version),
+  )
+  if (breaking.length > 0 && snapshot.database?.created !== false) {
+    return [`no way back but restore once ${breaking.map((file) => file.version).join(', ')} is applied (breaking)`]
+  }
+  return [
+    current
+      ? `when a gate fails: back to release ${current.number} (${current.revision}); the schema stays`
+      : 'when a gate fails: what this deploy started is stopped, data are kept',
+  ]
+}

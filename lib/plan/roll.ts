@@ -1,0 +1,215 @@
+import type { DesiredDatabase, Source } from '../model/desired.ts'
+import type { Finding } from '../model/finding.ts'
+import type { Op, OpId, OpOf } from '../model/op.ts'
+import type { ObservedDatabase, Snapshot } from '../model/snapshot.ts'
+import { hasFiles, isUp, type Target } from './target.ts'
+
+/** What a plan does to the database besides starting it. */
+export type DatabaseSteps = { migrate: boolean; seed: boolean; source: Source }
+
+/** How services are rolled. */
+export type RollOptions = {
+  targets: Target[]
+  snapshot: Snapshot
+  /** Why a service is started or replaced; undefined leaves it alone. */
+  cause(target: Target): string | undefined
+  /** Services whose start is left to somebody else, though their cause may say otherwise. */
+  only?: ReadonlySet<string>
+  /** Ops that everything waits for, e.g. the export of the source. */
+  first: OpId[]
+  /** Ops that applications (services with files) wait for too, e.g. builds' hooks. */
+  beforeFiles?: OpId[]
+  database?: DesiredDatabase
+  steps?: DatabaseSteps
+  /** Ops around the migration; they enter only beside one. */
+  aroundMigration?: { before: Op[]; after: Op[] }
+}
+
+/** Ops that roll services, and for each service the ops after which it is ready. */
+export type Roll = { ops: Op[]; readyAfter: Map<string, OpId[]>; findings: Finding[] }
+
+const startTimeoutMs = 60_000
+const migrationTimeoutMs = 30 * 60_000
+
+/** Chains ops one after the other, the first after `after`. */
+export function chain(ops: Op[], after: OpId[]): Op[] {
+  return ops.map((op, index) => ({ ...op, after: index === 0 ? after : [(ops[index - 1] as Op).id] }))
+}
+
+/** Starts or replaces each service that has a cause, in dependency order, each after its dependencies' gates. */
+export function roll(options: RollOptions): Roll {
+  const { targets, snapshot, first } = options
+  const ops: Op[] = []
+  const findings: Finding[] = []
+  const readyAfter = new Map<string, OpId[]>()
+  for (const target of targets) {
+    const { service, spec } = target
+    const dependencies = target.dependencies.flatMap((dependency) => readyAfter.get(dependency.service) ?? [])
+    const after = [
+      ...new Set([...first, ...(spec && hasFiles(spec) ? (options.beforeFiles ?? []) : []), ...dependencies]),
+    ]
+    const wanted = options.only === undefined || options.only.has(service)
+    if (!spec) {
+      if (wanted && target.unavailable !== undefined) {
+        findings.push({
+          rule: 'service-unavailable',
+          severity: 'warning',
+          service,
+          message: `${service} is not available on this platform: ${target.unavailable}`,
+        })
+      }
+      continue
+    }
+    const cause = wanted ? options.cause(target) : undefined
+    const own = cause === undefined ? [] : serviceOps(target, snapshot, cause, after)
+    ops.push(...own)
+    // A service that stays as it is passes on what its dependencies wait for.
+    let ready = own.length > 0 ? [(own.at(-1) as Op).id] : dependencies
+    if (options.database?.service === service && wanted) {
+      const steps = databaseOps(options, own.length > 0, ready.length > 0 ? ready : first)
+      ops.push(...steps)
+      if (steps.length > 0) ready = [(steps.at(-1) as Op).id]
+    }
+    if (ready.length > 0) readyAfter.set(service, ready)
+  }
+  return { ops, readyAfter, findings }
+}
+
+/** Creates the data where there are none, starts the service, waits for its gate. */
+function serviceOps(target: Target, snapshot: Snapshot, cause: string, after: OpId[]): Op[] {
+  const { service, fingerprint } = target
+  const spec = target.spec as NonNullable<Target['spec']>
+  const observed = snapshot.services[service]
+  const ops: Op[] = []
+  if (spec.engine && spec.database && snapshot.database?.created === false) {
+    ops.push({
+      id: `create:${service}`,
+      kind: 'create-data',
+      after: [],
+      cause: 'no data yet',
+      changes: true,
+      service,
+      timeoutMs: 120_000,
+      data: { service, engine: spec.engine.name, version: spec.engine.version },
+    })
+  }
+  ops.push({
+    id: `start:${service}`,
+    kind: 'start-service',
+    after: [],
+    cause,
+    changes: true,
+    service,
+    timeoutMs: startTimeoutMs + spec.graceMs,
+    data: { service, spec, fingerprint, before: isUp(observed) ? (observed?.fingerprint ?? {}) : null },
+  })
+  ops.push(gate(target))
+  return chain(ops, after)
+}
+
+/** The gate of a service; its timeout leaves room beyond the gate's own deadline. */
+export function gate(target: Target): OpOf<'wait-gate'> {
+  const spec = target.spec as NonNullable<Target['spec']>
+  return {
+    id: `gate:${target.service}`,
+    kind: 'wait-gate',
+    after: [],
+    cause: 'a service is done when its gate passed',
+    changes: false,
+    service: target.service,
+    timeoutMs: spec.health.deadlineMs + 10_000,
+    data: { service: target.service, spec },
+  }
+}
+
+/** Versions of the files that the ledger lacks; null while the database cannot say. */
+export const pendingMigrations = (
+  database: DesiredDatabase,
+  observed: ObservedDatabase | undefined,
+): string[] | null => {
+  if (observed?.applied === undefined)
+    return observed?.created === false ? database.migrations.map((m) => m.version) : null
+  const applied = new Set(observed.applied.map((migration) => migration.version))
+  return database.migrations.filter((file) => !applied.has(file.version)).map((file) => file.version)
+}
+
+const pendingSeeds = (database: DesiredDatabase, observed: ObservedDatabase | undefined): string[] | null => {
+  if (observed?.seeded === undefined) return observed?.created === false ? database.seeds.map((s) => s.name) : null
+  const seeded = new Map(observed.seeded.map((seed) => [seed.name, seed.sha256]))
+  return database.seeds.filter((file) => seeded.get(file.name) !== file.sha256).map((file) => file.name)
+}
+
+/** The migration op of a plan, or undefined when nothing is pending. */
+export function migrationOp(
+  database: DesiredDatabase,
+  observed: ObservedDatabase | undefined,
+  source: Source,
+): OpOf<'apply-migrations'> | undefined {
+  const pending = pendingMigrations(database, observed)
+  if (pending?.length === 0 || database.migrations.length === 0) return undefined
+  const breaking = database.migrations.some(
+    (file) => file.effect === 'breaking' && (pending === null || pending.includes(file.version)),
+  )
+  return {
+    id: `migrate:${database.service}`,
+    kind: 'apply-migrations',
+    after: [],
+    cause: pending === null ? 'the ledger is not readable yet' : `${pending.length} pending`,
+    changes: true,
+    // A database that was just made has nothing to lose.
+    ...(breaking && pending !== null && observed?.created !== false ? { destructive: true } : {}),
+    service: database.service,
+    timeoutMs: migrationTimeoutMs,
+    data: { service: database.service, database: database.name, source, files: database.migrations, pending },
+  }
+}
+
+function databaseOps(options: RollOptions, started: boolean, after: OpId[]): Op[] {
+  const database = options.database as DesiredDatabase
+  const observed = options.snapshot.database
+  const ops: Op[] = []
+  if (started || observed?.ready === false) {
+    ops.push({
+      id: `ensure:${database.service}`,
+      kind: 'ensure-database',
+      after: [],
+      cause:
+        observed?.ready === false || observed?.created === false
+          ? 'missing or another password'
+          : 'not known until it runs',
+      changes: true,
+      service: database.service,
+      timeoutMs: 60_000,
+      data: { service: database.service, name: database.name, user: database.user, password: database.password },
+    })
+  }
+  const { steps } = options
+  if (steps?.migrate) {
+    const migrate = migrationOp(database, observed, steps.source)
+    if (migrate) {
+      ops.push(...(options.aroundMigration?.before ?? []), migrate, ...(options.aroundMigration?.after ?? []))
+    }
+  }
+  if (steps?.seed) {
+    const pending = pendingSeeds(database, observed)
+    if (database.seeds.length > 0 && pending?.length !== 0) {
+      ops.push({
+        id: `seed:${database.service}`,
+        kind: 'apply-seeds',
+        after: [],
+        cause: pending === null ? 'not known until it runs' : `${pending.length} new or changed`,
+        changes: true,
+        service: database.service,
+        timeoutMs: migrationTimeoutMs,
+        data: {
+          service: database.service,
+          database: database.name,
+          source: steps.source,
+          files: database.seeds,
+          pending,
+        },
+      })
+    }
+  }
+  return chain(ops, after)
+}

@@ -1,0 +1,166 @@
+import type { Desired } from '../model/desired.ts'
+import type { Finding } from '../model/finding.ts'
+import type { Op } from '../model/op.ts'
+import type { Plan } from '../model/plan.ts'
+import type { Snapshot } from '../model/snapshot.ts'
+import { roll } from './roll.ts'
+import { causeOfChange, isUp, releaseTargets, type Target, workingTreeTargets } from './target.ts'
+
+/** Which services a command speaks of: names, a category, or all when both are absent. */
+export type Selection = { names?: string[]; category?: string }
+
+/** The names a selection stands for, in the order of the catalogue. */
+export function selected(desired: Desired, selection: Selection): Set<string> {
+  const names = desired.services
+    .filter(({ name, category }) =>
+      selection.names?.length || selection.category
+        ? selection.names?.includes(name) || category === selection.category
+        : true,
+    )
+    .map(({ name }) => name)
+  return new Set(names)
+}
+
+/** The selected services and all that they depend on. */
+export function withDependencies(targets: Target[], names: ReadonlySet<string>): Set<string> {
+  const wanted = new Set(names)
+  // Targets are in dependency order, so one pass backwards reaches every dependency.
+  for (const target of [...targets].reverse()) {
+    if (wanted.has(target.service)) for (const { service } of target.dependencies) wanted.add(service)
+  }
+  return wanted
+}
+
+/** What `services up` runs: the current release, or the working tree while there is none (or when it is asked for). */
+export function upTargets(
+  desired: Desired,
+  snapshot: Snapshot,
+  workingTree: boolean,
+): { targets: Target[]; note: string } {
+  const current = snapshot.releases.find((release) => release.number === snapshot.current)
+  if (!current || workingTree) return { targets: workingTreeTargets(desired, snapshot), note: 'runs the working tree' }
+  return { targets: releaseTargets(current), note: `runs release ${current.number} (${current.revision})` }
+}
+
+/** Starts what does not run, replaces what differs; each service after its dependencies' gates. */
+export function planServicesUp(
+  desired: Desired,
+  snapshot: Snapshot,
+  options: Selection & { workingTree: boolean },
+): Plan {
+  const { targets, note } = upTargets(desired, snapshot, options.workingTree)
+  const only = withDependencies(targets, selected(desired, options))
+  const builds = buildOps(targets, snapshot, only)
+  const { ops, findings } = roll({
+    targets,
+    snapshot,
+    only,
+    cause: (target) => causeOfChange(target, snapshot.services[target.service]),
+    first: [],
+    beforeFiles: builds.map((op) => op.id),
+    ...(desired.database ? { database: desired.database } : {}),
+  })
+  return {
+    operation: 'services up',
+    environment: desired.environment,
+    ops: [...builds, ...ops],
+    findings,
+    notes: [note],
+  }
+}
+
+/** Builds in the working tree whose artefact does not exist yet. */
+export function buildOps(targets: Target[], snapshot: Snapshot, only: ReadonlySet<string>): Op[] {
+  return targets.flatMap(({ service, spec, build }): Op[] => {
+    if (!spec || !build || !only.has(service) || spec.source.kind !== 'working-tree') return []
+    const artefact = spec.artefact ?? ''
+    if (artefact !== '' && snapshot.built[service] === artefact) return []
+    return [
+      {
+        id: `build:${service}`,
+        kind: 'run-build',
+        after: [],
+        cause: snapshot.built[service] === undefined ? 'not built yet' : 'its files changed',
+        changes: true,
+        service,
+        timeoutMs: build.timeoutMs,
+        data: { service, source: spec.source, command: build.command, directory: build.directory, artefact },
+      },
+    ]
+  })
+}
+
+/** Stops services in reverse order of their dependencies; keeps data. */
+export function planServicesDown(desired: Desired, snapshot: Snapshot, options: Selection): Plan {
+  const names = selected(desired, options)
+  const findings: Finding[] = []
+  const ops: Op[] = []
+  const stopOf = new Map<string, string>()
+  for (const { name, dependencies } of [...desired.services].reverse()) {
+    const observed = snapshot.services[name]
+    if (!isUp(observed) && observed?.pid === undefined) continue
+    if (!names.has(name)) {
+      for (const { service, optional } of dependencies) {
+        if (!optional && names.has(service) && isUp(snapshot.services[service])) {
+          findings.push({
+            rule: 'dependent-keeps-running',
+            severity: 'warning',
+            service: name,
+            message: `${name} needs ${service} and keeps running`,
+            mend: `task services down ${name}`,
+          })
+        }
+      }
+      continue
+    }
+    const dependents = desired.services
+      .filter((other) => other.dependencies.some((dependency) => dependency.service === name))
+      .flatMap((other) => stopOf.get(other.name) ?? [])
+    stopOf.set(name, `stop:${name}`)
+    ops.push(stop(name, snapshot, 'asked for', dependents))
+  }
+  return { operation: 'services down', environment: desired.environment, ops, findings, notes: [] }
+}
+
+/** Stops the selected services and starts them again as they were or as they should be now. */
+export function planServicesRestart(
+  desired: Desired,
+  snapshot: Snapshot,
+  options: Selection & { workingTree: boolean },
+): Plan {
+  const names = selected(desired, options)
+  const down = planServicesDown(desired, snapshot, options)
+  const stopped: Snapshot = { ...snapshot, services: { ...snapshot.services } }
+  for (const name of names) delete stopped.services[name]
+  const { targets, note } = upTargets(desired, snapshot, options.workingTree)
+  const builds = buildOps(targets, snapshot, names)
+  const { ops, findings } = roll({
+    targets,
+    snapshot: stopped,
+    only: names,
+    cause: () => 'asked for',
+    first: down.ops.map((op) => op.id),
+    beforeFiles: builds.map((op) => op.id),
+  })
+  return {
+    operation: 'services restart',
+    environment: desired.environment,
+    ops: [...down.ops, ...builds, ...ops],
+    findings,
+    notes: [note],
+  }
+}
+
+/** An op that stops a service. */
+export function stop(service: string, snapshot: Snapshot, cause: string, after: string[]): Op {
+  return {
+    id: `stop:${service}`,
+    kind: 'stop-service',
+    after,
+    cause,
+    changes: true,
+    service,
+    timeoutMs: 60_000,
+    data: { service, before: snapshot.services[service]?.fingerprint ?? null },
+  }
+}

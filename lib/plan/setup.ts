@@ -1,0 +1,51 @@
+import type { Desired } from '../model/desired.ts'
+import type { Op, OpOf } from '../model/op.ts'
+import type { Plan } from '../model/plan.ts'
+import type { Snapshot } from '../model/snapshot.ts'
+import { roll } from './roll.ts'
+import { buildOps, upTargets } from './services.ts'
+import { causeOfChange } from './target.ts'
+
+/** From an empty folder to a running stack: `.env`, builds, databases with their migrations and seeds, then the other services. */
+export function planSetup(
+  desired: Desired,
+  snapshot: Snapshot,
+  options: { writeEnv?: OpOf<'write-env'>['data'] },
+): Plan {
+  const env: Op[] = options.writeEnv
+    ? [
+        {
+          id: 'env',
+          kind: 'write-env',
+          after: [],
+          cause: options.writeEnv.create ? 'it does not exist' : 'the example has new keys',
+          changes: true,
+          timeoutMs: 10_000,
+          data: options.writeEnv,
+        },
+      ]
+    : []
+  const first = env.map((op) => op.id)
+  const { targets, note } = upTargets(desired, snapshot, false)
+  const only = new Set(targets.map((target) => target.service))
+  const builds = buildOps(targets, snapshot, only).map((op) => ({ ...op, after: first }))
+  const { ops, findings } = roll({
+    targets,
+    snapshot,
+    cause: (target) => causeOfChange(target, snapshot.services[target.service]),
+    first,
+    beforeFiles: builds.map((op) => op.id),
+    ...(desired.database ? { database: desired.database } : {}),
+    // Once there is a release, its own deploy brought the schema to where its code needs it.
+    ...(snapshot.current === undefined
+      ? { steps: { migrate: true, seed: true, source: { kind: 'working-tree' as const } } }
+      : {}),
+  })
+  return {
+    operation: 'setup',
+    environment: desired.environment,
+    ops: [...env, ...builds, ...ops],
+    findings,
+    notes: [note],
+  }
+}

@@ -1,0 +1,99 @@
+import type { Desired, DesiredService, Fingerprint, RunSpec, Source } from '../model/desired.ts'
+import type { Milliseconds } from '../model/duration.ts'
+import type { Release, ReleasedService } from '../model/release.ts'
+import type { ObservedService, Snapshot } from '../model/snapshot.ts'
+
+/** What a service should be, wherever that was read: in the catalogue or in a release's record. */
+export type Target = {
+  service: string
+  /** Absent when the platform cannot run it. */
+  spec?: RunSpec
+  fingerprint: Fingerprint
+  dependencies: { service: string; optional: boolean }[]
+  unavailable?: string
+  build?: { command: string[]; directory: string; timeoutMs: Milliseconds }
+}
+
+/** Whether a service runs files of its own, which a release holds. An engine does not. */
+export const hasFiles = (spec: RunSpec): boolean => spec.command !== undefined
+
+/** A service of the catalogue as a target, with the artefact that the source has for it. */
+export function targetOf(service: DesiredService, source: Source, artefact: string | undefined): Target {
+  const target: Target = {
+    service: service.name,
+    fingerprint: service.fingerprint,
+    dependencies: service.dependencies,
+  }
+  if (service.unavailable !== undefined) target.unavailable = service.unavailable
+  if (!service.spec) return target
+  target.spec = { ...service.spec, source: hasFiles(service.spec) ? source : { kind: 'working-tree' } }
+  if (hasFiles(service.spec) && artefact !== undefined) {
+    target.spec.artefact = artefact
+    target.fingerprint = { ...service.fingerprint, artefact }
+  }
+  if (service.build) {
+    const { command, directory, timeoutMs } = service.build
+    target.build = { command, directory, timeoutMs }
+  }
+  return target
+}
+
+/** All services of the catalogue as targets that run from the working tree. */
+export const workingTreeTargets = (desired: Desired, snapshot: Snapshot): Target[] =>
+  desired.services.map((service) =>
+    targetOf(service, { kind: 'working-tree' }, snapshot.source?.artefacts[service.name]),
+  )
+
+/** The services of a release's record as targets. Needs no working tree. */
+export const releaseTargets = (release: Release): Target[] =>
+  release.services.map(({ service, spec, fingerprint, dependencies }) => ({
+    service,
+    fingerprint,
+    dependencies,
+    ...(spec ? { spec } : { unavailable: 'not available when the release was made' }),
+  }))
+
+/** A target as a release records it. */
+export const released = ({ service, spec, fingerprint, dependencies }: Target): ReleasedService => ({
+  service,
+  fingerprint,
+  dependencies,
+  ...(spec ? { spec } : {}),
+})
+
+/** Names of the parts in which two fingerprints differ, sorted. */
+export function differingParts(before: Fingerprint, after: Fingerprint): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)])
+  return [...names].filter((name) => before[name] !== after[name]).sort()
+}
+
+/** Whether the platform has the service up, by its status. */
+export const isUp = (observed: ObservedService | undefined): boolean =>
+  observed !== undefined && (observed.status === 'running' || observed.status === 'pending')
+
+/** Whether a one-shot service has done its work. */
+const isFinished = (spec: RunSpec, observed: ObservedService | undefined): boolean =>
+  spec.oneShot && observed?.status === 'stopped' && observed.exit?.status === 0
+
+/**
+ * Why a service has to be started or replaced to become its target; undefined when it is its target already. Speaks of
+ * configuration and existence only.
+ */
+export function causeOfChange(target: Target, observed: ObservedService | undefined): string | undefined {
+  if (!target.spec) return undefined
+  if (!isUp(observed) && !isFinished(target.spec, observed)) {
+    if (observed?.status === 'error') return `not running: ${observed.reason ?? 'it failed'}`
+    return observed?.reason ? `not running: ${observed.reason}` : 'not running'
+  }
+  if (!observed?.fingerprint) return 'not known what it was started with'
+  const parts = differingParts(observed.fingerprint, target.fingerprint)
+  if (parts.length === 0) return undefined
+  const environment = parts.filter((part) => part.startsWith('environment.')).map((part) => part.slice(12))
+  const others = parts.filter((part) => !part.startsWith('environment.'))
+  return [
+    others.length > 0 ? `configuration changed: ${others.join(', ')}` : '',
+    environment.length > 0 ? `environment changed: ${environment.join(', ')}` : '',
+  ]
+    .filter((text) => text !== '')
+    .join('; ')
+}
