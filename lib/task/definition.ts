@@ -1,0 +1,232 @@
+/*
+ * A task is a value: `export const build = task({ … })` in a Taskfile, or in the plugin set `vital-ops/operations`.
+ *
+ *   export const deploy = task({
+ *     description: 'Deploy an environment',
+ *     args: { environment: text().positional(), dryRun: flag().describe('show the plan and stop') },
+ *     async run({ args, signal, invocation }) {
+ *       const release = await …
+ *       return finish('rolledBack', { release })   // a result that is not `done`; a plain `return value` means done
+ *     },
+ *     render: (result, { color, columns }) => `release ${result.release}\n`,
+ *   })
+ *
+ *   export const services = task({ description: 'Services', commands: { up: task(…), down: task(…) } })   // `task services up api`
+ *
+ * How a task ends, and what `task` prints and exits with:
+ *
+ *   returns a value               exit 0. `--json`: {"task","outcome":"done","exitCode":0,"result"}; else render(result), if any
+ *   returns finish(outcome, r)    the outcome's exit code (lib/model/outcome.ts), result printed in the same way
+ *   throws FailureError           the outcome of its failures; their text on stderr, or "failures" in the JSON
+ *   throws a command's error      the command's exit status; death by signal n is 128 + n. From `$`, zx or execa
+ *   throws anything else          exit 1, with the place in the Taskfile
+ *
+ * stdout carries render(result) or the JSON alone; everything else (log, step, terminal.err) goes to stderr. The output of
+ * commands started by `$` keeps its stream, but goes to stderr as a whole when JSON is asked for. JSON is asked for by
+ * `task --json name …`, or by an argument `json: flag()` of the task's own.
+ *
+ * As a need, or called by `run(other, args)`, a task that does not end `done` rejects: with its FailureError, or with an
+ * OutcomeError that carries the outcome and the result.
+ */
+import { type Failure, FailureError, type Place } from '../model/failure.ts'
+import type { Outcome } from '../model/outcome.ts'
+import { type ArgumentInput, type Arguments, type ArgumentValues, kebabCase } from './arguments.ts'
+import type { Invocation } from './invocation.ts'
+import { callerPlace } from './place.ts'
+import type { Shell } from './shell.ts'
+
+const brand = Symbol.for('vital-ops.task')
+const finishedBrand = Symbol.for('vital-ops.finished')
+
+/** What a task says while it works. Goes to stderr, behind the task's name when several run. */
+export interface TaskLog {
+  (message: string): void
+  warn(message: string): void
+  error(message: string): void
+}
+
+/** The tasks of the Taskfile by name, for a task that is told names (a hook). */
+export interface TaskTable {
+  /** The names as `task --list` shows them, hidden ones included. */
+  readonly names: readonly string[]
+  /** The task of that name or alias, `services up` for a command within a task; undefined when there is none. */
+  find(name: string): Task | undefined
+}
+
+/** What `run` of a task is given. */
+export type TaskContext<Args extends Arguments = Arguments, Needed extends Needs = Needs> = {
+  /** The name under which it runs: `build`, `db:migrate`, `services up`. */
+  readonly name: string
+  readonly args: ArgumentValues<Args>
+  /** What the needed tasks returned. */
+  readonly needs: NeedResults<Needed>
+  /** Starts commands: in the Taskfile's folder, ended with the task, arguments never a shell string. Compatible with zx's. */
+  readonly $: Shell
+  readonly log: TaskLog
+  /** Shows a part of the work with its duration; gives what `work` gives. */
+  step<Value>(title: string, work: () => Value | Promise<Value>): Promise<Value>
+  /** Aborts when the task is to end: a signal, its timeout, or a failed sibling. */
+  readonly signal: AbortSignal
+  /** Runs another task, or takes its result if it ran with these arguments in this invocation. */
+  run<Other extends Task>(other: Other, ...input: InputOf<Other>): Promise<ResultOf<Other>>
+  readonly tasks: TaskTable
+  /** The folder of the Taskfile. */
+  readonly workspaceFolder: string
+  readonly invocation: Invocation
+  /** Asks on the terminal and gives the answer without its line break; fails with `unchanged` when there is nobody to ask. */
+  ask(question: string): Promise<string>
+}
+
+/** How a result is to look. */
+export type View = { readonly color: boolean; readonly columns: number }
+
+/** What both kinds of tasks say of themselves. */
+type Description = {
+  /** One line for `task --list`; further lines for the task's own help. */
+  readonly description?: string
+  /** The heading under which `task --list` shows it. */
+  readonly group?: string
+  /** Not in lists; still runs by its name. */
+  readonly hidden?: boolean
+  readonly aliases?: readonly string[]
+}
+
+/** A task's definition. */
+export type TaskDefinition<Args extends Arguments, Needed extends Needs, Returned> = Description & {
+  readonly args?: Args
+  /** Tasks that run before this one, at the same time where they can; `needs.<name>` is what they return. */
+  readonly needs?: Needed
+  /** Patterns of the files that the task reads (`!` excludes), and that it writes; relative to the Taskfile's folder. */
+  readonly inputs?: readonly string[]
+  readonly outputs?: readonly string[]
+  /** Names of the environment variables that change what the task does. */
+  readonly env?: readonly string[]
+  /** A question that is asked before anything runs, needs included; `false` asks nothing. */
+  readonly confirm?: string | ((context: { args: ArgumentValues<Args> }) => string | false)
+  /** The longest the task may take, e.g. `10m`; then its commands are ended and it fails. */
+  readonly timeout?: string
+  run(context: TaskContext<Args, Needed>): Returned | Promise<Returned>
+  /** The text of a result on stdout, where no JSON is asked for. */
+  render?(result: Unfinished<Returned>, view: View): string
+}
+
+/** The definition of a task that only has commands: `task services up`. */
+export type CommandsDefinition<Commands extends Readonly<Record<string, Task>>> = Description & {
+  readonly commands: Commands
+  /** The command that runs when none is named. */
+  readonly defaultCommand?: keyof Commands & string
+}
+
+/** A task whose type of arguments and result is not known. */
+// biome-ignore lint/suspicious/noExplicitAny: stands for the definitions of all tasks, whose parameters differ
+export type AnyDefinition = TaskDefinition<any, any, any>
+
+/** A task. `Input` is what `run(task, input)` takes. */
+// biome-ignore lint/suspicious/noExplicitAny: a default that any task is assignable to
+export interface Task<Input = any, Result = any> {
+  readonly definition: AnyDefinition
+  /** The commands within it, in their order; empty for most. */
+  readonly commands: Readonly<Record<string, Task>>
+  readonly defaultCommand?: string
+  /** Where it was defined. */
+  readonly place: Place | undefined
+  /** This task with arguments, for `needs: { image: build.with({ target: 'image' }) }`. */
+  with(input: Input): BoundTask<Result>
+  readonly types?: { input: Input; result: Result }
+}
+
+/** A task with its arguments. */
+export type BoundTask<Result = unknown> = { readonly task: Task; readonly input: unknown; readonly types?: Result }
+
+/** The tasks that a task needs. */
+export type Needs = Readonly<Record<string, Task | BoundTask>>
+/** What a task or a bound task returns. */
+export type ResultOf<T> = T extends Task<infer _, infer R> ? R : T extends BoundTask<infer R> ? R : never
+/** `needs` in `run`. */
+export type NeedResults<Needed extends Needs> = { readonly [Name in keyof Needed]: ResultOf<Needed[Name]> }
+/** The second parameter of `run(task, input)`: may be left out when no argument is required. */
+export type InputOf<T> =
+  T extends Task<infer Input, infer _> ? (Record<never, never> extends Input ? [input?: Input] : [input: Input]) : never
+
+/** A result together with an outcome that is not `done`. Made by `finish`. */
+export class Finished<Result> {
+  readonly outcome: Outcome
+  readonly result: Result
+  readonly failures: readonly Failure[]
+
+  constructor(outcome: Outcome, result: Result, failures: readonly Failure[]) {
+    this.outcome = outcome
+    this.result = result
+    this.failures = failures
+    Object.defineProperty(this, finishedBrand, { value: true })
+  }
+}
+
+/** Whether a value was made by `finish`, also by that of another copy of this package. */
+export const isFinished = (value: unknown): value is Finished<unknown> =>
+  typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[finishedBrand] === true
+
+/** The result without its outcome. */
+export type Unfinished<Returned> = Returned extends Finished<infer Result> ? Result : Returned
+
+/**
+ * What a task returns when it has a result and did not simply succeed: the outcome sets the exit code, the failures are printed
+ * after the result. An outcome `done` is the same as returning the result.
+ */
+export const finish = <Result>(outcome: Outcome, result: Result, failures: readonly Failure[] = []): Finished<Result> =>
+  new Finished(outcome, result, failures)
+
+/** A task that was needed or called by another ended with an outcome other than `done`. */
+export class OutcomeError extends Error {
+  override readonly name = 'OutcomeError'
+  readonly task: string
+  readonly finished: Finished<unknown>
+
+  constructor(task: string, finished: Finished<unknown>) {
+    super(finished.failures[0]?.message ?? `task ${task} ended with the outcome ${finished.outcome}`)
+    this.task = task
+    this.finished = finished
+  }
+}
+
+/** Defines a task that only has commands. */
+export function task<const Commands extends Readonly<Record<string, Task>>>(
+  definition: CommandsDefinition<Commands>,
+): Task<Record<never, never>, unknown> & { readonly commands: Commands }
+/** Defines a task. Its arguments, needs and result are typed from this one definition. */
+export function task<
+  Args extends Arguments = Record<never, never>,
+  Needed extends Needs = Record<never, never>,
+  Returned = void,
+>(definition: TaskDefinition<Args, Needed, Returned>): Task<ArgumentInput<Args>, Unfinished<Returned>>
+export function task(definition: AnyDefinition | CommandsDefinition<Readonly<Record<string, Task>>>): Task {
+  const place = callerPlace()
+  const commands = 'commands' in definition ? definition.commands : {}
+  const self: Task = {
+    definition: 'commands' in definition ? { ...definition, run: runNothing } : definition,
+    commands: Object.fromEntries(Object.entries(commands).map(([name, command]) => [kebabCase(name), command])),
+    ...('commands' in definition && definition.defaultCommand
+      ? { defaultCommand: kebabCase(definition.defaultCommand) }
+      : {}),
+    get place() {
+      return place()
+    },
+    with: (input) => ({ task: self, input }),
+  }
+  Object.defineProperty(self, brand, { value: true })
+  return Object.freeze(self)
+}
+
+/** A task that only has commands does nothing by itself. */
+function runNothing({ name }: TaskContext): never {
+  throw new FailureError({
+    code: 'no-command',
+    message: `${name} has commands and no default one`,
+    next: [`task help ${name}`],
+    outcome: 'usage',
+  })
+}
+
+/** Whether a value is a task, also one made by another copy of this package. */
+export const isTask = (value: unknown): value is Task =>
+  typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[brand] === true
