@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { healthSchema } from './probe.ts'
+import { healthOverrideSchema } from './probe.ts'
 import { durationSchema, nameSchema, portSchema, variableSchema } from './values.ts'
 
 /** The platforms that the catalogue drives. */
@@ -51,27 +51,45 @@ const notificationSchema = z.strictObject({
 export type Notification = z.output<typeof notificationSchema>
 
 const overrideSchema = z.strictObject({
-  environment_variables: z.record(variableSchema, z.union([z.string(), z.number(), z.boolean()])).default({}),
-  ports: z.record(nameSchema, portSchema).default({}),
-  health: healthSchema.partial().optional(),
-  replicas: z.int().min(0).max(1000).optional(),
+  environment_variables: z
+    .record(variableSchema, z.union([z.string(), z.number(), z.boolean()]))
+    .default({})
+    .describe('Added to those of the service, or in their place'),
+  ports: z.record(nameSchema, portSchema).default({}).describe("Other numbers for the service's ports, by name"),
+  health: healthOverrideSchema.optional().describe('Replaces what the service says; `probes` as a whole'),
+  replicas: z.int().min(0).max(1000).optional().describe('How many of it run (kubernetes)'),
 })
 
 /** A file `config/environments/<name>.yaml`. */
 export const environmentSchema = z
   .strictObject({
-    name: nameSchema,
-    description: z.string().optional(),
-    platform: z.enum(platforms),
-    docker: z.strictObject({ context: z.string().optional(), host: z.string().optional() }).optional(),
-    kubernetes: z.strictObject({ context: z.string(), namespace: nameSchema.optional() }).optional(),
+    name: nameSchema.describe('The same as the name of the file'),
+    description: z.string().optional().describe('One sentence, for people'),
+    platform: z.enum(platforms).describe('Where its services run'),
+    docker: z
+      .strictObject({
+        context: z.string().optional().describe('A context of the docker command'),
+        host: z.string().optional().describe('Address of an engine: unix:///…, ssh://…, tcp://…'),
+      })
+      .optional()
+      .describe('The engine; default is the current context'),
+    kubernetes: z
+      .strictObject({
+        context: z.string().describe('A context of the kubectl configuration'),
+        namespace: nameSchema.optional().describe('In place of the namespaces that services name'),
+      })
+      .optional()
+      .describe('The cluster'),
     protected: z.boolean().default(false).describe('Changes ask for the name of the environment'),
     services: z
       .record(nameSchema, overrideSchema)
       .or(z.array(nameSchema))
       .optional()
       .describe('The services it has (default all), as a list or with overrides'),
-    values: z.record(variableSchema, z.union([z.string(), z.number(), z.boolean()])).default({}),
+    values: z
+      .record(variableSchema, z.union([z.string(), z.number(), z.boolean()]))
+      .default({})
+      .describe('Values for ${NAME} that are no secret; the secret providers and the .env file go before them'),
     rehearsal: z
       .strictObject({ values: z.record(variableSchema, z.union([z.string(), z.number(), z.boolean()])).default({}) })
       .optional()
@@ -80,25 +98,30 @@ export const environmentSchema = z
       .strictObject({
         service: nameSchema.describe('The service that is the database'),
         url: z.string().optional().describe('Where it is, when no service of this environment runs it'),
-        migrations: z.string().default('database/migrations'),
+        migrations: z.string().default('database/migrations').describe('Folder of the migration files'),
         seeds: z.string().optional().describe('Default database/seeds/<environment>'),
       })
-      .optional(),
+      .optional()
+      .describe('The database that migrations and seeds go to'),
     deploy: z
       .strictObject({
-        gate: healthSchema.partial().optional(),
-        backupFirst: z.boolean().default(false),
+        gate: healthOverrideSchema.optional().describe('Replaces what services say, while a deploy waits'),
+        backupFirst: z.boolean().default(false).describe('Take a backup before anything changes'),
         keep: z
           .int()
           .min(1)
           .max(1000)
           .default(5)
           .describe('Releases kept beside the current one and the rollback target'),
-        hooks: z.partialRecord(z.enum(hookMoments), z.array(hookSchema)).default({}),
+        hooks: z
+          .partialRecord(z.enum(hookMoments), z.array(hookSchema))
+          .default({})
+          .describe('Tasks at moments of a deploy'),
       })
-      .prefault({}),
+      .prefault({})
+      .describe('The policy of deploys'),
     secrets: z.array(secretProviderSchema).optional().describe('In order; default is the file .env.<name>'),
-    notifications: z.array(notificationSchema).default([]),
+    notifications: z.array(notificationSchema).default([]).describe('Programs that are told how a deploy ended'),
   })
   .describe('An environment of the workspace')
 
@@ -109,9 +132,12 @@ export type ServiceOverride = z.output<typeof overrideSchema>
 /** The file `config/workspace.yaml`. */
 export const workspaceSchema = z
   .strictObject({
-    name: nameSchema,
-    id: z.string().regex(/^[a-z0-9]{8,32}$/, 'expected the generated id: 8 to 32 lower-case letters and digits'),
-    description: z.string().optional(),
+    name: nameSchema.describe('Names what is created on platforms'),
+    id: z
+      .string()
+      .regex(/^[a-z0-9]{8,32}$/, 'expected the generated id: 8 to 32 lower-case letters and digits')
+      .describe('Generated once and committed; the workspace is known by it on every platform'),
+    description: z.string().optional().describe('One sentence, for people'),
   })
   .describe('A workspace')
 export type WorkspaceConfiguration = z.output<typeof workspaceSchema>

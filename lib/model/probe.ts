@@ -104,12 +104,24 @@ export type ProbeTarget = {
   environment: Record<string, string>
 }
 
+const health = {
+  probes: z.array(probeSchema).describe('All of them must pass'),
+  interval: durationSchema.describe('Between two attempts while a gate waits (default 1s)'),
+  passes: z.int().min(1).max(100).describe('Consecutive passes of all probes that make the service ready (default 2)'),
+  deadline: durationSchema.describe('After this long a gate fails, whatever happened before (default 60s)'),
+  watch: durationSchema.describe('Between two attempts while the service runs (default 10s)'),
+}
+
 /** A service's health configuration. */
 export const healthSchema = z.strictObject({
-  probes: z.array(probeSchema).default([]),
-  interval: durationSchema.default('1s').describe('Between two attempts while a gate waits'),
-  passes: z.int().min(1).max(100).default(2).describe('Consecutive passes of all probes that make the service ready'),
-  deadline: durationSchema.default('60s').describe('After this long a gate fails, whatever happened before'),
-  watch: durationSchema.default('10s').describe('Between two attempts while the service runs'),
+  probes: health.probes.default([]),
+  interval: health.interval.default('1s'),
+  passes: health.passes.default(2),
+  deadline: health.deadline.default('60s'),
+  watch: health.watch.default('10s'),
 })
 export type Health = z.output<typeof healthSchema>
+
+/** What an environment says differently. It has no defaults: `healthSchema.partial()` would fill them in over the service's own. */
+export const healthOverrideSchema = z.strictObject(health).partial()
+export type HealthOverride = z.output<typeof healthOverrideSchema>

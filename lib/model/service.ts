@@ -11,7 +11,10 @@ const command = z.array(z.string().min(1)).nonempty()
 /** A dependency: a service's name, or with `optional: true` one whose absence degrades and does not fail. */
 export const dependencySchema = z.union([
   nameSchema,
-  z.strictObject({ service: nameSchema, optional: z.boolean().default(false) }),
+  z.strictObject({
+    service: nameSchema,
+    optional: z.boolean().default(false).describe('Its absence degrades the service and does not fail it'),
+  }),
 ])
 
 const publishedPort = z.strictObject({
@@ -56,29 +59,34 @@ const buildSchema = z.strictObject({
 /** A file `config/services/<name>.yaml`, after the service model of seeds/5. */
 export const serviceSchema = z
   .strictObject({
-    name: nameSchema,
-    category: z.enum(categories),
-    description: z.string().optional(),
-    dependencies: z.array(dependencySchema).default([]),
+    name: nameSchema.describe('The same as the name of the file'),
+    category: z.enum(categories).describe('Where it stands in tables and for --category'),
+    description: z.string().optional().describe('One sentence, for people'),
+    dependencies: z.array(dependencySchema).default([]).describe('Services that must be ready before it starts'),
     docker: z
       .strictObject({
         path: z.string().describe('Folder with the compose.yaml'),
-        dependencies: z.array(dependencySchema).default([]),
-        networks: z.array(nameSchema).default([]),
-        ports: z.array(publishedPort).default([]),
+        dependencies: z.array(dependencySchema).default([]).describe('Added to `dependencies` on this platform'),
+        networks: z.array(nameSchema).default([]).describe('Shared networks that it joins'),
+        ports: z.array(publishedPort).default([]).describe('Ports of its containers'),
       })
-      .optional(),
+      .optional()
+      .describe('How Docker Compose runs it'),
     kubernetes: z
       .strictObject({
         namespace: nameSchema,
-        manifests: z.array(z.string()).nonempty(),
-        dependencies: z.array(dependencySchema).default([]),
+        manifests: z.array(z.string()).nonempty().describe('Manifest files, or folders with a kustomization.yaml'),
+        dependencies: z.array(dependencySchema).default([]).describe('Added to `dependencies` on this platform'),
       })
-      .optional(),
-    local: localSchema.optional(),
+      .optional()
+      .describe('How Kubernetes runs it'),
+    local: localSchema.optional().describe('How this machine runs it, without containers'),
     configuration: z
       .strictObject({
-        environment_variables: z.record(variableSchema, z.union([z.string(), z.number(), z.boolean()])).default({}),
+        environment_variables: z
+          .record(variableSchema, z.union([z.string(), z.number(), z.boolean()]))
+          .default({})
+          .describe('May hold ${NAME}, ${NAME:-default}, ${services.<name>.host}, ${ports.<name>} …'),
         secrets: z.array(variableSchema).default([]).describe('Variables whose values are secret'),
         volumes: z
           .array(
@@ -89,9 +97,11 @@ export const serviceSchema = z
               readOnly: z.boolean().default(false),
             }),
           )
-          .default([]),
+          .default([])
+          .describe('Files and data folders that it sees'),
       })
-      .prefault({}),
+      .prefault({})
+      .describe('What it runs with'),
     database: z
       .strictObject({
         name: z.string().min(1),
@@ -100,9 +110,12 @@ export const serviceSchema = z
       })
       .optional()
       .describe('For a database service: what must exist in it'),
-    build: buildSchema.optional(),
-    rollout: z.enum(['overlap', 'recreate']).default('recreate'),
-    health: healthSchema.prefault({}),
+    build: buildSchema.optional().describe('How its artefact is made'),
+    rollout: z
+      .enum(['overlap', 'recreate'])
+      .default('recreate')
+      .describe('`overlap`: the new one is ready before the old one ends'),
+    health: healthSchema.prefault({}).describe('When it is ready, and how that is watched'),
   })
   .describe('A service of the catalogue')
 
