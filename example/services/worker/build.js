@@ -1,0 +1,3 @@
+import { bundle } from '../shared/build.js'
+
+await bundle(import.meta.dirname)
