@@ -4,7 +4,7 @@ import { build } from 'esbuild'
 
 /**
  * Bundles a service's `src/main.ts` with all that it imports into `dist/main.js`, so that a release needs Node and nothing
- * else. The same source gives the same bytes wherever it lies: white space is dropped because esbuild's comments name paths.
+ * else. The same source gives the same bytes wherever it lies: unminified, it would hold paths.
  *
  * @param {string} folder the service's folder
  */
@@ -20,8 +20,7 @@ export async function bundle(folder) {
     // pg is CommonJS: its `require` of Node's own modules needs one in an ES module.
     banner: { js: "import { createRequire } from 'node:module';const require = createRequire(import.meta.url);" },
     external: ['pg-native'],
-    minifyWhitespace: true,
-    minifySyntax: true,
+    minify: true,
     keepNames: true,
     tsconfigRaw: {},
     logLevel: 'warning',

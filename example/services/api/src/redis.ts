@@ -22,14 +22,14 @@ export class Redis {
 
   get = (key: string) => this.#ask('GET', key) as Promise<string | null>
   set = (key: string, value: string, seconds: number) => this.#ask('SET', key, value, 'EX', String(seconds))
-  del = (key: string) => this.#ask('DEL', key)
   ping = () => this.#ask('PING')
   close = () => void this.#connection?.socket.destroy()
 
   async #ask(...words: string[]): Promise<Reply> {
-    if (this.#lost && Date.now() - this.#lost.at < pause) throw new Error(this.#lost.why)
+    if (this.#lost && performance.now() - this.#lost.at < pause) throw new Error(this.#lost.why)
     this.#connection ??= this.#connect()
-    return send(this.#connection, words)
+    const connection = this.#connection
+    return new Promise((resolve, reject) => send(connection, words, resolve, reject))
   }
 
   #connect(): Connection {
@@ -37,11 +37,11 @@ export class Redis {
     const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 6379) })
     const connection: Connection = { socket, waiting: [] }
     let received: Buffer = Buffer.alloc(0)
-    let why = 'redis closed the connection'
+    let why = 'the server closed the connection'
     socket.setNoDelay(true)
     socket.on('data', (chunk) => {
       received = Buffer.concat([received, chunk])
-      for (let read = parse(received); read; read = parse(received)) {
+      for (let read = parse(received); read && !socket.destroyed; read = parse(received)) {
         received = received.subarray(read.length)
         const next = connection.waiting.shift()
         clearTimeout(next?.timer)
@@ -50,31 +50,41 @@ export class Redis {
       }
     })
     socket.on('error', (error) => {
-      why = `redis: ${reason(error)}`
+      why = reason(error)
     })
     socket.on('close', () => {
       this.#connection = undefined
-      this.#lost = { at: Date.now(), why }
+      this.#lost = { at: performance.now(), why }
       for (const { reject, timer } of connection.waiting.splice(0)) {
         clearTimeout(timer)
         reject(new Error(why))
       }
     })
-    const refused = (error: Error): void => void socket.destroy(error)
+    // The commands that wait behind a refused greeting fail for its reason.
+    const greet = (...words: string[]) =>
+      send(
+        connection,
+        words,
+        () => {},
+        (error) => socket.destroy(error),
+      )
     const credentials = [username, password].filter(Boolean).map(decodeURIComponent)
-    if (credentials.length > 0) send(connection, ['AUTH', ...credentials]).catch(refused)
-    if (pathname.length > 1) send(connection, ['SELECT', pathname.slice(1)]).catch(refused)
+    if (credentials.length > 0) greet('AUTH', ...credentials)
+    if (pathname.length > 1) greet('SELECT', pathname.slice(1))
     return connection
   }
 }
 
 /** Sends a command as an array of bulk strings; the server answers in the order of asking. */
-function send({ socket, waiting }: Connection, words: string[]): Promise<Reply> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${patience} ms`)), patience)
-    waiting.push({ resolve, reject, timer })
-    socket.write(`*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`)
-  })
+function send(
+  { socket, waiting }: Connection,
+  words: string[],
+  resolve: Waiting['resolve'],
+  reject: Waiting['reject'],
+) {
+  const timer = setTimeout(() => socket.destroy(new Error(`no answer within ${patience} ms`)), patience)
+  waiting.push({ resolve, reject, timer })
+  socket.write(`*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`)
 }
 
 /** The first reply in the bytes received and its length, or undefined while it is incomplete. */
@@ -83,7 +93,7 @@ function parse(bytes: Buffer): { reply: Reply | Error; length: number } | undefi
   if (end === -1) return undefined
   const line = bytes.toString('utf8', 1, end)
   const length = end + 2
-  if (bytes[0] === 0x2d) return { reply: new Error(`redis: ${line}`), length } // -
+  if (bytes[0] === 0x2d) return { reply: new Error(line), length } // -
   if (bytes[0] === 0x3a) return { reply: Number(line), length } // :
   if (bytes[0] !== 0x24) return { reply: line, length } // +
   const size = Number(line) // $
