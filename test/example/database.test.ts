@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { skip } from '../support/session.ts'
 import { migrate, migrateAll, migrations } from './support/migrations.ts'
 import { TestPostgres } from './support/postgres.ts'
 
@@ -38,76 +39,76 @@ test('queries say their name, what they answer, that they only read, and their p
   }
 })
 
-const postgres = await TestPostgres.start()
-if (typeof postgres === 'string') {
-  test.skip(postgres)
-} else {
-  test.before.each(async () => {
-    await postgres.query('DROP SCHEMA public CASCADE')
-    await postgres.query('CREATE SCHEMA public')
-  })
-  test.after(() => postgres.close())
+let postgres: TestPostgres
+test.before(async () => {
+  postgres = await TestPostgres.start()
+})
+test.before.each(async () => {
+  await postgres.query('DROP SCHEMA public CASCADE')
+  await postgres.query('CREATE SCHEMA public')
+})
+test.after(() => postgres?.close())
 
-  const columns = () =>
-    postgres.query(`SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns
-      WHERE table_schema = 'public' ORDER BY 1, 2`)
+const columns = () =>
+  postgres.query(`SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns
+    WHERE table_schema = 'public' ORDER BY 1, 2`)
 
-  test('each migration can be taken back and applied again', async () => {
+test('each migration can be taken back and applied again', async () => {
+  await migrateAll(postgres)
+  const before = await columns()
+  for (const name of [...migrations].reverse()) await migrate(postgres, name, 'down')
+  assert.equal(await columns(), [])
+  await migrateAll(postgres)
+  assert.equal(await columns(), before)
+})
+
+test('the index that is built concurrently can be built again after an interruption', async () => {
+  await migrateAll(postgres)
+  await postgres.query(
+    `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'hits_endpoint_counted_at_idx'::regclass`,
+  )
+  const name = migrations.find((file) => file.includes('index_hits')) as string
+  await migrate(postgres, name, 'up')
+  const valid = `SELECT indisvalid FROM pg_index WHERE indexrelid = 'hits_endpoint_counted_at_idx'::regclass`
+  assert.equal(await postgres.query(valid), [{ indisvalid: true }])
+})
+
+for (const environment of ['dev', 'staging']) {
+  test(`the seeds of ${environment} give data once`, async () => {
     await migrateAll(postgres)
-    const before = await columns()
-    for (const name of [...migrations].reverse()) await migrate(postgres, name, 'down')
-    assert.equal(await columns(), [])
-    await migrateAll(postgres)
-    assert.equal(await columns(), before)
+    const seed = async () => {
+      for (const file of sqlFiles(`seeds/${environment}`)) await postgres.query(fs.readFileSync(file, 'utf8'))
+      return postgres.query(`SELECT (SELECT count(*)::integer FROM hits) AS hits, count(*)::integer AS days,
+        sum(daily.hits)::integer AS total FROM daily_endpoint_counts AS daily`)
+    }
+    const [first] = await seed()
+    assert.ok(first?.days > 50)
+    assert.ok(first?.total > 10_000)
+    assert.equal(await seed(), [first])
+    // The worker has rolled up, and the next day somebody seeds again.
+    await postgres.query('DELETE FROM hits')
+    await postgres.query('UPDATE daily_endpoint_counts SET day = day + 1')
+    assert.is((await seed())[0]?.total, first?.total)
   })
+}
 
-  test('the index that is built concurrently can be built again after an interruption', async () => {
+const hasPsql = spawnSync('psql', ['--version']).status === 0
+for (const file of queries) {
+  test(`${path.basename(file)} runs on the seeds, read-only`, async () => {
+    if (!hasPsql) skip('psql is not installed')
     await migrateAll(postgres)
-    await postgres.query(
-      `UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'hits_endpoint_counted_at_idx'::regclass`,
-    )
-    const name = migrations.find((file) => file.includes('index_hits')) as string
-    await migrate(postgres, name, 'up')
-    const valid = `SELECT indisvalid FROM pg_index WHERE indexrelid = 'hits_endpoint_counted_at_idx'::regclass`
-    assert.equal(await postgres.query(valid), [{ indisvalid: true }])
-  })
-
-  for (const environment of ['dev', 'staging']) {
-    test(`the seeds of ${environment} give data once`, async () => {
-      await migrateAll(postgres)
-      const seed = async () => {
-        for (const file of sqlFiles(`seeds/${environment}`)) await postgres.query(fs.readFileSync(file, 'utf8'))
-        return postgres.query(`SELECT (SELECT count(*)::integer FROM hits) AS hits, count(*)::integer AS days,
-          sum(daily.hits)::integer AS total FROM daily_endpoint_counts AS daily`)
-      }
-      const [first] = await seed()
-      assert.ok(first?.days > 50)
-      assert.ok(first?.total > 10_000)
-      assert.equal(await seed(), [first])
-      // The worker has rolled up, and the next day somebody seeds again.
-      await postgres.query('DELETE FROM hits')
-      await postgres.query('UPDATE daily_endpoint_counts SET day = day + 1')
-      assert.is((await seed())[0]?.total, first?.total)
+    for (const seed of sqlFiles('seeds/dev')) await postgres.query(fs.readFileSync(seed, 'utf8'))
+    const parameters = Object.entries(defaults(fs.readFileSync(file, 'utf8')))
+    const variables = parameters.flatMap(([name, value]) => ['-v', `${name}=${value}`])
+    const flags = ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '--csv', ...variables]
+    const { status, stdout, stderr } = spawnSync('psql', [...flags, '-f', file, postgres.url], {
+      encoding: 'utf8',
+      env: { ...process.env, PGOPTIONS: '-c default_transaction_read_only=on' },
     })
-  }
-
-  const runnable = spawnSync('psql', ['--version']).status === 0 ? test : test.skip
-  for (const file of queries) {
-    runnable(`${path.basename(file)} runs on the seeds, read-only (needs psql)`, async () => {
-      await migrateAll(postgres)
-      for (const seed of sqlFiles('seeds/dev')) await postgres.query(fs.readFileSync(seed, 'utf8'))
-      const parameters = Object.entries(defaults(fs.readFileSync(file, 'utf8')))
-      const variables = parameters.flatMap(([name, value]) => ['-v', `${name}=${value}`])
-      const flags = ['-X', '-q', '-v', 'ON_ERROR_STOP=1', '--csv', ...variables]
-      const { status, stdout, stderr } = spawnSync('psql', [...flags, '-f', file, postgres.url], {
-        encoding: 'utf8',
-        env: { ...process.env, PGOPTIONS: '-c default_transaction_read_only=on' },
-      })
-      assert.is(stderr, '')
-      assert.is(status, 0)
-      if (file.includes('analytics')) assert.ok(stdout.trim().split('\n').length > 2, stdout)
-    })
-  }
+    assert.is(stderr, '')
+    assert.is(status, 0)
+    if (file.includes('analytics')) assert.ok(stdout.trim().split('\n').length > 2, stdout)
+  })
 }
 
 test.run()

