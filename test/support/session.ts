@@ -2,6 +2,8 @@ import { writeSync } from 'node:fs'
 import { type ReportTo, reportVariable, type TestEvent } from './runner/events.ts'
 
 const reportTo = readReportTo()
+/** How long after the last suite the process says what keeps it, in milliseconds. */
+export const lingeringMs = reportTo?.lingeringMs ?? 7500
 let limitOfFile = reportTo?.limitMs ?? 60_000
 let current: { reject(error: Error): void; limit(ms: number): void } | undefined
 

@@ -4,7 +4,7 @@
  */
 import { inspect } from 'node:util'
 import { type Callback, type Test, suite as uvuSuite } from 'uvu'
-import { bounded, report, Skip } from './session.ts'
+import { bounded, lingeringMs, report, Skip } from './session.ts'
 
 let declared = 0
 let unfinished = 0
@@ -104,9 +104,9 @@ function describe(error: unknown): string {
 
 const frames = (stack = '') => stack.slice(Math.max(0, stack.search(/^ {4}at /m)))
 
-/** Only said when the process is still there five seconds after its last suite: the timer does not keep it. */
+/** Only said when the process is still there a while after its last suite: the timer does not keep it. */
 function tellWhatLingers() {
-  setTimeout(() => report({ type: 'lingering', resources: process.getActiveResourcesInfo() }), 5000).unref()
+  setTimeout(() => report({ type: 'lingering', resources: process.getActiveResourcesInfo() }), lingeringMs).unref()
 }
 
 // uvu prints dots, totals and failures itself; the runner prints its own, so uvu's are dropped and what a test prints is kept.

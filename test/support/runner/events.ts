@@ -19,8 +19,8 @@ export type TestEvent =
   /** All suites ended and the process is still there: what keeps it. */
   | { type: 'lingering'; resources: string[] }
 
-/** Passed to a test process as JSON in `VITAL_OPS_TEST_REPORT`. */
-export type ReportTo = { fd: number; limitMs: number }
+/** Passed to a test process as JSON in `VITAL_OPS_TEST_REPORT`. `lingeringMs`: how long after its end it says what keeps it. */
+export type ReportTo = { fd: number; limitMs: number; lingeringMs: number }
 
 /** The variable that holds a `ReportTo`. The test process removes it, so that its children do not see it. */
 export const reportVariable = 'VITAL_OPS_TEST_REPORT'

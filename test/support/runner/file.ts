@@ -35,7 +35,7 @@ export async function runFile(file: TestFile, root: string, limits: Limits, ci: 
   // A database server that runs as another user must be able to enter.
   await chmod(folder, 0o755)
   await mkdir(join(folder, 'home'))
-  const reportTo: ReportTo = { fd: 3, limitMs: limits.testMs }
+  const reportTo: ReportTo = { fd: 3, limitMs: limits.testMs, lingeringMs: limits.graceMs / 2 }
   const child = spawn(process.execPath, ['--enable-source-maps', file.bundle], {
     cwd: root,
     detached: true,
@@ -51,7 +51,7 @@ export async function runFile(file: TestFile, root: string, limits: Limits, ci: 
   running.add(child)
   try {
     const { tally, output, ...ending } = await follow(child, limits)
-    const leftovers = await endLeftovers(marker)
+    const leftovers = await endLeftovers(marker, Math.min(2000, limits.graceMs))
     killGroup(child.pid, 'SIGKILL')
     const result = tally.result({ ...ending, leftovers: leftovers.map(describe) }, ci)
     return { ...result, source: file.source, durationMs: performance.now() - started, output: output() }
@@ -114,9 +114,9 @@ function follow(child: ChildProcess, limits: Limits): Promise<Followed> {
   })
 }
 
-/** The processes that a file left running, killed. Those that are just ending get two seconds. */
-async function endLeftovers(marker: string): Promise<LiveProcess[]> {
-  const deadline = performance.now() + 2000
+/** The processes that a file left running, killed. Those that are just ending get `patienceMs`. */
+async function endLeftovers(marker: string, patienceMs: number): Promise<LiveProcess[]> {
+  const deadline = performance.now() + patienceMs
   let left = await processesWith(marker)
   while (left.length > 0 && performance.now() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 50))

@@ -1,0 +1,27 @@
+import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** This repository's folder, absolute. Bundled tests lie elsewhere than their sources: use it instead of `import.meta.url`. */
+export const repository = findRepository()
+
+/**
+ * Makes an empty folder. It is removed when the process ends, however that happens: the runner gives each test file a `TMPDIR` of its
+ * own, which it removes. Other users may enter it (a database server under another user lives there).
+ *
+ * @param options.parent where to make it; default the system's temporary folder
+ */
+export function temporaryFolder(options: { parent?: string } = {}): string {
+  const folder = mkdtempSync(join(realpathSync(options.parent ?? tmpdir()), 'test-'))
+  chmodSync(folder, 0o755)
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
+  return folder
+}
+
+function findRepository(): string {
+  // From the source (test/support) as well as from a bundle below .cache.
+  let folder = dirname(fileURLToPath(import.meta.url))
+  while (/[/\\](?:\.cache|test)(?:[/\\]|$)/.test(folder)) folder = dirname(folder)
+  return folder
+}
