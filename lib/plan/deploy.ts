@@ -7,7 +7,7 @@ import type { AppliedMigration, ObservedSource, Snapshot } from '../model/snapsh
 import { type HookArguments, hookOps, recordedHooks } from './hooks.ts'
 import { prunable } from './prune.ts'
 import { chain, pendingMigrations, roll } from './roll.ts'
-import { stop, withDependencies } from './services.ts'
+import { ownBuild, stop, withDependencies } from './services.ts'
 import { causeOfChange, hasFiles, isUp, released, releaseTargets, type Target, targetOf } from './target.ts'
 
 /** What a deploy was asked to do, and who asks. */
@@ -91,7 +91,7 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
     only: chosen,
     cause: (target) => causes.get(target.service),
     first: [],
-    beforeFiles: readyToRoll,
+    built: (service) => (afterBuild.length > 0 ? readyToRoll : orBefore(ownBuild(builds)(service), beforeBuild)),
     ...(desired.database ? { database: desired.database } : {}),
     steps: { migrate: true, seed: false, source: { kind: 'release', release: number } },
     aroundMigration: { before: moment('beforeMigrate'), after: moment('afterMigrate') },
@@ -187,6 +187,8 @@ const buildOps = (targets: Target[], causes: Map<string, string>, release: numbe
         ]
       : [],
   )
+
+const orBefore = (own: OpId[], before: OpId[]): OpId[] => (own.length > 0 ? own : before)
 
 /** Nothing is changed on the platform before everything is built: the first op of each engine or migration waits too. */
 const afterTheBuilds = (ops: Op[], readyToRoll: OpId[]): Op[] =>

@@ -30,6 +30,9 @@ export function prunable(
   const before = rollbackTarget(older, current)
   if (before) kept.add(before.number)
   for (const number of used) kept.add(number)
-  for (const release of older) if (kept.has(release.number)) for (const number of filesOf(release)) kept.add(number)
+  // Files come from the same or an older release, so one pass from the newest reaches all that is needed through others.
+  for (const release of [...older].reverse()) {
+    if (kept.has(release.number)) for (const number of filesOf(release)) kept.add(number)
+  }
   return older.map((release) => release.number).filter((number) => !kept.has(number))
 }

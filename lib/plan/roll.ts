@@ -17,8 +17,8 @@ export type RollOptions = {
   only?: ReadonlySet<string>
   /** Ops that everything waits for, e.g. the export of the source. */
   first: OpId[]
-  /** Ops that applications (services with files) wait for too, e.g. builds' hooks. */
-  beforeFiles?: OpId[]
+  /** Ops that a service with files waits for too: its build, and the hooks after all builds. */
+  built?: (service: string) => OpId[]
   database?: DesiredDatabase
   steps?: DatabaseSteps
   /** Ops around the migration; they enter only beside one. */
@@ -45,9 +45,8 @@ export function roll(options: RollOptions): Roll {
   for (const target of targets) {
     const { service, spec } = target
     const dependencies = target.dependencies.flatMap((dependency) => readyAfter.get(dependency.service) ?? [])
-    const after = [
-      ...new Set([...first, ...(spec && hasFiles(spec) ? (options.beforeFiles ?? []) : []), ...dependencies]),
-    ]
+    const waits = [...new Set([...(spec && hasFiles(spec) ? (options.built?.(service) ?? []) : []), ...dependencies])]
+    const after = waits.length > 0 ? waits : first
     const wanted = options.only === undefined || options.only.has(service)
     if (!spec) {
       if (wanted && target.unavailable !== undefined) {
@@ -164,6 +163,11 @@ export function migrationOp(
   }
 }
 
+function ensureCause(observed: ObservedDatabase | undefined): string {
+  if (observed?.created === false) return 'the data are new'
+  return observed?.ready === false ? 'missing, or with another password' : 'not known until it runs'
+}
+
 function databaseOps(options: RollOptions, started: boolean, after: OpId[]): Op[] {
   const database = options.database as DesiredDatabase
   const observed = options.snapshot.database
@@ -173,10 +177,7 @@ function databaseOps(options: RollOptions, started: boolean, after: OpId[]): Op[
       id: `ensure:${database.service}`,
       kind: 'ensure-database',
       after: [],
-      cause:
-        observed?.ready === false || observed?.created === false
-          ? 'missing or another password'
-          : 'not known until it runs',
+      cause: ensureCause(observed),
       changes: true,
       service: database.service,
       timeoutMs: 60_000,

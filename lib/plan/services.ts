@@ -57,7 +57,7 @@ export function planServicesUp(
     only,
     cause: (target) => causeOfChange(target, snapshot.services[target.service]),
     first: [],
-    beforeFiles: builds.map((op) => op.id),
+    built: ownBuild(builds),
     ...(desired.database ? { database: desired.database } : {}),
   })
   return {
@@ -68,6 +68,12 @@ export function planServicesUp(
     notes: [note],
   }
 }
+
+/** The build of a service among these ops, as what its start waits for. */
+export const ownBuild =
+  (builds: Op[]) =>
+  (service: string): string[] =>
+    builds.filter((op) => op.service === service).map((op) => op.id)
 
 /** Builds in the working tree whose artefact does not exist yet. */
 export function buildOps(targets: Target[], snapshot: Snapshot, only: ReadonlySet<string>): Op[] {
@@ -140,7 +146,7 @@ export function planServicesRestart(
     only: names,
     cause: () => 'asked for',
     first: down.ops.map((op) => op.id),
-    beforeFiles: builds.map((op) => op.id),
+    built: ownBuild(builds),
   })
   return {
     operation: 'services restart',

@@ -3,7 +3,7 @@ import type { Op, OpOf } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { roll } from './roll.ts'
-import { buildOps, upTargets } from './services.ts'
+import { buildOps, ownBuild, upTargets } from './services.ts'
 import { causeOfChange } from './target.ts'
 
 /** From an empty folder to a running stack: `.env`, builds, databases with their migrations and seeds, then the other services. */
@@ -34,7 +34,7 @@ export function planSetup(
     snapshot,
     cause: (target) => causeOfChange(target, snapshot.services[target.service]),
     first,
-    beforeFiles: builds.map((op) => op.id),
+    built: ownBuild(builds),
     ...(desired.database ? { database: desired.database } : {}),
     // Once there is a release, its own deploy brought the schema to where its code needs it.
     ...(snapshot.current === undefined

@@ -89,8 +89,9 @@ export function causeOfChange(target: Target, observed: ObservedService | undefi
   const parts = differingParts(observed.fingerprint, target.fingerprint)
   if (parts.length === 0) return undefined
   const environment = parts.filter((part) => part.startsWith('environment.')).map((part) => part.slice(12))
-  const others = parts.filter((part) => !part.startsWith('environment.'))
+  const others = parts.filter((part) => !part.startsWith('environment.') && part !== 'artefact')
   return [
+    parts.includes('artefact') ? 'its files changed' : '',
     others.length > 0 ? `configuration changed: ${others.join(', ')}` : '',
     environment.length > 0 ? `environment changed: ${environment.join(', ')}` : '',
   ]

@@ -1,0 +1,142 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { isEmpty } from '../../lib/model/plan.ts'
+import { renderPlan } from '../../lib/plan/render.ts'
+import { planServicesDown, planServicesRestart, planServicesUp } from '../../lib/plan/services.ts'
+import { deployed, desired, empty, revised, up } from './world.ts'
+
+test('up starts everything after its dependencies', () => {
+  assert.is(
+    renderPlan(planServicesUp(desired(), empty(), { workingTree: false })),
+    [
+      'services up dev: 7 changes',
+      '  + build:api        build api: node build.js — not built yet',
+      '  + build:worker     build worker: node build.js — not built yet [at once]',
+      '  + create:postgres  create the data of postgres (postgres 17) — no data yet [at once]',
+      '  + start:postgres   start postgres on 5432 — not running',
+      '  · gate:postgres    gate postgres: 2 passes in a row of being alive, within 60s',
+      '  + ensure:postgres  ensure database stats and role stats on postgres — the data are new',
+      '  + start:api        start api on 8003 — not running [after build:api, ensure:postgres]',
+      '  · gate:api         gate api: 2 passes in a row of being alive, within 60s',
+      '  + start:worker     start worker on 8006 — not running [after build:worker, ensure:postgres]',
+      '  · gate:worker      gate worker: 2 passes in a row of being alive, within 60s',
+      '  note: runs the working tree',
+    ].join('\n'),
+  )
+})
+
+test('up of one service takes its dependencies along', () => {
+  assert.is(
+    renderPlan(planServicesUp(desired(), empty(), { names: ['api'], workingTree: false })),
+    [
+      'services up dev: 5 changes',
+      '  + build:api        build api: node build.js — not built yet',
+      '  + create:postgres  create the data of postgres (postgres 17) — no data yet [at once]',
+      '  + start:postgres   start postgres on 5432 — not running',
+      '  · gate:postgres    gate postgres: 2 passes in a row of being alive, within 60s',
+      '  + ensure:postgres  ensure database stats and role stats on postgres — the data are new',
+      '  + start:api        start api on 8003 — not running [after build:api, ensure:postgres]',
+      '  · gate:api         gate api: 2 passes in a row of being alive, within 60s',
+      '  note: runs the working tree',
+    ].join('\n'),
+  )
+})
+
+test('up of a category', () => {
+  assert.is(
+    renderPlan(planServicesUp(desired(), empty(), { category: 'databases', workingTree: false })),
+    [
+      'services up dev: 3 changes',
+      '  + create:postgres  create the data of postgres (postgres 17) — no data yet',
+      '  + start:postgres   start postgres on 5432 — not running',
+      '  · gate:postgres    gate postgres: 2 passes in a row of being alive, within 60s',
+      '  + ensure:postgres  ensure database stats and role stats on postgres — the data are new',
+      '  note: runs the working tree',
+    ].join('\n'),
+  )
+})
+
+test('up again has nothing to do', () => {
+  assert.ok(isEmpty(planServicesUp(desired(), up(), { workingTree: false })))
+})
+
+test('up restarts what changed in the working tree, and says what', () => {
+  const snapshot = revised(up(), 'working tree', { api: 'a2', worker: 'w1' })
+  assert.is(
+    renderPlan(planServicesUp(desired(), snapshot, { workingTree: false })),
+    [
+      'services up dev: 2 changes',
+      '  + build:api  build api: node build.js — its files changed',
+      '  ~ start:api  restart api on 8003 — its files changed',
+      '  · gate:api   gate api: 2 passes in a row of being alive, within 60s',
+      '  note: runs the working tree',
+    ].join('\n'),
+  )
+})
+
+test('up runs the current release once there is one; --working-tree says otherwise', () => {
+  const snapshot = revised(deployed(up()), 'v2', { api: 'a2', worker: 'w1' })
+  assert.is(
+    renderPlan(planServicesUp(desired(), snapshot, { workingTree: false })),
+    ['services up dev: nothing to do', '  note: runs release 1 (HEAD)'].join('\n'),
+  )
+  assert.is(
+    renderPlan(planServicesUp(desired(), snapshot, { names: ['api'], workingTree: true })),
+    [
+      'services up dev: 2 changes',
+      '  + build:api  build api: node build.js — its files changed',
+      '  ~ start:api  restart api on 8003 — its files changed',
+      '  · gate:api   gate api: 2 passes in a row of being alive, within 60s',
+      '  note: runs the working tree',
+    ].join('\n'),
+  )
+})
+
+test('a service in error is started again with its reason as the cause', () => {
+  const snapshot = up()
+  const api = snapshot.services.api
+  if (api) Object.assign(api, { status: 'error', reason: 'exited with status 1, 3 times in 10s' })
+  assert.match(
+    renderPlan(planServicesUp(desired(), snapshot, { workingTree: false })),
+    'start api on 8003 — not running: exited with status 1, 3 times in 10s',
+  )
+})
+
+test('down goes the other way round', () => {
+  assert.is(
+    renderPlan(planServicesDown(desired(), up(), {})),
+    [
+      'services down dev: 3 changes',
+      '  - stop:worker    stop worker — asked for',
+      '  - stop:api       stop api — asked for [at once]',
+      '  - stop:postgres  stop postgres — asked for [after stop:api, stop:worker]',
+    ].join('\n'),
+  )
+})
+
+test('down of a service says who keeps running without it', () => {
+  const plan = planServicesDown(desired(), up(), { names: ['postgres'] })
+  assert.is(
+    renderPlan(plan),
+    ['services down dev: 1 change', '  - stop:postgres  stop postgres — asked for'].join('\n'),
+  )
+  assert.equal(
+    plan.findings.map((finding) => finding.message),
+    ['worker needs postgres and keeps running', 'api needs postgres and keeps running'],
+  )
+})
+
+test('restart stops and starts exactly what it names', () => {
+  assert.is(
+    renderPlan(planServicesRestart(desired(), up(), { names: ['api'], workingTree: false })),
+    [
+      'services restart dev: 2 changes',
+      '  - stop:api   stop api — asked for',
+      '  + start:api  start api on 8003 — asked for',
+      '  · gate:api   gate api: 2 passes in a row of being alive, within 60s',
+      '  note: runs the working tree',
+    ].join('\n'),
+  )
+})
+
+test.run()
