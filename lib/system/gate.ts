@@ -1,0 +1,37 @@
+import { accessSync, constants } from 'node:fs'
+import type { Environment } from './marks.ts'
+
+/**
+ * Between fork and the moment when the watchdog knows the new group lies a window in which `kill -9` of the runner would leave an
+ * orphan. So the child is at first a shell that waits for a word on descriptor 3, and becomes the program only then (same pid, same
+ * group). If the runner dies in the window, the descriptor closes and the program never runs.
+ */
+const gateScript = 'read -r go <&3 && [ "$go" = go ] || exit 125; exec 3<&-; exec "$@"'
+
+/** What opens the gate, written to descriptor 3. */
+export const gateWord = 'go\n'
+
+/** The command to spawn in place of `program args…`; `program` is an absolute path. Its descriptor 3 must be a pipe to here. */
+export function gated(program: string, args: readonly string[], env: Environment): [string, string[]] {
+  return [gateShell(env), ['-c', gateScript, 'sh', program, ...args]]
+}
+
+const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/
+
+/**
+ * dash drops environment variables whose names no shell could use (`discovery.type`, exported functions of bash); bash passes them on. So
+ * where there are any, bash is taken if the machine has it.
+ */
+function gateShell(env: Environment): string {
+  if (process.platform === 'linux' && !Object.keys(env).every((name) => variableName.test(name))) {
+    for (const bash of ['/bin/bash', '/usr/bin/bash', '/usr/local/bin/bash']) {
+      try {
+        accessSync(bash, constants.X_OK)
+        return bash
+      } catch {
+        // The next place.
+      }
+    }
+  }
+  return '/bin/sh'
+}

@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { chmod, constants, copyFile, lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { ok, type Result } from '../model/failure.ts'
+import { workingTreeFiles } from './git.ts'
+
+/**
+ * Copies a folder's working tree: tracked files as they are now, and untracked ones that are not ignored; modes and links are kept. Copies
+ * share their blocks with the original where the file system can do that. A deleted file is not there; a submodule is copied likewise.
+ */
+export async function exportWorkingTree(folder: string, destination: string): Promise<Result<void>> {
+  const files = await workingTreeFiles(folder)
+  if (!files.ok) return files
+  await mkdir(destination, { recursive: true })
+  for (const path of files.value) {
+    const [from, to] = [join(folder, path), join(destination, path)]
+    const found = await lstat(from).catch(() => undefined)
+    if (found === undefined) continue
+    await mkdir(dirname(to), { recursive: true })
+    if (found.isSymbolicLink()) await symlink(await readlink(from), to)
+    else if (found.isDirectory()) {
+      const inner = await exportWorkingTree(from, to)
+      if (!inner.ok) return inner
+    } else if (found.isFile()) {
+      await copyFile(from, to, constants.COPYFILE_FICLONE)
+      await chmod(to, found.mode & 0o777)
+    }
+  }
+  return ok(undefined)
+}
+
+/**
+ * A digest (SHA-256, hex) of what a folder holds: paths, whether executable, link targets, contents. Times, owners, empty folders and
+ * other permission bits do not count, since git does not keep them. `skip` names entries to leave out, at any depth.
+ */
+export async function treeDigest(folder: string, skip: readonly string[] = ['.git']): Promise<string> {
+  const hash = createHash('sha256')
+  for (const path of await filesBelow(folder, '', new Set(skip))) {
+    const full = join(folder, path)
+    const found = await lstat(full)
+    const link = found.isSymbolicLink()
+    const mode = link ? 'link' : found.mode & 0o111 ? 'executable' : 'file'
+    const content = link ? digestOf(await readlink(full)) : await fileDigest(full)
+    hash.update(`${JSON.stringify(path)} ${mode} ${content}\n`)
+  }
+  return hash.digest('hex')
+}
+
+/** The SHA-256 of a file's bytes, hex. */
+export async function fileDigest(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
+  return hash.digest('hex')
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}
+
+async function filesBelow(folder: string, prefix: string, skip: ReadonlySet<string>): Promise<string[]> {
+  const paths: string[] = []
+  for (const entry of await readdir(join(folder, prefix), { withFileTypes: true })) {
+    if (skip.has(entry.name)) continue
+    const path = prefix === '' ? entry.name : `${prefix}/${entry.name}`
+    if (entry.isDirectory()) paths.push(...(await filesBelow(folder, path, skip)))
+    else if (entry.isFile() || entry.isSymbolicLink()) paths.push(path)
+  }
+  // By code units: the same on every machine, whatever its locale.
+  return prefix === '' ? paths.sort() : paths
+}
