@@ -1,6 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { type BuildFailure, formatMessages } from 'esbuild'
 import { glob } from 'tinyglobby'
+import { bundle as bundleDist } from '../../../lib/build/bundle.mjs'
 import { bundle, folderOfRun } from './bundle.ts'
 import { endAll, type FileResult, runFile } from './file.ts'
 import { type Options, parseOptions, usage } from './options.ts'
@@ -32,8 +34,10 @@ export async function main(repository: string, argv: string[]): Promise<number> 
       if (result.failed.length > 0) console.log(textOfFaults(result))
     }
     if (sources.length > 0) {
+      const fault = options.build ? await buildDist(root) : undefined
+      if (fault) add(notRun('dist', fault))
       const { files, broken } = await bundle(sources, root, join(repository, 'test', 'support'), folder)
-      for (const { source, text } of broken) add(cannotBundle(source, text))
+      for (const { source, text } of broken) add(notRun(source, `cannot be bundled:\n${text}`))
       await inParallel(files, options.jobs, async (file) => add(await runFile(file, root, options, ci)))
     }
     console.log(summary(results, options))
@@ -61,11 +65,22 @@ async function inParallel<T>(items: T[], jobs: number, work: (item: T) => Promis
   )
 }
 
-const cannotBundle = (source: string, text: string): FileResult => ({
+/** Builds what `bin/task` runs; returns why it could not. Earlier builds stay for an hour: other tests may be running them. */
+async function buildDist(root: string): Promise<string | undefined> {
+  try {
+    await bundleDist(root, { keepMs: 3_600_000 })
+    return undefined
+  } catch (error) {
+    const messages = (error as Partial<BuildFailure>).errors
+    return messages ? (await formatMessages(messages, { kind: 'error' })).join('') : (error as Error).message
+  }
+}
+
+const notRun = (source: string, text: string): FileResult => ({
   source,
   passed: 0,
   skipped: [],
-  failed: [{ name: 'the file', text: `cannot be bundled:\n${text}` }],
+  failed: [{ name: 'the build', text }],
   durationMs: 0,
   output: '',
 })

@@ -1,0 +1,30 @@
+// @ts-check
+
+/**
+ * `npm run build`, which npm also runs after an installation in a clone and before packing: dist/, its declarations, and the link that
+ * lets `npx task` find this repository's own command.
+ */
+import { existsSync } from 'node:fs'
+import { rm, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { bundle } from './bundle.mjs'
+import { declarations } from './declarations.mjs'
+
+const repository = fileURLToPath(new URL('../..', import.meta.url)).slice(0, -1)
+
+const skipped = await bundle(repository, { keepMs: 0 })
+for (const source of skipped) console.log(`build: ${source} does not exist, skipped`)
+if (!(await declarations(repository))) console.log('build: typescript is not installed, no declarations made')
+await linkOwnCommands()
+
+/** npm links the commands of dependencies, not the root package's own. */
+async function linkOwnCommands() {
+  const folder = join(repository, 'node_modules', '.bin')
+  if (!existsSync(folder)) return
+  for (const name of ['task', 'vital-ops']) {
+    const link = join(folder, name)
+    await rm(link, { force: true })
+    await symlink(join('..', '..', 'bin', name), link)
+  }
+}
