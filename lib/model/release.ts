@@ -1,4 +1,6 @@
 import type { Fingerprint, RunSpec } from './desired.ts'
+import type { PlatformName } from './environment.ts'
+import type { SecretReference } from './secret.ts'
 import type { AppliedMigration } from './snapshot.ts'
 
 /** One service as a release runs it. */
@@ -16,7 +18,9 @@ export type ReleaseOutcome = 'pending' | 'healthy' | 'failed'
 export type Release = {
   version: 1
   number: number
+  workspace: { name: string; id: string }
   environment: string
+  platform: PlatformName
   /** ISO 8601 */
   created: string
   ended?: string
@@ -26,6 +30,8 @@ export type Release = {
   commit: string
   /** Every service of the environment, in dependency order. */
   services: ReleasedService[]
+  /** How the environment's database is reached; absent when it has none. */
+  database?: { service: string; name: string; user: string; password: SecretReference }
   /** Services that this release named; undefined when all. */
   only?: string[]
   /** The environment's hooks, probes and policy are part of the record: a rollback needs no working tree. */

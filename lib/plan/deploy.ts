@@ -1,4 +1,4 @@
-import type { Desired } from '../model/desired.ts'
+import type { Desired, DesiredDatabase } from '../model/desired.ts'
 import type { Finding } from '../model/finding.ts'
 import type { Op, OpId } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
@@ -109,7 +109,10 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
   const release: Release = {
     version: 1,
     number,
+    workspace: { name: desired.workspace.name, id: desired.workspace.id },
     environment,
+    platform: desired.platform,
+    ...(desired.database ? { database: databaseRecord(desired.database) } : {}),
     created: options.at,
     by: options.by,
     run: options.run,
@@ -123,6 +126,8 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
   }
   return { ...empty, ops, notes: notes(desired, snapshot, current, pending), release }
 }
+
+const databaseRecord = ({ service, name, user, password }: DesiredDatabase) => ({ service, name, user, password })
 
 /** A deploy also replaces what runs from elsewhere than a healthy release. */
 function deployCause(target: Target, snapshot: Snapshot, current: Release | undefined): string | undefined {
