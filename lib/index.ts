@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /*
  * What a Taskfile imports from `vital-ops`. Nothing here loads a library: a Taskfile's start is the start of every command.
  */
