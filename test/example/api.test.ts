@@ -1,11 +1,11 @@
 import net from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { freePort, until } from '../support/index.ts'
 import { migrate, migrateAll, migrations } from './support/migrations.ts'
-import { freePort, TestPostgres } from './support/postgres.ts'
+import { TestPostgres } from './support/postgres.ts'
 import { startRedis } from './support/redis.ts'
 import { Builds, Service } from './support/service.ts'
-import { until } from './support/until.ts'
 
 type Stats = { days: number; counts: { day: string; endpoint: string; hits: number; bots: number }[] }
 type Ready = { status: string; database: string; cache: string; reasons: string[] }
@@ -141,7 +141,7 @@ test('statistics come from the cache, and from the database while it is away', a
     assert.is(await source(), 'unreachable')
     again = await startRedis({ port: redis.port, password: 'a b:c' })
     assert.is(
-      await until('the cache is used again', async () => ((await source()) === 'hit' ? 'hit' : undefined)),
+      await until(async () => ((await source()) === 'hit' ? 'hit' : undefined), { what: 'the cache is used again' }),
       'hit',
     )
     assert.is(api.lines.filter((line) => line.message === 'the cache is unreachable').length, 1)
@@ -177,7 +177,7 @@ test('a stopped database is 503 with the reason, and its return is noticed', asy
   } finally {
     await postgres.start()
   }
-  await until('ready again', async () => (await api.get('/readyz')).status === 200)
+  await until(async () => (await api.get('/readyz')).status === 200, { what: 'ready again' })
   assert.is((await api.post('/hits', { endpoint: '/x' })).status, 201)
 })
 
@@ -186,7 +186,7 @@ test('it starts before its database', async () => {
   const api = await start()
   assert.is((await api.get('/readyz')).status, 503)
   await postgres.start()
-  await until('ready', async () => (await api.get('/readyz')).status === 200)
+  await until(async () => (await api.get('/readyz')).status === 200, { what: 'ready' })
 })
 
 test('a database without the last migration is not ready', async () => {
@@ -207,14 +207,17 @@ test('on SIGTERM it accepts no more, finishes the request under way, and ends wi
   const holder = await postgres.connect()
   await holder.query('BEGIN; LOCK TABLE hits IN ACCESS EXCLUSIVE MODE')
   const answer = api.post('/hits', { endpoint: '/slow' })
-  await until('the request waits', async () => {
-    const [row] = await postgres.query<{ waiting: boolean }>(
-      `SELECT count(*) = 1 AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock'`,
-    )
-    return row?.waiting
-  })
+  await until(
+    async () => {
+      const [row] = await postgres.query<{ waiting: boolean }>(
+        `SELECT count(*) = 1 AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock'`,
+      )
+      return row?.waiting
+    },
+    { what: 'the request waits' },
+  )
   api.signal('SIGTERM')
-  await until('new connections are refused', () => isRefused(Number(new URL(api.url).port)))
+  await until(() => isRefused(Number(new URL(api.url).port)), { what: 'new connections are refused' })
   assert.is(api.child.exitCode, null)
   await holder.query('COMMIT')
   await holder.end()

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { skip } from '../support/session.ts'
+import { skip } from '../support/index.ts'
 import { migrate, migrateAll, migrations } from './support/migrations.ts'
 import { TestPostgres } from './support/postgres.ts'
 

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { parse, parseAllDocuments } from 'yaml'
-import { skip } from '../support/session.ts'
+import { skip } from '../support/index.ts'
 
 const example = path.resolve('example')
 const infrastructure = path.join(example, 'infrastructure')

@@ -1,9 +1,9 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { until } from '../support/index.ts'
 import { migrateAll } from './support/migrations.ts'
 import { TestPostgres } from './support/postgres.ts'
 import { Builds, Service } from './support/service.ts'
-import { until } from './support/until.ts'
 
 type Health = { status: string; rollup: string; lastSuccess: { hits: number } | null; failures: number }
 
@@ -48,15 +48,18 @@ test.after(async () => {
 test('hits become counts per endpoint and day, once', async () => {
   await insertHits(2100)
   const worker = await start()
-  await until('all are rolled up', async () => (await left()) === 0)
+  await until(async () => (await left()) === 0, { what: 'all are rolled up' })
   assert.equal(await counted(), { hits: 2100, bots: 210, rows: 21 })
-  await until('it rolled up again, with nothing to do', async () => {
-    const { body } = await worker.get<Health>('/healthz')
-    return body.lastSuccess?.hits === 0
-  })
+  await until(
+    async () => {
+      const { body } = await worker.get<Health>('/healthz')
+      return body.lastSuccess?.hits === 0
+    },
+    { what: 'it rolled up again, with nothing to do' },
+  )
   assert.equal(await counted(), { hits: 2100, bots: 210, rows: 21 })
   await insertHits(70)
-  await until('the new ones are added', async () => (await left()) === 0)
+  await until(async () => (await left()) === 0, { what: 'the new ones are added' })
   assert.equal(await counted(), { hits: 2170, bots: 217, rows: 21 })
   assert.is((await worker.get('/readyz')).status, 200)
 })
@@ -65,7 +68,7 @@ test('workers that race count each hit once', async () => {
   await insertHits(45_000)
   const workers = await Promise.all([start(), start(), start()])
   for (let round = 0; round < 5; round++) await insertHits(1000)
-  await until('all are rolled up', async () => (await left()) === 0)
+  await until(async () => (await left()) === 0, { what: 'all are rolled up' })
   assert.equal(await counted(), { hits: 50_000, bots: 5000, rows: 21 })
   for (const worker of workers) assert.is(worker.line('the roll-up failed'), undefined)
 })
@@ -78,40 +81,43 @@ test('a worker that is killed while it rolls up neither loses nor doubles hits',
     assert.is(await worker.exit(), 'SIGKILL')
   }
   await start()
-  await until('all are rolled up', async () => (await left()) === 0)
+  await until(async () => (await left()) === 0, { what: 'all are rolled up' })
   assert.equal(await counted(), { hits: 100_000, bots: 10_000, rows: 21 })
 })
 
 test('a database outage is said, survived and mended by itself', async () => {
   const worker = await start()
-  await until('ready', async () => (await worker.get('/readyz')).status === 200)
+  await until(async () => (await worker.get('/readyz')).status === 200, { what: 'ready' })
   await postgres.stop()
   try {
-    await until('not ready', async () => (await worker.get('/readyz')).status === 503)
+    await until(async () => (await worker.get('/readyz')).status === 503, { what: 'not ready' })
     const { status, body } = await worker.get<Health>('/healthz')
     assert.equal([status, body.status, body.rollup], [200, 'ok', 'failing'])
     assert.ok(body.failures > 0)
   } finally {
     await postgres.start()
   }
-  await until('ready again', async () => (await worker.get('/readyz')).status === 200)
+  await until(async () => (await worker.get('/readyz')).status === 200, { what: 'ready again' })
 })
 
 test('on SIGTERM it finishes the roll-up under way and ends with 0', async () => {
   const worker = await start({ ROLLUP_INTERVAL: '1h' })
-  await until('the first roll-up ended', async () => (await worker.get('/readyz')).status === 200)
+  await until(async () => (await worker.get('/readyz')).status === 200, { what: 'the first roll-up ended' })
   assert.is(await worker.stop(), 0)
 
   await insertHits(10)
   const holder = await postgres.connect()
   await holder.query('BEGIN; LOCK TABLE daily_endpoint_counts IN ACCESS EXCLUSIVE MODE')
   const held = await start()
-  await until('the roll-up waits', async () => {
-    const statement = `SELECT count(*) = 1 AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock'`
-    return (await postgres.query<{ waiting: boolean }>(statement))[0]?.waiting
-  })
+  await until(
+    async () => {
+      const statement = `SELECT count(*) = 1 AS waiting FROM pg_stat_activity WHERE wait_event_type = 'Lock'`
+      return (await postgres.query<{ waiting: boolean }>(statement))[0]?.waiting
+    },
+    { what: 'the roll-up waits' },
+  )
   held.signal('SIGTERM')
-  await until('it was told', () => held.line('shutting down'))
+  await until(() => held.line('shutting down'), { what: 'it was told' })
   assert.is(held.child.exitCode, null)
   await holder.query('COMMIT')
   await holder.end()

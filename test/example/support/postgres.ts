@@ -2,12 +2,10 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import { createRequire } from 'node:module'
-import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import pg from 'pg'
-import { skip } from '../../support/session.ts'
-import { until } from './until.ts'
+import { freePort, skip, until } from '../../support/index.ts'
 
 type Binaries = { folder: string; environment: NodeJS.ProcessEnv; cleanUp: () => void }
 
@@ -50,7 +48,7 @@ export class TestPostgres {
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
     const child = spawn(path.join(this.#binaries.folder, 'postgres'), ['-D', this.#data, ...flags], this.#options())
     this.#process = child
-    await until('PostgreSQL answers', async () => (await this.query('SELECT 1')).length === 1)
+    await until(async () => (await this.query('SELECT 1')).length === 1, { what: 'PostgreSQL answers' })
   }
 
   /** Ends the server at once; its connections break, its data stay. */
@@ -148,14 +146,4 @@ function owner(): { uid?: number; gid?: number } {
     } catch {}
   }
   return {}
-}
-
-/** A port of the loopback that nobody has right now. */
-export async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as net.AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

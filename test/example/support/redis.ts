@@ -1,9 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
-import { skip } from '../../support/session.ts'
-import { freePort } from './postgres.ts'
-import { until } from './until.ts'
+import { freePort, skip, until } from '../../support/index.ts'
 
 /** A real redis-server without persistence. */
 export type TestRedis = { port: number; stop(): Promise<void> }
@@ -15,12 +13,15 @@ export async function startRedis({ port, password }: { port?: number; password?:
   const flags = ['--bind', '127.0.0.1', '--port', String(taken), '--save', '', '--appendonly', 'no']
   const child = spawn('redis-server', [...flags, ...(password ? ['--requirepass', password] : [])], { stdio: 'ignore' })
   const exit = once(child, 'exit')
-  await until('redis listens', async () => {
-    const socket = net.connect(taken, '127.0.0.1')
-    await once(socket, 'connect')
-    socket.destroy()
-    return true
-  })
+  await until(
+    async () => {
+      const socket = net.connect(taken, '127.0.0.1')
+      await once(socket, 'connect')
+      socket.destroy()
+      return true
+    },
+    { what: 'redis listens' },
+  )
   return {
     port: taken,
     stop: async () => {

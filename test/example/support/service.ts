@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
-import { until } from './until.ts'
+import { until } from '../../support/index.ts'
 
 /** A line of a service's log. */
 export type LogLine = { level: string; message: string; [field: string]: unknown }
@@ -58,10 +58,13 @@ export class Service {
   /** Starts a service and waits until it listens. */
   static async start(main: string, environment: Record<string, string>): Promise<Service> {
     const service = new Service(main, environment)
-    const line = await until('the service listens', () => {
-      if (service.child.exitCode === null) return service.line('listening')
-      return { level: 'error', message: 'ended', ended: true }
-    })
+    const line = await until(
+      () => {
+        if (service.child.exitCode === null) return service.line('listening')
+        return { level: 'error', message: 'ended', ended: true }
+      },
+      { what: 'the service listens' },
+    )
     if (line.ended) throw new Error(`the service ended:\n${service.errors}`)
     service.url = `http://127.0.0.1:${line.port}`
     return service
