@@ -11,6 +11,7 @@ import type { Category, Dependency, ServiceConfiguration } from './service.ts'
  * `{ known: 'release' | 'revision' }` stands for what only the release knows; it is no part of any digest.
  */
 export type Value = string | ValuePart[]
+/** A text, a secret by reference, or what only the release knows. */
 export type ValuePart = string | SecretReference | { known: 'release' | 'revision' }
 
 /** Health as gates and status use it: durations in milliseconds, overrides of the environment applied. */

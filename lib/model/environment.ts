@@ -4,6 +4,7 @@ import { durationSchema, nameSchema, portSchema, variableSchema } from './values
 
 /** The platforms that the catalogue drives. */
 export const platforms = ['local', 'docker', 'kubernetes'] as const
+/** One of `platforms`. */
 export type PlatformName = (typeof platforms)[number]
 
 /** The moments of a deploy at which hooks run, in their order. */
@@ -17,6 +18,7 @@ export const hookMoments = [
   'onFailure',
   'afterRollback',
 ] as const
+/** One of `hookMoments`. */
 export type HookMoment = (typeof hookMoments)[number]
 
 const hookSchema = z.strictObject({
@@ -25,6 +27,7 @@ const hookSchema = z.strictObject({
   onError: z.enum(['fail', 'warn']).default('fail'),
   repeatable: z.boolean().default(true).describe('May run again when a recovery passes over it'),
 })
+/** A hook as configured, with defaults filled in. */
 export type Hook = z.output<typeof hookSchema>
 
 const secretProviderSchema = z.discriminatedUnion('type', [
@@ -41,6 +44,7 @@ const secretProviderSchema = z.discriminatedUnion('type', [
     identity: z.string().describe('File with the private key'),
   }),
 ])
+/** Where secrets come from, one of the four kinds. */
 export type SecretProvider = z.output<typeof secretProviderSchema>
 
 const notificationSchema = z.strictObject({
@@ -48,6 +52,7 @@ const notificationSchema = z.strictObject({
   command: z.array(z.string().min(1)).nonempty().describe('Receives the release as JSON on its standard input'),
   timeout: durationSchema.default('30s'),
 })
+/** A program that is told how a deploy ended. */
 export type Notification = z.output<typeof notificationSchema>
 
 const overrideSchema = z.strictObject({
@@ -125,8 +130,11 @@ export const environmentSchema = z
   })
   .describe('An environment of the workspace')
 
+/** An environment as its file says, with defaults filled in. */
 export type EnvironmentConfiguration = z.output<typeof environmentSchema>
+/** An environment as written in YAML. */
 export type EnvironmentInput = z.input<typeof environmentSchema>
+/** What an environment says differently about a service. */
 export type ServiceOverride = z.output<typeof overrideSchema>
 
 /** The file `config/workspace.yaml`. */
@@ -140,4 +148,5 @@ export const workspaceSchema = z
     description: z.string().optional().describe('One sentence, for people'),
   })
   .describe('A workspace')
+/** `config/workspace.yaml`, as it says. */
 export type WorkspaceConfiguration = z.output<typeof workspaceSchema>

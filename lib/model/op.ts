@@ -31,4 +31,5 @@ export type OpCommon = {
 
 /** One step of change with its cause. */
 export type Op = { [K in OpKindName]: OpCommon & { kind: K; data: OpData<K> } }[OpKindName]
+/** The ops of one kind. */
 export type OpOf<K extends OpKindName> = Extract<Op, { kind: K }>

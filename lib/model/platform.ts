@@ -34,6 +34,7 @@ export type Handler<K extends OpKindName> = {
   /** Whether the op's effect is there already (recovery skips it then). `unknown`: cannot be observed. */
   check(op: OpOf<K>, context: OpContext): Promise<'done' | 'pending' | 'unknown'>
 }
+/** A handler for each kind of op that a platform has. */
 export type Handlers = { [K in OpKindName]?: Handler<K> }
 
 /** Who holds a lock, readable for people. `since` is ISO 8601. */

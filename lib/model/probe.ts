@@ -84,8 +84,11 @@ export const probeSchema = z.discriminatedUnion('type', [
   probeSchemas.certificate,
 ])
 
+/** The kinds of probes, by the names that configuration uses. */
 export type ProbeType = keyof typeof probeSchemas
+/** A probe as configured, with defaults filled in. */
 export type Probe = z.output<typeof probeSchema>
+/** The probes of one type. */
 export type ProbeOf<T extends ProbeType> = Extract<Probe, { type: T }>
 
 /** What one attempt of a probe found. `message` is one line for a person; it holds no secret. */
@@ -120,8 +123,10 @@ export const healthSchema = z.strictObject({
   deadline: health.deadline.default('60s'),
   watch: health.watch.default('10s'),
 })
+/** A service's health configuration, with defaults filled in. */
 export type Health = z.output<typeof healthSchema>
 
 /** What an environment says differently. It has no defaults: `healthSchema.partial()` would fill them in over the service's own. */
 export const healthOverrideSchema = z.strictObject(health).partial()
+/** The part of a service's health configuration that an environment replaces. */
 export type HealthOverride = z.output<typeof healthOverrideSchema>

@@ -1,7 +1,7 @@
 import type { Fingerprint, RunSpec } from './desired.ts'
 import type { PlatformName } from './environment.ts'
+import type { AppliedMigration } from './migration.ts'
 import type { SecretReference } from './secret.ts'
-import type { AppliedMigration } from './snapshot.ts'
 
 /** One service as a release runs it. */
 export type ReleasedService = {
@@ -12,6 +12,7 @@ export type ReleasedService = {
   dependencies: { service: string; optional: boolean }[]
 }
 
+/** How a release ended; `pending` until its gates have passed or failed. */
 export type ReleaseOutcome = 'pending' | 'healthy' | 'failed'
 
 /** An immutable record of what an environment runs; only `outcome`, `ended`, `cause` and `left` are written later. */

@@ -4,6 +4,7 @@ import { durationSchema, nameSchema, portSchema, variableSchema } from './values
 
 /** The categories of services, in the order in which tables show them. */
 export const categories = ['applications', 'databases', 'infrastructure', 'monitoring', 'storage', 'utilities'] as const
+/** One of `categories`. */
 export type Category = (typeof categories)[number]
 
 const command = z.array(z.string().min(1)).nonempty()
@@ -123,4 +124,5 @@ export const serviceSchema = z
 export type ServiceConfiguration = z.output<typeof serviceSchema>
 /** A service as written in YAML. */
 export type ServiceInput = z.input<typeof serviceSchema>
+/** A dependency in its long form. */
 export type Dependency = { service: string; optional: boolean }

@@ -1,8 +1,11 @@
 import type { Fingerprint } from './desired.ts'
 import type { Milliseconds } from './duration.ts'
+import type { AppliedMigration } from './migration.ts'
 import type { Release } from './release.ts'
 
+/** Whether a service runs; `error` after an end that nobody asked for, `pending` while it starts or waits to be restarted. */
 export type ServiceStatus = 'running' | 'stopped' | 'error' | 'pending'
+/** What a service's probes say; `unknown` when they have not said anything yet. */
 export type HealthStatus = 'healthy' | 'unhealthy' | 'unknown'
 
 /** The deployment state model of seeds/5: one service as the platform sees it. Times are ISO 8601. */
@@ -31,9 +34,6 @@ export type PortOwner = { pid?: number; command?: string; user?: string }
 
 /** A port that the environment wants and that somebody else has. */
 export type PortConflict = { service: string; port: number; name: string; owner: PortOwner; free: number }
-
-/** A migration as the ledger has it. */
-export type AppliedMigration = { version: string; name: string; sha256: string; effect: 'expand' | 'breaking' }
 
 /** What is known of the environment's database. */
 export type ObservedDatabase = {

@@ -7,14 +7,14 @@ test('a failure says what, where, why, the last lines and what to type next', ()
     {
       code: 'port-in-use',
       message: 'port 8080 is in use',
-      place: { file: '/work/config/services/api.yaml', line: 12, column: 9 },
+      place: { file: '/shop/config/services/api.yaml', line: 12, column: 9 },
       source: '    http: 8080',
       service: 'api',
       why: 'held by node (pid 41)\nstarted an hour ago',
       lines: ['listening', 'bye'],
       next: ['task services up --resolve-ports', 'kill 41'],
     },
-    { folder: '/work' },
+    { folder: '/shop' },
   )
   assert.is(
     text,

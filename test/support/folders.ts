@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+const made: string[] = []
+
 /** This repository's folder, absolute. Bundled tests lie elsewhere than their sources: use it instead of `import.meta.url`. */
 export const repository = findRepository()
 
@@ -15,8 +17,13 @@ export const repository = findRepository()
 export function temporaryFolder(options: { parent?: string } = {}): string {
   const folder = mkdtempSync(join(realpathSync(options.parent ?? tmpdir()), 'test-'))
   chmodSync(folder, 0o755)
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
+  if (made.length === 0) process.on('exit', removeAll)
+  made.push(folder)
   return folder
+}
+
+function removeAll(): void {
+  for (const folder of made) rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
 }
 
 function findRepository(): string {
