@@ -61,6 +61,14 @@ export class Watchdog {
     write(this.#shell, `del ${group}\n`).catch(() => {})
   }
 
+  /** Closes the pipe, as the end of this process would: the groups that are still watched are ended. */
+  close(): void {
+    const shell = this.#shell
+    this.#shell = undefined
+    this.#groups.clear()
+    shell?.stdin?.end()
+  }
+
   #start(): ChildProcess {
     const shell = spawn('/bin/sh', ['-c', watchdogScript, 'vital-ops-watchdog'], {
       // Its own session: no signal to this process's group, and no hangup of its terminal, reaches it.
