@@ -1,10 +1,11 @@
 import type { Desired, DesiredDatabase } from '../model/desired.ts'
 import type { Finding } from '../model/finding.ts'
 import type { AppliedMigration } from '../model/migration.ts'
-import type { Op, OpId } from '../model/op.ts'
+import type { Op, OpId, OpOf } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Release } from '../model/release.ts'
 import type { ObservedSource, Snapshot } from '../model/snapshot.ts'
+import { envOps } from './env.ts'
 import { type HookArguments, hookOps, recordedHooks } from './hooks.ts'
 import { prunable } from './prune.ts'
 import { chain, pendingMigrations, roll } from './roll.ts'
@@ -16,6 +17,8 @@ export type DeployOptions = {
   /** Services to roll; the others stay as the current release has them. */
   only?: string[]
   allowDirty: boolean
+  /** The environment's `.env` that has to be written first (a rehearsal's). */
+  writeEnv?: OpOf<'write-env'>['data']
   run: string
   by: string
   /** ISO 8601 */
@@ -75,7 +78,14 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
   }
   const moment = (name: Parameters<typeof hookOps>[1]) => hookOps(hooks, name, given)
 
-  const ops: Op[] = [exportOp(number, source)]
+  const env = envOps(options.writeEnv)
+  const ops: Op[] = [
+    ...env,
+    ...chain(
+      [exportOp(number, source)],
+      env.map((op) => op.id),
+    ),
+  ]
   const prepared = chain([...moment('beforeBuild')], ['export'])
   ops.push(...prepared)
   const beforeBuild = [prepared.at(-1)?.id ?? 'export']

@@ -14,7 +14,7 @@ const filesOf = (release: Release): number[] =>
 
 /**
  * The releases that may go, oldest first, when release `next` is about to become current: all but the newest `keep` older ones, and
- * never the current one, its rollback target, a pending one, or one whose files a kept release or a running service uses.
+ * never the current one, its rollback target, or one whose files a kept release or a running service uses.
  */
 export function prunable(
   releases: Release[],
@@ -23,7 +23,6 @@ export function prunable(
   const { keep, current, next, used } = options
   const older = releases.filter((release) => release.number < next)
   const kept = new Set(older.slice(-keep).map((release) => release.number))
-  for (const release of older) if (release.outcome === 'pending') kept.add(release.number)
   if (current !== undefined) kept.add(current)
   const target = rollbackTarget(older, next)
   if (target) kept.add(target.number)

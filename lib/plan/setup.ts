@@ -1,7 +1,8 @@
 import type { Desired } from '../model/desired.ts'
-import type { Op, OpOf } from '../model/op.ts'
+import type { OpOf } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import { envOps } from './env.ts'
 import { roll } from './roll.ts'
 import { buildOps, ownBuild, upTargets } from './services.ts'
 import { causeOfChange } from './target.ts'
@@ -12,19 +13,7 @@ export function planSetup(
   snapshot: Snapshot,
   options: { writeEnv?: OpOf<'write-env'>['data'] },
 ): Plan {
-  const env: Op[] = options.writeEnv
-    ? [
-        {
-          id: 'env',
-          kind: 'write-env',
-          after: [],
-          cause: options.writeEnv.create ? 'it does not exist' : 'the example has new keys',
-          changes: true,
-          timeoutMs: 10_000,
-          data: options.writeEnv,
-        },
-      ]
-    : []
+  const env = envOps(options.writeEnv)
   const first = env.map((op) => op.id)
   const { targets, note } = upTargets(desired, snapshot, false)
   const only = new Set(targets.map((target) => target.service))
