@@ -4,7 +4,7 @@ import type { Op, OpId } from '../model/op.ts'
 import type { Outcome } from '../model/outcome.ts'
 import type { Plan } from '../model/plan.ts'
 
-/** How an op ended. `present`: its effect was there already. */
+/** How an op ended. `warned`: it failed, and that is only said. `aborted`: it was told to end. `skipped`: it never began. `present`: its effect was there already. */
 export type OpEnd = 'done' | 'present' | 'failed' | 'warned' | 'skipped' | 'aborted'
 
 /**
@@ -17,7 +17,7 @@ export type LogEvent =
   | { type: 'run-started'; run: string; operation: string; environment: string; by: string }
   | { type: 'op-started'; op: Op; plan: number }
   | { type: 'op-output'; op: OpId; line: string }
-  | { type: 'op-ended'; op: OpId; end: OpEnd; durationMs: number; message?: string; failure?: Failure }
+  | { type: 'op-ended'; op: OpId; plan: number; end: OpEnd; durationMs: number; message?: string; failure?: Failure }
   | { type: 'release-opened'; environment: string; release: number; revision: string }
   | { type: 'release-closed'; environment: string; release: number; outcome: 'healthy' | 'failed'; cause?: string }
   | { type: 'run-ended'; run: string; outcome: Outcome; durationMs: number }

@@ -62,19 +62,22 @@ export interface Lease {
 export interface LockPort {
   /**
    * Takes the lock, or fails with `locked` (outcome `locked`), naming the holder within a second. A dead holder's lock is
-   * taken over; `takenFrom` says whose work must be ended first.
+   * taken over; `takenFrom` says whose work must be ended first, oldest first: more than one when a taker died as well.
    */
   acquire(request: {
     mode: 'exclusive' | 'shared'
     run: string
     purpose: string
     signal: AbortSignal
-  }): Promise<Result<{ lease: Lease; takenFrom?: Holder }>>
+  }): Promise<Result<{ lease: Lease; takenFrom: Holder[] }>>
   inspect(): Promise<Holder | undefined>
 }
 
-/** How an op whose effect cannot be observed ended. */
-export type Effect = { op: OpId; ended: 'done' | 'failed'; at: string }
+/**
+ * How an op whose effect cannot be observed ended. `begun` is written before one that may not run twice: without an end after it,
+ * nobody knows.
+ */
+export type Effect = { op: OpId; ended: 'begun' | 'done' | 'failed'; at: string }
 
 /** The releases of one environment, kept where the platform is. */
 export interface ReleaseStore {

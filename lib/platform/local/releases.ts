@@ -1,0 +1,233 @@
+import { randomBytes } from 'node:crypto'
+import { link, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { type Failure, FailureError } from '../../model/failure.ts'
+import type { Finding } from '../../model/finding.ts'
+import type { Effect, ReleaseStore } from '../../model/platform.ts'
+import type { Release } from '../../model/release.ts'
+import { errorCode, fileFailure, readText, removeTree, syncFolder, writeFileAtomic } from '../../system/files.ts'
+import { openDurableAppender, readLinesTolerant } from '../../system/journal-file.ts'
+import { parseRecord } from './release-record.ts'
+
+/** The releases of one environment as files of the workspace. */
+export type LocalReleases = ReleaseStore & {
+  /** What the last `list` (or `current`) could not read. */
+  findings(): Finding[]
+  /** The folder of a release: its record, and all that belongs to it alone. */
+  folder(number: number): string
+}
+
+const currentSchema = z.looseObject({ release: z.int().min(1) })
+const effectSchema = z.looseObject({ op: z.string(), ended: z.enum(['begun', 'done', 'failed']), at: z.string() })
+
+/** What a folder is called while it is being removed: it is no release any more. */
+const removing = '.removing-'
+
+/**
+ * Keeps releases in `.ops/releases/<environment>/<n>/release.json`, effects beside it, and in `current.json` which one is current.
+ * Every step is one rename or link, so that a crash leaves the state before it or after it. Failures are thrown as `FailureError`.
+ *
+ * @param ops the workspace's `.ops` folder
+ */
+export function localReleases(ops: string, environment: string): LocalReleases {
+  const root = join(ops, 'releases', environment)
+  const folder = (number: number) => join(root, String(number))
+  const recordPath = (number: number) => join(folder(number), 'release.json')
+  const effectsPath = (number: number) => join(folder(number), 'effects.jsonl')
+  const currentPath = join(root, 'current.json')
+  let left: Finding[] = []
+  let appending: Promise<void> = Promise.resolve()
+
+  async function read(number: number): Promise<Release> {
+    const text = await readText(recordPath(number))
+    if (text === undefined) throw new FailureError(noRecord(environment, number))
+    const parsed = parseRecord(text, { number, environment })
+    if ('why' in parsed) throw new FailureError(unreadable(recordPath(number), parsed.why))
+    return parsed.release
+  }
+
+  async function names(): Promise<string[]> {
+    try {
+      return await readdir(root)
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return []
+      throw new FailureError(fileFailure(error, 'read', root))
+    }
+  }
+
+  /** What a crash left of removals. */
+  async function clearRemoved(): Promise<void> {
+    for (const name of await names()) if (name.startsWith(removing)) await removeTree(join(root, name))
+  }
+
+  async function list(): Promise<Release[]> {
+    const numbers = (await names()).filter((name) => /^[1-9]\d*$/.test(name)).map(Number)
+    const releases: Release[] = []
+    left = []
+    for (const number of numbers.sort((a, b) => a - b)) {
+      const text = await readText(recordPath(number))
+      // Made by a deploy that was killed before it wrote the record.
+      if (text === undefined) continue
+      const parsed = parseRecord(text, { number, environment })
+      if ('release' in parsed) releases.push(parsed.release)
+      else left.push(leftOut(recordPath(number), number, parsed.why))
+    }
+    return releases
+  }
+
+  /** A damaged pointer does not stop a rollback: what it said follows from the records. */
+  async function current(): Promise<number | undefined> {
+    const text = await readText(currentPath)
+    if (text === undefined) return undefined
+    try {
+      return currentSchema.parse(JSON.parse(text)).release
+    } catch {
+      const release = (await list()).findLast(({ outcome, left }) => outcome === 'healthy' && !left)
+      left.push(damagedPointer(currentPath, release?.number))
+      return release?.number
+    }
+  }
+
+  return {
+    folder,
+    findings: () => left,
+    current,
+
+    list,
+
+    async open(release) {
+      await clearRemoved()
+      const path = recordPath(release.number)
+      const temporary = join(folder(release.number), `.release.${process.pid}-${randomBytes(6).toString('hex')}.tmp`)
+      try {
+        await mkdir(folder(release.number), { recursive: true })
+        await writeDurably(temporary, text(release))
+        // link, not rename: it fails when the name is taken.
+        await link(temporary, path)
+        await syncFolder(folder(release.number))
+        await syncFolder(root)
+      } catch (error) {
+        if (errorCode(error) === 'EEXIST') throw new FailureError(taken(environment, release.number))
+        throw error instanceof FailureError ? error : new FailureError(fileFailure(error, 'written', path))
+      } finally {
+        await unlink(temporary).catch(() => {})
+      }
+    },
+
+    async close(number, { outcome, ended, cause, left: gone, schema }) {
+      const release = await read(number)
+      await writeFileAtomic(
+        recordPath(number),
+        text({
+          ...release,
+          outcome,
+          ...(ended === undefined ? {} : { ended }),
+          ...(cause === undefined ? {} : { cause }),
+          ...(gone === undefined ? {} : { left: gone }),
+          ...(schema === undefined ? {} : { schema }),
+        }),
+      )
+    },
+
+    async setCurrent(number, run) {
+      await read(number)
+      const pointer = { release: number, run, at: new Date().toISOString() }
+      await writeFileAtomic(currentPath, `${JSON.stringify(pointer)}\n`)
+    },
+
+    recordEffect(number, effect) {
+      // One after the other: opening the file cuts off a torn end, which must not be a line that is just being written.
+      const appended = appending.then(() => appendEffect(effectsPath(number), effect))
+      appending = appended.catch(() => {})
+      return appended
+    },
+
+    async effects(number) {
+      const lines = await readLinesTolerant(effectsPath(number))
+      return (lines?.values ?? []).filter((value): value is Effect => effectSchema.safeParse(value).success)
+    },
+
+    /**
+     * First the folder gets a name that is no release's: from then on the release is gone, with all that belongs to it. A record
+     * without its files would be worse than files without a record: a rollback would choose it.
+     */
+    async remove(numbers) {
+      await clearRemoved()
+      const kept = await current()
+      for (const number of numbers) {
+        if (number === kept) throw new FailureError(isCurrent(environment, number))
+        const away = join(root, `${removing}${number}-${randomBytes(4).toString('hex')}`)
+        try {
+          await rename(folder(number), away)
+        } catch (error) {
+          if (errorCode(error) === 'ENOENT') continue
+          throw new FailureError(fileFailure(error, 'removed', folder(number)))
+        }
+        await removeTree(away)
+      }
+    },
+  }
+}
+
+async function appendEffect(path: string, effect: Effect): Promise<void> {
+  const file = await openDurableAppender(path)
+  try {
+    await file.append(JSON.stringify(effect))
+  } finally {
+    await file.close()
+  }
+}
+
+const text = (release: Release): string => `${JSON.stringify(release, undefined, 2)}\n`
+
+async function writeDurably(path: string, data: string): Promise<void> {
+  const handle = await open(path, 'wx', 0o644)
+  try {
+    await handle.writeFile(data)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+const leftOut = (path: string, number: number, why: string): Finding => ({
+  rule: 'release-record-unreadable',
+  severity: 'warning',
+  message: `release ${number} is left out, its record cannot be read: ${why}`,
+  place: { file: path },
+  mend: 'restore the file, or remove the folder if the release is not needed',
+})
+
+const damagedPointer = (path: string, instead: number | undefined): Finding => ({
+  rule: 'current-release-unreadable',
+  severity: 'warning',
+  message: `which release is current cannot be read; by the records it is ${instead === undefined ? 'none' : `release ${instead}`}`,
+  place: { file: path },
+  mend: 'the next deploy or rollback writes it anew',
+})
+
+const unreadable = (path: string, why: string): Failure => ({
+  code: 'release-record-unreadable',
+  message: 'the record of a release cannot be read',
+  place: { file: path },
+  why,
+})
+
+const noRecord = (environment: string, number: number): Failure => ({
+  code: 'no-such-release',
+  message: `${environment} has no release ${number}`,
+  next: [`task releases ${environment}`],
+})
+
+const taken = (environment: string, number: number): Failure => ({
+  code: 'release-number-taken',
+  message: `${environment} has a release ${number} already; somebody else has deployed meanwhile`,
+  outcome: 'unchanged',
+  next: [`task releases ${environment}`],
+})
+
+const isCurrent = (environment: string, number: number): Failure => ({
+  code: 'release-is-current',
+  message: `release ${number} of ${environment} is the current one and is not removed`,
+})
