@@ -91,6 +91,8 @@ export type DesiredDatabase = {
   name: string
   user: string
   password: SecretReference
+  /** Where it is when no service of the environment runs it. */
+  url?: Value
   /** All migration files, in version order. */
   migrations: MigrationFile[]
   seeds: SeedFile[]

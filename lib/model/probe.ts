@@ -60,7 +60,7 @@ export const probeSchemas = {
     path: z.string().default('.'),
     free: z
       .string()
-      .regex(/^\d+(\.\d+)?(%|[KMGT]i?B?)$/)
+      .regex(/^\d+(\.\d+)?(%|[KMGT]i?B?)$/, 'expected a share or a size like 10% or 2GiB')
       .default('10%')
       .describe('The least free space: `10%` or `2GiB`'),
   }),

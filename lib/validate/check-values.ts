@@ -1,0 +1,39 @@
+import type { ConfigurationFailure } from './concern.ts'
+import { configurationPaths, type LoadedEnvironment, type Workspace } from './files.ts'
+import { tryResolve } from './resolve.ts'
+
+/**
+ * Resolves every environment without asking its secret providers, so that references without a value, ports that are wanted twice and services that
+ * cannot run are found before anything is set up. Names of the example count as having a value; where a provider is no .env file of the
+ * environment, so does every name. A mistake that several environments have is returned once, with all their names.
+ * `except`: an environment that is resolved with its real values anyway.
+ */
+export function checkValues(workspace: Workspace, options: { except?: string } = {}): ConfigurationFailure[] {
+  const merged = new Map<string, ConfigurationFailure>()
+  for (const environment of workspace.environments.values()) {
+    if (environment.name === options.except) continue
+    const { failures } = tryResolve(workspace, environment.name, {
+      folder: '',
+      values: new Map(namesOfExample(workspace, environment)),
+      digest: ({ name }) => ({ secret: name, digest: '' }),
+      assume: isOpen(environment) ? 'all' : 'known',
+    })
+    for (const failure of failures) {
+      const { file, line, column } = failure.place ?? { file: '' }
+      const key = `${failure.code} ${file}:${line}:${column}`
+      const earlier = merged.get(key)
+      const environments = [...(earlier?.concern.environments ?? []), environment.name]
+      merged.set(key, { ...(earlier ?? failure), concern: { ...failure.concern, environments } })
+    }
+  }
+  return [...merged.values()]
+}
+
+const namesOfExample = ({ examples }: Workspace, { name }: LoadedEnvironment): [string, string][] =>
+  examples.get(name)?.entries.map((entry) => [entry.name, entry.value]) ?? []
+
+/** Whether values can come from where nobody looks before they are needed. */
+function isOpen({ name, configuration }: LoadedEnvironment): boolean {
+  const own = configurationPaths.values(name)
+  return configuration.secrets?.some((provider) => provider.type !== 'file' || provider.path !== own) ?? false
+}

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto'
+import type { Fingerprint, RunSpec } from '../model/desired.ts'
+
+/**
+ * The parts of a spec that a running service was started with, each as 16 hexadecimal digits of the SHA-256 of its JSON. `source` is no part
+ * (the working tree and a release may hold the same files; `artefact` says so), nor is `database` (it is made in a running engine,
+ * and whoever logs in has the password among its variables), nor the deadline of gates. What only a release knows counts as a
+ * fixed symbol; a secret counts by its digest.
+ */
+export function fingerprintOf(spec: RunSpec): Fingerprint {
+  const { probes, passes, intervalMs, watchMs } = spec.health
+  const parts: Record<string, unknown> = {
+    command: spec.command,
+    engine: spec.engine,
+    directory: spec.directory,
+    restart: spec.restart,
+    stop: [spec.stopSignal, spec.graceMs],
+    oneShot: spec.oneShot,
+    health: { probes, passes, intervalMs, watchMs },
+    artefact: spec.artefact,
+  }
+  for (const [name, value] of Object.entries(spec.environment)) parts[`environment.${name}`] = value
+  for (const [name, port] of Object.entries(spec.ports)) parts[`ports.${name}`] = port
+  return Object.fromEntries(
+    Object.entries(parts)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, digest(value)]),
+  )
+}
+
+function digest(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, 16)
+}
+
+/** JSON with the keys of objects in order, so that a record read back from disk has the same digest. */
+function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null'
+  const entries = Object.entries(value)
+    .filter(([, entry]) => entry !== undefined)
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+  return `{${entries.map(([key, entry]) => `${JSON.stringify(key)}:${canonicalJson(entry)}`).join(',')}}`
+}

@@ -1,0 +1,166 @@
+import type { Path } from '../manifest/yaml-file.ts'
+import type { DesiredService, ResolvedHealth, RunSpec, Value } from '../model/desired.ts'
+import { parseDuration } from '../model/duration.ts'
+import type { Probe } from '../model/probe.ts'
+import { Secret, type SecretReference } from '../model/secret.ts'
+import { failureAtValue, type Loaded, type LoadedService } from './files.ts'
+import { fingerprintOf } from './fingerprint.ts'
+import type { ServiceFrame } from './frames.ts'
+import { fail, namesIn, resolvePlain, resolveTemplate } from './references.ts'
+import { howToSet, lookUp, noteOrigin, type ResolveContext, refer } from './resolve-context.ts'
+import { resolveProbes } from './resolve-probes.ts'
+
+/** A service with everything resolved. Failures go to the context, also `missing-secret` and `reference-not-allowed`. */
+export function resolveService(frame: ServiceFrame, context: ResolveContext): DesiredService {
+  const { service, dependencies, unavailable } = frame
+  const { configuration, name } = service
+  const spec = unavailable === undefined ? specOf(frame, context) : undefined
+  const { build } = configuration
+  return {
+    name,
+    category: configuration.category,
+    dependencies,
+    ...(unavailable !== undefined && { unavailable }),
+    ...(spec && { spec }),
+    fingerprint: spec ? fingerprintOf(spec) : {},
+    ...(build?.command && {
+      build: {
+        command: build.command,
+        directory: build.directory,
+        context: build.context ?? build.directory,
+        timeoutMs: milliseconds(build.timeout),
+      },
+    }),
+    rollout: configuration.rollout,
+    configuration,
+    place: service.yaml.keySpot(['name']).place,
+  }
+}
+
+function specOf(frame: ServiceFrame, context: ResolveContext): RunSpec {
+  const { service, ports } = frame
+  const { local, docker, kubernetes } = service.configuration
+  const database = databaseOf(service, context)
+  const common = {
+    service: service.name,
+    source: { kind: 'working-tree' as const },
+    environment: environmentOf(frame, context),
+    ports,
+    ...(database && { database }),
+    health: healthOf(frame, context),
+  }
+  if (context.platform !== 'local' || !local) {
+    // Containers bring their own command and restart policy; what is here is what the other platforms share.
+    const directory = context.platform === 'docker' ? docker?.path : kubernetes?.manifests[0]
+    const platformOwn = { restart: 'always', stopSignal: 'SIGTERM', graceMs: 10_000, oneShot: false } as const
+    return { ...common, ...platformOwn, directory: directory ?? '.' }
+  }
+  const command = local.command?.map((text, index) => {
+    const path = ['local', 'command', index]
+    const template = { text, file: service, path, ports }
+    noteOrigin(`${service.name}.command[${index}]`, service, path, namesIn(text), context)
+    const resolved = resolvePlain(template, 'local.command', context)
+    if (typeof resolved !== 'object') return resolved ?? ''
+    fail(template, resolved.mark, context, {
+      code: 'reference-unavailable',
+      message: 'local.command refers to a service that is not there',
+      why: resolved.absent,
+      next: ['give the reference a text to use instead: ${…:-text}'],
+    })
+    return ''
+  })
+  return {
+    ...common,
+    ...(command && { command }),
+    ...(local.engine && { engine: { name: local.engine, version: local.version, prefer: local.prefer } }),
+    directory: local.directory,
+    restart: local.restart,
+    stopSignal: local.stopSignal,
+    graceMs: milliseconds(local.grace),
+    oneShot: local.oneShot,
+  }
+}
+
+/** The variables: the service's own, then the environment's over them, then secrets. Those that refer to an absent service are left out. */
+function environmentOf({ service, override, ports }: ServiceFrame, context: ResolveContext): Record<string, Value> {
+  const result: Record<string, Value> = {}
+  const own = service.configuration.configuration
+  const add = (file: Loaded<unknown>, base: Path, variables: Record<string, string | number | boolean>) => {
+    for (const [name, value] of Object.entries(variables)) {
+      const path = [...base, name]
+      const text = String(value)
+      const resolved = resolveTemplate({ text, file, path, ports }, context)
+      if ('absent' in resolved) {
+        delete result[name]
+        continue
+      }
+      result[name] = resolved.value
+      noteOrigin(`${service.name}.environment.${name}`, file, path, namesIn(text), context)
+    }
+  }
+  const overridden = override?.environment_variables ?? {}
+  const base = Object.entries(own.environment_variables).filter(([name]) => !Object.hasOwn(overridden, name))
+  add(service, ['configuration', 'environment_variables'], Object.fromEntries(base))
+  add(context.environment, ['services', service.name, 'environment_variables'], overridden)
+  own.secrets.forEach((name, index) => {
+    const path = ['configuration', 'secrets', index]
+    const reference = requireSecret(name, service, path, context)
+    if (reference) result[name] = [reference]
+    noteOrigin(`${service.name}.environment.${name}`, service, path, [name], context)
+  })
+  return result
+}
+
+function databaseOf(service: LoadedService, context: ResolveContext): RunSpec['database'] | undefined {
+  const { database } = service.configuration
+  const password = database && requireSecret(database.password, service, ['database', 'password'], context)
+  return password && { name: database.name, user: database.user, password }
+}
+
+/** A secret that must have a value. Failure: `missing-secret`, once for each place that names it. */
+export function requireSecret(
+  name: string,
+  service: LoadedService,
+  path: Path,
+  context: ResolveContext,
+): SecretReference | undefined {
+  const value = lookUp(name, context)
+  if (value instanceof Secret)
+    return refer(value, (service.yaml.valueSpot(path) ?? service.yaml.keySpot(path)).place, context)
+  context.missingSecrets.add(name)
+  context.failures.push(
+    failureAtValue(service, path, {
+      code: 'missing-secret',
+      message: `the secret ${name} has no value`,
+      next: howToSet(name, context),
+      concern: { environments: [context.environment.name] },
+    }),
+  )
+  return undefined
+}
+
+function healthOf(frame: ServiceFrame, context: ResolveContext): ResolvedHealth {
+  const { service, override, ports } = frame
+  const given = override?.health ?? {}
+  const { probes, interval, passes, deadline, watch } = { ...service.configuration.health, ...withoutUndefined(given) }
+  const where =
+    given.probes === undefined
+      ? { file: service, base: ['health', 'probes'] }
+      : { file: context.environment, base: ['services', service.name, 'health', 'probes'] }
+  return {
+    probes: resolveProbes(probes as Probe[], { ...where, service: service.name, ports }, context),
+    intervalMs: milliseconds(interval),
+    passes,
+    deadlineMs: milliseconds(deadline),
+    watchMs: milliseconds(watch),
+  }
+}
+
+/** A validated span in milliseconds. */
+export const milliseconds = (span: string): number => parseDuration(span) ?? 0
+
+function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>
+  }
+}

@@ -1,0 +1,194 @@
+import type { Desired, DesiredDatabase, DesiredService, MigrationFile, SeedFile } from '../model/desired.ts'
+import type { EnvironmentConfiguration, PlatformName } from '../model/environment.ts'
+import { failed, ok, type Result } from '../model/failure.ts'
+import type { Finding } from '../model/finding.ts'
+import { nearest } from '../model/nearest.ts'
+import type { Secret, SecretReference } from '../model/secret.ts'
+import { checkPortConflicts, checkRequired } from './checks.ts'
+import { type ConfigurationFailure, inOrderOfPlace } from './concern.ts'
+import { inDependencyOrder } from './dependency-graph.ts'
+import { type LoadedEnvironment, nearestAs, type Workspace } from './files.ts'
+import { framesOf } from './frames.ts'
+import { assertLoopbackOnly } from './loopback.ts'
+import { type Origin, type ResolveContext, secretNamesOf } from './resolve-context.ts'
+import { requireSecret, resolveService } from './resolve-service.ts'
+
+/** What resolution is given besides the files. */
+export type ResolveOptions = {
+  /** The workspace's absolute path. */
+  folder: string
+  /** `local` for an environment of another platform is a rehearsal. */
+  platform?: PlatformName
+  /** What the providers gave, by name: the first provider's value of each. A `Secret` is one whatever its name; a text is one if its name says so. */
+  values: ReadonlyMap<string, Secret | string>
+  /** A secret's reference, under the platform's key. */
+  digest(secret: Secret): SecretReference
+  /** Ports that were assigned in place of the configured ones, by service and port name. */
+  ports?: Record<string, Record<string, number>>
+  /** Where programs are that services require; without it, all are taken to be there. */
+  programs?: Record<string, string | undefined>
+  migrations?: MigrationFile[]
+  seeds?: SeedFile[]
+  /** The providers were not asked: the names in `values`, or all names, are taken to have a value, also where it is empty. */
+  assume?: 'known' | 'all'
+}
+
+/** A resolved environment. `origins` says where each value is written: `api.environment.DATABASE_URL`. */
+export type Resolution = { desired: Desired; warnings: Finding[]; origins: ReadonlyMap<string, Origin> }
+
+/**
+ * What an environment should be, with every reference resolved and secrets as references. All mistakes are returned at once. A rehearsal is
+ * also checked to reach this machine only (`not-loopback`). Pure: the same input gives the same result.
+ */
+export function resolveEnvironment(workspace: Workspace, name: string, options: ResolveOptions): Result<Resolution> {
+  const { resolution, failures } = tryResolve(workspace, name, options)
+  const [first, ...rest] = failures
+  if (first) return failed(first, ...rest)
+  return ok(resolution as Resolution)
+}
+
+/** Like `resolveEnvironment`, but also gives what could be resolved when there are failures. */
+export function tryResolve(
+  workspace: Workspace,
+  name: string,
+  options: ResolveOptions,
+): { resolution?: Resolution; failures: ConfigurationFailure[] } {
+  const environment = workspace.environments.get(name)
+  const unusable = environment ? wrongPlatform(environment, options.platform) : unknownEnvironment(workspace, name)
+  if (!environment || unusable) return { failures: unusable ? [unusable] : [] }
+  const platform = options.platform ?? environment.configuration.platform
+  const rehearsal = platform !== environment.configuration.platform
+  const context: ResolveContext = {
+    workspace,
+    environment,
+    fullName: rehearsal ? `${name}@${platform}` : name,
+    platform,
+    rehearsal,
+    values: mergeValues(environment.configuration, options.values, rehearsal),
+    assume: options.assume,
+    secretNames: secretNamesOf(workspace, environment, [...workspace.services.values()]),
+    digest: options.digest,
+    addresses: new Map(),
+    failures: [],
+    unset: new Map(),
+    missingSecrets: new Set(),
+    warnings: [],
+    origins: new Map(),
+  }
+  const frames = framesOf(context, options)
+  checkPortConflicts(frames, context)
+  checkRequired(frames, context)
+  const order = inDependencyOrder(
+    new Map(frames.map(({ service, dependencies }) => [service.name, dependencies.map((needed) => needed.service)])),
+  )
+  const byName = new Map(frames.map((frame) => [frame.service.name, resolveService(frame, context)]))
+  const database = databaseOf(context, options)
+  const desired: Desired = {
+    workspace: { ...identityOf(workspace), folder: options.folder },
+    environment: context.fullName,
+    configuredAs: name,
+    platform,
+    rehearsal,
+    configuration: rehearsal ? forRehearsal(environment.configuration) : environment.configuration,
+    services: order.map((service) => byName.get(service) as DesiredService),
+    ...(database && { database }),
+  }
+  if (rehearsal) context.failures.push(...assertLoopbackOnly(desired, context))
+  const resolution = { desired, warnings: context.warnings, origins: context.origins }
+  return { resolution, failures: inOrderOfPlace(withoutEchoes(context)) }
+}
+
+const identityOf = ({ configuration: { name, id } }: Workspace) => ({ name, id })
+
+function unknownEnvironment({ names }: Workspace, name: string): ConfigurationFailure {
+  if (names.environments.includes(name)) {
+    const place = { file: `config/environments/${name}.yaml` }
+    const message = `the environment \`${name}\` has mistakes in its file`
+    return { code: 'environment-broken', message, place, outcome: 'unchanged', concern: { environments: [name] } }
+  }
+  return {
+    code: 'unknown-environment',
+    message: `there is no environment \`${name}\``,
+    why: names.environments.length > 0 ? `there are ${names.environments.join(', ')}` : 'config/environments is empty',
+    ...nearestAs(nearest(name, names.environments)),
+    outcome: 'unchanged',
+    concern: {},
+  }
+}
+
+function wrongPlatform(
+  environment: LoadedEnvironment,
+  platform: PlatformName | undefined,
+): ConfigurationFailure | undefined {
+  const configured = environment.configuration.platform
+  if (platform === undefined || platform === configured || platform === 'local') return undefined
+  return {
+    code: 'unsupported-platform',
+    message: `${environment.name} runs on ${configured}, and cannot be rehearsed on ${platform}`,
+    ...environment.yaml.valueSpot(['platform']),
+    why: 'rehearsals run on the platform local',
+    outcome: 'unchanged',
+    concern: { environments: [environment.name] },
+  }
+}
+
+/** An .env file and the providers go before the committed values; in a rehearsal, its own committed values go before all. */
+function mergeValues(
+  { values, rehearsal }: EnvironmentConfiguration,
+  provided: ReadonlyMap<string, Secret | string>,
+  isRehearsal: boolean,
+): Map<string, Secret | string> {
+  const texts = (mapping: typeof values) =>
+    Object.entries(mapping).map(([name, value]) => [name, String(value)] as const)
+  return new Map([...texts(values), ...provided, ...(isRehearsal ? texts(rehearsal?.values ?? {}) : [])])
+}
+
+/** A rehearsal keeps the policy and the hooks, and nothing that points away from this machine or tells others. */
+function forRehearsal({
+  docker,
+  kubernetes,
+  secrets,
+  database,
+  ...rest
+}: EnvironmentConfiguration): EnvironmentConfiguration {
+  const { url, ...here } = database ?? {}
+  return {
+    ...rest,
+    ...(database && { database: here as Omit<NonNullable<typeof database>, 'url'> }),
+    protected: false,
+    notifications: [],
+  }
+}
+
+function databaseOf(context: ResolveContext, { migrations, seeds }: ResolveOptions): DesiredDatabase | undefined {
+  const { environment, workspace, databaseUrl } = context
+  const configured = environment.configuration.database
+  const service = configured && workspace.services.get(configured.service)
+  const database = service?.configuration.database
+  if (!database) return undefined
+  const password = requireSecret(database.password, service, ['database', 'password'], context)
+  return (
+    password && {
+      service: service.name,
+      name: database.name,
+      user: database.user,
+      password,
+      ...(databaseUrl !== undefined && { url: databaseUrl }),
+      migrations: migrations ?? [],
+      seeds: seeds ?? [],
+    }
+  )
+}
+
+/** Each failure once, and none that only follows from a missing secret which is reported itself. */
+function withoutEchoes({ failures, unset, missingSecrets }: ResolveContext): ConfigurationFailure[] {
+  const seen = new Set<string>()
+  return failures.filter((failure) => {
+    if (missingSecrets.has(unset.get(failure) ?? '')) return false
+    const { file, line, column } = failure.place ?? { file: '' }
+    const key = `${failure.code} ${file}:${line}:${column}`
+    if (seen.has(key)) return false
+    seen.add(key)
+    return true
+  })
+}
