@@ -1,0 +1,85 @@
+import type { Emit } from '../log/events.ts'
+import type { Desired } from '../model/desired.ts'
+import type { Failure, Result } from '../model/failure.ts'
+import type { Finding } from '../model/finding.ts'
+import type { Outcome } from '../model/outcome.ts'
+import type { Plan } from '../model/plan.ts'
+import type { Handlers, Platform, SecretSource } from '../model/platform.ts'
+import type { Snapshot } from '../model/snapshot.ts'
+import { isApproved, type PlanDifference } from '../plan/digest.ts'
+import type { Consent } from './confirm.ts'
+import type { ExecuteOptions } from './execute.ts'
+
+/** What a plan was made from. */
+export type Prepared = { plan: Plan; snapshot: Snapshot; desired?: Desired }
+
+/** One operation on one environment. */
+export type Operation = {
+  /** The id of this run; names its folder and its record. */
+  run: string
+  /** The workspace's `.ops` folder. */
+  ops: string
+  environment: string
+  protected: boolean
+  platform: Platform
+  handlers: Handlers
+  secrets: SecretSource
+  /** The command's arguments, for the journal. Hold no secret. */
+  arguments: Record<string, unknown>
+  purpose: string
+  /** Observes and plans. Called before the plan is shown, and again under the lock. */
+  prepare(signal: AbortSignal): Promise<Result<Prepared>>
+  /** Makes durable what the plan relies on (generated keys, kept secrets), under the lock, before the first op. */
+  beforeExecute?(prepared: Prepared): Promise<void>
+  /** Takes the lock even where nothing is to be done, so that a release that a dead run left pending is closed. */
+  settles?: boolean
+  /** After a failure: the plan towards the state before, made from what is observed now. */
+  goBack?(failure: Failure, prepared: Prepared, signal: AbortSignal): Promise<Result<Plan>>
+}
+
+/** How the operation was asked for. */
+export type OperationOptions = Consent & {
+  dryRun: boolean
+  /** An approved plan: only its ops may run. */
+  approved?: Plan
+  emit: Emit
+  /** Keeps secrets out of output, messages and failures. */
+  redact: ExecuteOptions['redact']
+  signal: AbortSignal
+}
+
+/** How an operation ended. */
+export type OperationResult = {
+  outcome: Outcome
+  plan?: Plan
+  findings: Finding[]
+  failures: Failure[]
+  run?: string
+  release?: number
+  /** The release that was gone back to. */
+  rolledBackTo?: number
+}
+
+/** An operation's result. */
+export const ended = (outcome: Outcome, rest: Partial<OperationResult>): OperationResult => ({
+  outcome,
+  findings: [],
+  failures: [],
+  ...rest,
+})
+
+/** Why a plan made anew may not run in place of the approved one; undefined when it may. */
+export function differenceFailure(difference: PlanDifference): Failure | undefined {
+  if (isApproved(difference)) return undefined
+  const parts = [
+    difference.added.length > 0 ? `new: ${difference.added.join(', ')}` : '',
+    difference.changed.length > 0 ? `changed: ${difference.changed.join(', ')}` : '',
+  ]
+  return {
+    code: 'plan-changed',
+    message: 'the plan is not the one that was shown any more; nothing was changed',
+    why: parts.filter((part) => part !== '').join('; '),
+    outcome: 'unchanged',
+    next: ['run the command again to see the new plan'],
+  }
+}

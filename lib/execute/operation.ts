@@ -1,0 +1,59 @@
+import type { Finding } from '../model/finding.ts'
+import { isEmpty } from '../model/plan.ts'
+import { comparePlans } from '../plan/digest.ts'
+import { confirm } from './confirm.ts'
+import {
+  differenceFailure,
+  ended,
+  type Operation,
+  type OperationOptions,
+  type OperationResult,
+  type Prepared,
+} from './operation-request.ts'
+import { closeAbandoned, underLock, type Way } from './perform.ts'
+
+/**
+ * The way of one command: prepare, preflight, show, confirm, lock, prepare again, record, execute, close. Never throws for what can
+ * be expected; every failure leaves the lock released and the journal closed.
+ */
+export async function runOperation(operation: Operation, options: OperationOptions): Promise<OperationResult> {
+  const first = await operation.prepare(options.signal)
+  if (!first.ok) return ended('unchanged', { failures: first.failures })
+  const { plan } = first.value
+  const findings = await findingsOf(operation, first.value, options.signal)
+  options.emit({ type: 'plan-shown', plan, findings })
+  const shown = { plan, findings }
+  if (findings.some((finding) => finding.severity === 'error')) return ended('unchanged', shown)
+  const unapproved = options.approved && differenceFailure(comparePlans(options.approved, plan))
+  if (unapproved) return ended('unchanged', { ...shown, failures: [unapproved] })
+  if (options.dryRun || (isEmpty(plan) && !operation.settles)) return ended('done', shown)
+  const declined = await confirm(plan, {
+    ...options,
+    environment: operation.environment,
+    protected: operation.protected,
+  })
+  if (declined) return ended('unchanged', { ...shown, failures: [declined] })
+
+  const lock = await operation.platform.lock.acquire({
+    mode: 'exclusive',
+    run: operation.run,
+    purpose: operation.purpose,
+    signal: options.signal,
+  })
+  if (!lock.ok) return ended(lock.failures[0].outcome ?? 'locked', { ...shown, failures: lock.failures })
+  const { lease, takenFrom } = lock.value
+  try {
+    for (const holder of takenFrom) await operation.platform.endLeftovers(holder, options.signal)
+    const abandoned = await closeAbandoned(operation, lease)
+    const way: Way = { operation, options, lease, takenFrom, abandoned }
+    return await underLock(way, options.approved ?? plan, findings)
+  } finally {
+    await lease.release()
+  }
+}
+
+async function findingsOf(operation: Operation, prepared: Prepared, signal: AbortSignal): Promise<Finding[]> {
+  const { plan, desired } = prepared
+  if (isEmpty(plan) || plan.findings.some((finding) => finding.severity === 'error')) return plan.findings
+  return [...plan.findings, ...(await operation.platform.preflight(plan, desired, signal))]
+}

@@ -1,0 +1,237 @@
+import type { Failure } from '../model/failure.ts'
+import type { Finding } from '../model/finding.ts'
+import { isEmpty, type Plan } from '../model/plan.ts'
+import type { Effect, Holder, Lease, ReleaseStore } from '../model/platform.ts'
+import type { Snapshot } from '../model/snapshot.ts'
+import { comparePlans, planDigest } from '../plan/digest.ts'
+import { executePlan } from './execute.ts'
+import { type Journal, openJournal } from './journal.ts'
+import {
+  differenceFailure,
+  ended,
+  type Operation,
+  type OperationOptions,
+  type OperationResult,
+  type Prepared,
+} from './operation-request.ts'
+import type { JournalEntry } from './run-record.ts'
+import { settleRun, unfinishedRuns } from './runs.ts'
+
+/** What an operation has once it holds the lock. */
+export type Way = {
+  operation: Operation
+  options: OperationOptions
+  lease: Lease
+  takenFrom: Holder[]
+  /** Releases that dead runs left pending; their hooks that may not run twice are not run twice. */
+  abandoned: number[]
+}
+
+/**
+ * We hold the lock, so whoever left a release pending or a run unfinished is dead or has lost it: the record says that it failed, and
+ * its journal who supersedes it. Returns the releases.
+ */
+export async function closeAbandoned({ platform, run, ops, environment }: Operation, lease: Lease): Promise<number[]> {
+  const pending = (await platform.releases.list()).filter((release) => release.outcome === 'pending')
+  for (const { number } of pending) {
+    await platform.releases.close(number, {
+      outcome: 'failed',
+      ended: new Date().toISOString(),
+      cause: `left unfinished; superseded by run ${run}`,
+    })
+  }
+  for (const left of await unfinishedRuns(ops, environment, lease.holder)) await settleRun(ops, left, run, 'superseded')
+  return pending.map((release) => release.number)
+}
+
+/**
+ * Observes and plans again, and runs what is still the plan that was shown.
+ * @param findings those shown with the plan
+ */
+export async function underLock(way: Way, approved: Plan, findings: Finding[]): Promise<OperationResult> {
+  const { operation, options, lease } = way
+  const again = await operation.prepare(options.signal)
+  if (!again.ok) return ended('unchanged', { failures: again.failures, findings })
+  const { plan } = again.value
+  const shown = { plan, findings, run: operation.run }
+  const errors = plan.findings.filter((finding) => finding.severity === 'error')
+  if (errors.length > 0) return ended('unchanged', { ...shown, findings: errors })
+  const difference = differenceFailure(comparePlans(approved, plan))
+  if (difference) return ended('unchanged', { ...shown, failures: [difference] })
+  if (isEmpty(plan)) return ended('done', shown)
+
+  const started = performance.now()
+  const journal = await openJournal({
+    ops: operation.ops,
+    run: operation.run,
+    operation: plan.operation,
+    arguments: operation.arguments,
+    environment: operation.environment,
+    warn: (text) => options.emit({ type: 'message', level: 'warning', text }),
+  })
+  const run = { type: 'run-started', run: operation.run, operation: plan.operation } as const
+  options.emit({ ...run, environment: operation.environment, by: lease.holder.user })
+  let result: OperationResult | undefined
+  try {
+    result = { ...shown, ...(await recordAndExecute(way, again.value, journal)) }
+    return result
+  } finally {
+    const durationMs = Math.round(performance.now() - started)
+    await say(way, journal, { type: 'run-ended', run: operation.run, outcome: result?.outcome ?? 'failed', durationMs })
+    await journal.close()
+  }
+}
+
+/** What people see and the journal keeps alike. */
+type Said = Extract<JournalEntry, { type: 'release-opened' | 'release-closed' | 'run-ended' }>
+
+/** Puts an event into the journal, then shows it. */
+async function say({ options }: Way, journal: Journal, event: Said): Promise<void> {
+  const unkept = await journal.record(event)
+  options.emit(event)
+  if (unkept) options.emit({ type: 'message', level: 'warning', text: `not in the journal: ${unkept.message}` })
+}
+
+type Executed = Pick<OperationResult, 'outcome' | 'failures' | 'release' | 'rolledBackTo'>
+
+/** Opens the release's record before the first changing op, executes, and writes how it ended. */
+async function recordAndExecute(way: Way, prepared: Prepared, journal: Journal): Promise<Executed> {
+  const { operation, options, lease } = way
+  const { plan, snapshot } = prepared
+  const { releases } = operation.platform
+  const { release } = plan
+  await journal.record({ type: 'lock-taken', environment: operation.environment, takenFrom: way.takenFrom })
+  await operation.beforeExecute?.(prepared)
+  if (release) {
+    await releases.open(release)
+    const { environment, number, revision } = release
+    await say(way, journal, { type: 'release-opened', environment, release: number, revision })
+  }
+  const numbered = release ? { release: release.number } : {}
+  const failures = await execute(way, plan, 1, journal)
+  const [failure] = failures
+  if (failure) {
+    if (lease.lost.aborted || options.signal.aborted)
+      return { ...interrupted(failure, release?.environment), ...numbered }
+    if (plan.target !== undefined) return stuck(plan.environment, failures)
+    return { ...(await failedWay(way, prepared, journal, failures)), ...numbered }
+  }
+  if (release) {
+    await releases.close(release.number, { outcome: 'healthy', ended: new Date().toISOString() })
+    await releases.setCurrent(release.number, operation.run)
+    const { environment, number } = release
+    await say(way, journal, { type: 'release-closed', environment, release: number, outcome: 'healthy' })
+    return { outcome: 'done', failures: [], ...numbered }
+  }
+  if (plan.target !== undefined) {
+    await moveTo(operation, snapshot, plan.target)
+    return { outcome: 'done', failures: [], release: plan.target }
+  }
+  return { outcome: 'done', failures: [] }
+}
+
+/** Makes an older release current, and remembers that the one before was left. */
+async function moveTo({ platform, run }: Operation, snapshot: Snapshot, target: number): Promise<void> {
+  const left = snapshot.releases.find((release) => release.number === snapshot.current)
+  if (left && left.number > target) {
+    const { number, outcome } = left
+    await platform.releases.close(number, { outcome, left: { at: new Date().toISOString(), run, to: target } })
+  }
+  await platform.releases.setCurrent(target, run)
+}
+
+/** Executes the run's `number`th plan. Returns its failures; none when all is done. */
+async function execute(way: Way, plan: Plan, number: number, journal: Journal): Promise<Failure[]> {
+  const { operation, options, lease } = way
+  const unkept = await journal.record({
+    type: 'plan-fixed',
+    plan: number,
+    operation: plan.operation,
+    digest: planDigest(plan),
+    ops: plan.ops.map((op) => op.id),
+  })
+  if (unkept) return [unkept]
+  const { failures } = await executePlan(plan, {
+    handlers: operation.handlers,
+    journal,
+    lease,
+    plan: number,
+    secrets: operation.secrets,
+    emit: options.emit,
+    signal: options.signal,
+    redact: options.redact,
+    ...(plan.release ? { effects: { store: knownEffects(way), release: plan.release.number } } : {}),
+  })
+  return failures
+}
+
+/** The effects of a release together with those of the abandoned ones that it supersedes. */
+function knownEffects({ operation, abandoned }: Way): Pick<ReleaseStore, 'recordEffect' | 'effects'> {
+  const { releases } = operation.platform
+  return {
+    recordEffect: (number, effect) => releases.recordEffect(number, effect),
+    async effects(number) {
+      const all: Effect[] = []
+      for (const one of [...abandoned, number]) all.push(...(await releases.effects(one)))
+      return all
+    },
+  }
+}
+
+/** Ended by a signal or by the loss of the lock: what was begun stays as it is, for `resume` and `abort`. */
+function interrupted(failure: Failure, environment: string | undefined): Executed {
+  const next = environment === undefined ? [] : [`task resume ${environment}`, `task abort ${environment}`]
+  return {
+    outcome: failure.outcome ?? 'interrupted',
+    failures: [{ ...failure, next: [...(failure.next ?? []), ...next] }],
+  }
+}
+
+/** There is no way back by itself: said with the exact next commands, never "pending" for ever. */
+function stuck(environment: string, failures: Failure[], next: string[] = []): Executed {
+  const [first, ...rest] = failures as [Failure, ...Failure[]]
+  const commands = [
+    `task health-check ${environment}`,
+    `task releases ${environment}`,
+    `task rollback ${environment} --to <release>`,
+  ]
+  return {
+    outcome: 'stuck',
+    failures: [
+      { ...first, outcome: 'stuck', next: [...(first.next ?? []), ...(next.length > 0 ? next : commands)] },
+      ...rest,
+    ],
+  }
+}
+
+/** After a failed op: the record says failed, and the environment goes back to where it was. */
+async function failedWay(way: Way, prepared: Prepared, journal: Journal, failures: Failure[]): Promise<Executed> {
+  const { operation, options } = way
+  const [failure] = failures as [Failure, ...Failure[]]
+  const { release, environment } = prepared.plan
+  if (release) {
+    const cause = failure.message
+    const { number } = release
+    await operation.platform.releases.close(number, { outcome: 'failed', ended: new Date().toISOString(), cause })
+    await say(way, journal, { type: 'release-closed', environment, release: number, outcome: 'failed', cause })
+  }
+  if (!operation.goBack) return { outcome: failure.outcome ?? 'failed', failures }
+  const back = await operation.goBack(failure, prepared, options.signal)
+  if (!back.ok) return stuck(environment, [...failures, ...back.failures])
+  const refused = back.value.findings.filter((finding) => finding.severity === 'error')
+  if (refused.length > 0) {
+    const why = refused.map((finding) => finding.message).join('; ')
+    const next = refused.flatMap((finding) => finding.mend ?? [])
+    return stuck(
+      environment,
+      [{ ...failure, why: [failure.why, why].filter(Boolean).join('; ') }, ...failures.slice(1)],
+      next,
+    )
+  }
+  options.emit({ type: 'plan-shown', plan: back.value, findings: back.value.findings })
+  const again = await execute(way, back.value, 2, journal)
+  if (again.length > 0) return stuck(environment, [...again, ...failures])
+  const to = prepared.snapshot.current
+  if (to === undefined || !release) return { outcome: failure.outcome ?? 'failed', failures }
+  return { outcome: 'rolledBack', failures, rolledBackTo: to }
+}
