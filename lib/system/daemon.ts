@@ -1,53 +1,69 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
-import { failed, ok, type Result } from '../model/failure.ts'
+import type { Readable } from 'node:stream'
+import { type Failure, failed, ok, type Result } from '../model/failure.ts'
 import { errorCode, fileFailure } from './files.ts'
-import { withoutMarks } from './marks.ts'
-import { identify, type ProcessIdentity } from './process-identity.ts'
-import { notStarted, prepareStart } from './process-start.ts'
 
-/** What to start as a daemon. */
+/** A program that is to outlive this process. */
 export type DaemonOptions = {
   argv: readonly [string, ...string[]]
-  cwd?: string
-  /** The whole environment (default: this process's); marks are taken out, so that no recovery ends the daemon. */
-  env?: NodeJS.ProcessEnv
-  /** The file that its stdout and stderr are appended to (made with mode 0600). */
+  /** The whole environment; no marks are added, since whoever looks for a mark would end it. */
+  env: Record<string, string>
+  /** Takes what it writes to its standard error; made with mode 0600. */
   log: string
+  /** How long its greeting may take, in milliseconds. */
+  timeoutMs: number
 }
 
 /**
- * Starts a process that is to outlive this one, in a session of its own: no watchdog, no mark, no pipe to here. Whoever starts it
- * finds out by its own means whether it came up. Failures as with `startProcess`. Node's spawn, because nothing but the start is wanted.
+ * Starts a program in a session of its own, with `/` as its folder and no connection to the terminal, and waits for its greeting: one line that it
+ * writes to descriptor 3. Gives the line; undefined when it ended, or closed the descriptor, without one. Failures:
+ * `daemon-not-started`, `daemon-silent`, those of opening the log.
+ *
+ * Node's spawn: execa ties a child to its parent, and this one lives on without it.
  */
-export async function startDaemon(options: DaemonOptions): Promise<Result<ProcessIdentity>> {
-  const { argv, log } = options
-  const prepared = prepareStart(argv, options)
-  if (!prepared.ok) return prepared
-  const { program, cwd, env } = prepared.value
-  let output: number
+export async function startDaemon(options: DaemonOptions): Promise<Result<string | undefined>> {
+  const { argv, env, timeoutMs } = options
+  const [program, ...args] = argv
+  let log: number
   try {
-    output = openSync(log, 'a', 0o600)
+    log = openSync(options.log, 'a', 0o600)
   } catch (error) {
     if (errorCode(error) === undefined) throw error
-    return failed(fileFailure(error, 'opened', log))
+    return failed(fileFailure(error, 'opened', options.log))
   }
+  const child = spawn(program, args, { cwd: '/', env, detached: true, stdio: ['ignore', 'ignore', log, 'pipe'] })
+  closeSync(log)
+  child.unref()
+  const pipe = child.stdio[3] as Readable
+  let timer: NodeJS.Timeout | undefined
   try {
-    const child = spawn(program, argv.slice(1), {
-      cwd,
-      env: withoutMarks(env),
-      detached: true,
-      stdio: ['ignore', output, output],
+    return await new Promise((resolve) => {
+      let text = ''
+      timer = setTimeout(() => resolve(failed(silent(program, timeoutMs))), timeoutMs)
+      child.once('error', (error) => resolve(failed(notStarted(program, error.message))))
+      pipe.setEncoding('utf8')
+      pipe.on('data', (chunk: string) => {
+        text += chunk
+        const end = text.indexOf('\n')
+        if (end >= 0) resolve(ok(text.slice(0, end)))
+      })
+      pipe.once('close', () => resolve(ok(undefined)))
+      pipe.on('error', () => {})
     })
-    const error = await new Promise<Error | undefined>((resolve) => {
-      child.once('spawn', () => resolve(undefined))
-      child.once('error', resolve)
-    })
-    if (error) return failed(notStarted(argv[0], error.message))
-    child.unref()
-    const identity = await identify(child.pid as number)
-    return identity ? ok(identity) : failed(notStarted(argv[0], `it ended at once; see ${log}`))
   } finally {
-    closeSync(output)
+    clearTimeout(timer)
+    pipe.destroy()
   }
 }
+
+const notStarted = (program: string, why: string): Failure => ({
+  code: 'daemon-not-started',
+  message: `${program} could not be started`,
+  why,
+})
+
+const silent = (program: string, ms: number): Failure => ({
+  code: 'daemon-silent',
+  message: `${program} was started, but has not said for ${ms / 1000}s that it is ready`,
+})

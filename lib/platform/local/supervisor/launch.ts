@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
-import type { Readable } from 'node:stream'
 import { type Failure, failed, ok, type Result } from '../../../model/failure.ts'
+import { startDaemon } from '../../../system/daemon.ts'
 import { ensurePrivateFolder, readText } from '../../../system/files.ts'
 import { supervisorFolder, supervisorLogPath } from '../paths.ts'
-import { type Greeting, lineSplitter } from './protocol.ts'
+import type { Greeting } from './protocol.ts'
 
 /** What passes through it (lines of logs) is garbage at once: a young generation of 1 MiB keeps the process small. */
 const nodeOptions = ['--max-semi-space-size=1']
@@ -13,39 +11,20 @@ const nodeOptions = ['--max-semi-space-size=1']
 const greetingMs = 90_000
 
 /**
- * Starts a supervisor and waits until it can be reached, or has found that another one was faster. It is in a session of its own, knows
- * neither the terminal nor the run nor the secrets of who starts it, and lives on without him.
- *
- * Node's spawn: execa ties a child to its parent, and this one is to outlive it.
+ * Starts a supervisor and waits until it can be reached, or has found that another one was faster. It knows neither the terminal nor the run
+ * nor the secrets of who starts it, and lives on without him.
  */
 export async function launchSupervisor(folder: string, program: string): Promise<Result<Greeting>> {
   await ensurePrivateFolder(supervisorFolder(folder))
-  const log = openSync(supervisorLogPath(folder), 'a', 0o600)
-  const child = spawn(process.execPath, [...nodeOptions, program, folder], {
-    cwd: '/',
+  const greeting = await startDaemon({
+    argv: [process.execPath, ...nodeOptions, program, folder],
     env: neutralEnvironment(process.env),
-    detached: true,
-    stdio: ['ignore', 'ignore', log, 'pipe'],
+    log: supervisorLogPath(folder),
+    timeoutMs: greetingMs,
   })
-  closeSync(log)
-  child.unref()
-  const pipe = child.stdio[3] as Readable
-  try {
-    return await new Promise<Result<Greeting>>((resolve) => {
-      const timer = setTimeout(() => resolve(failed(silent(folder))), greetingMs)
-      const settle = (result: Result<Greeting>) => {
-        clearTimeout(timer)
-        resolve(result)
-      }
-      const take = lineSplitter((line) => settle(ok(JSON.parse(line) as Greeting)))
-      child.once('error', (error) => settle(failed(notStarted(error.message))))
-      pipe.on('data', take)
-      pipe.once('close', async () => settle(failed(notStarted('it ended at once', await lastLines(folder)))))
-      pipe.on('error', () => {})
-    })
-  } finally {
-    pipe.destroy()
-  }
+  if (!greeting.ok) return failed(notStarted(greeting.failures[0].why ?? greeting.failures[0].message))
+  if (greeting.value !== undefined) return ok(JSON.parse(greeting.value) as Greeting)
+  return failed(notStarted('it ended at once', await lastLines(folder)))
 }
 
 /** What a process needs to find its files, and nothing that could be secret or belong to a run. */
@@ -64,12 +43,5 @@ const notStarted = (why: string, lines?: string[]): Failure => ({
   message: 'the supervisor of the local services could not be started',
   why,
   ...(lines && { lines }),
-  next: ['task doctor'],
-})
-
-const silent = (folder: string): Failure => ({
-  code: 'supervisor-not-started',
-  message: `the supervisor of the local services is not ready after ${greetingMs / 1000}s`,
-  place: { file: supervisorLogPath(folder) },
   next: ['task doctor'],
 })

@@ -1,5 +1,4 @@
-import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
 import type { Redactor } from '../../../log/redact.ts'
 
 /** How a log is rotated. */
@@ -23,7 +22,7 @@ export const rotatedPath = (path: string, index: number): string => (index === 0
 
 /**
  * A service's log: each line with its time (ISO 8601), in files of a bounded size. It never throws: what cannot be written is counted, and
- * said in the log as soon as that works again.
+ * said in the log as soon as that works again. It does not make its folder: one that somebody has removed stays removed.
  */
 export class LogWriter {
   readonly #path: string
@@ -161,7 +160,6 @@ export class LogWriter {
       if ((await this.#handle.stat()).nlink > 0) return this.#handle
       await this.#handle.close()
     }
-    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 })
     this.#handle = await open(this.#path, 'a', 0o600)
     this.#size = (await this.#handle.stat()).size
     return this.#handle

@@ -21,7 +21,6 @@ if (folder === undefined) throw new Error('usage: node supervisor.js <folder of 
 try {
   await runSupervisor(folder, greet)
 } catch (error) {
-  process.exitCode = 1
   if (!(error instanceof FailureError)) throw error
   greet({ kind: 'failed', failure: error.failures[0] as FailureError['failures'][0] })
 }

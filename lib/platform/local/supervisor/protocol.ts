@@ -67,6 +67,7 @@ export type Requests = {
   /** Stops everything and ends. */
   end: { params: Record<string, never>; value: null }
 }
+/** The name of a request. */
 export type Method = keyof Requests
 
 /** A request. Its answer carries the same id. */

@@ -1,3 +1,5 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { createRedactor } from '../../../log/redact.ts'
 import { type Failure, failed, ok, type Result } from '../../../model/failure.ts'
 import { Secret } from '../../../model/secret.ts'
@@ -44,7 +46,9 @@ export class Registry {
       if (stuck) return failed(stuck)
       if (this.#closed) return failed({ code: 'supervisor-ending', message: 'the supervisor is about to end' })
       const secrets = request.secrets.map((value) => new Secret(request.service, value))
-      const log = new LogWriter(serviceLogPath(this.#folder, request.environment, request.service), {
+      const path = serviceLogPath(this.#folder, request.environment, request.service)
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+      const log = new LogWriter(path, {
         ...(secrets.length > 0 && { redactor: createRedactor(secrets) }),
       })
       this.#logs.set(key, log)

@@ -82,8 +82,8 @@ export class Session {
   async #result(request: Request, answers: Answers): Promise<Answer> {
     const { id, method, params } = request
     try {
-      const answer = answers[method] as ((params: unknown, session: Session) => Promise<unknown>) | undefined
-      if (!answer) throw new FailureError(unknownMethod(method))
+      if (!Object.hasOwn(answers, method)) throw new FailureError(unknownMethod(method))
+      const answer = answers[method] as (params: unknown, session: Session) => Promise<unknown>
       return { id, ok: true, value: await answer(params, this) }
     } catch (error) {
       return { id, ok: false, failure: failureOf(error) }
