@@ -1,0 +1,227 @@
+import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { createRequire, isBuiltin } from 'node:module'
+import { dirname, extname, join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { BuildFailure, Loader, Message, OnLoadResult, OnResolveResult, Plugin, PluginBuild } from 'esbuild'
+import { type Failure, FailureError } from '../model/failure.ts'
+import { type BundleInput, bundleFolder, noteInput } from './bundle-cache.ts'
+import { packageRoot } from './find.ts'
+
+/** A bundled Taskfile: the code, and all local files that it was made of. */
+export type Bundle = { code: string; inputs: BundleInput[]; absent: string[] }
+
+/** How files are read, by extension; others cannot be imported. */
+const loaders: Readonly<Record<string, Loader>> = {
+  '.ts': 'ts',
+  '.mts': 'ts',
+  '.cts': 'ts',
+  '.tsx': 'tsx',
+  '.js': 'js',
+  '.mjs': 'js',
+  '.cjs': 'js',
+  '.jsx': 'jsx',
+  '.json': 'json',
+}
+
+/** `./x.js` may be the TypeScript file `x.ts`, as TypeScript itself has it. */
+const written: Readonly<Record<string, readonly string[]>> = {
+  '.js': ['.ts', '.tsx'],
+  '.mjs': ['.mts'],
+  '.cjs': ['.cts'],
+}
+
+/**
+ * Bundles a Taskfile with the local files that it imports (by relative or absolute path); packages stay imports, which Node resolves from
+ * the Taskfile's folder. `import.meta.url`, `.dirname`, `.filename` and `.resolve` are those of each source file. Throws `FailureError`
+ * with the place of each error. tsconfig.json plays no part: what runs does not depend on an editor's settings.
+ */
+export async function bundleTaskfile(taskfile: string): Promise<Bundle> {
+  const { build, stop } = await import('esbuild')
+  const files = new LocalFiles(taskfile)
+  try {
+    const result = await build({
+      entryPoints: [taskfile],
+      outfile: join(bundleFolder(dirname(taskfile)), 'taskfile.mjs'),
+      absWorkingDir: dirname(taskfile),
+      bundle: true,
+      write: false,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20.12',
+      keepNames: true,
+      sourcemap: 'inline',
+      charset: 'utf8',
+      legalComments: 'none',
+      logLevel: 'silent',
+      tsconfigRaw: '{}',
+      define: metaNames,
+      // CommonJS files that are bundled call `require`, which a module does not have.
+      banner: {
+        js: "import { createRequire as __opsCreateRequire } from 'node:module'; const require = __opsCreateRequire(import.meta.url);",
+      },
+      plugins: [files.plugin()],
+    })
+    return { code: result.outputFiles[0]?.text ?? '', inputs: files.inputs, absent: [...files.absent] }
+  } catch (error) {
+    const [first, ...rest] = ((error as Partial<BuildFailure>).errors ?? []).map((message) => files.failure(message))
+    if (!first) throw error
+    throw new FailureError(first, ...rest)
+  } finally {
+    await stop()
+  }
+}
+
+/** `import.meta` and CommonJS's names become constants that each file declares for itself. */
+const metaNames = {
+  'import.meta.url': '__opsUrl',
+  'import.meta.dirname': '__opsDirname',
+  'import.meta.filename': '__opsFilename',
+  'import.meta.resolve': '__opsResolve',
+  __dirname: '__opsDirname',
+  __filename: '__opsFilename',
+}
+
+/** Declares these constants, without a line break so that line numbers stay; unused ones are dropped with the tree. */
+function metaPrefix(path: string): string {
+  const url = JSON.stringify(pathToFileURL(path).href)
+  return [
+    `const __opsUrl = ${url}`,
+    `__opsDirname = ${JSON.stringify(dirname(path))}`,
+    `__opsFilename = ${JSON.stringify(path)}`,
+    `__opsResolve = (name) => /^\\.{0,2}\\//.test(name) ? new URL(name, ${url}).href : ((meta) => meta.resolve(name))(import.meta); `,
+  ].join(', ')
+}
+
+/** Resolves and reads the files of one bundle, and notes them. */
+class LocalFiles {
+  readonly inputs: BundleInput[] = []
+  readonly absent = new Set<string>()
+  readonly #folder: string
+  readonly #prefixes = new Map<string, number>()
+
+  constructor(taskfile: string) {
+    this.#folder = dirname(taskfile)
+  }
+
+  plugin(): Plugin {
+    return {
+      name: 'taskfile',
+      setup: (build) => {
+        build.onResolve({ filter: /.*/ }, async ({ path, importer, resolveDir, kind, pluginData }) => {
+          if (pluginData === 'by-esbuild') return undefined
+          if (kind === 'entry-point') return { path: realpathSync(path) }
+          if (/^(\.{0,2}\/|\.\.?$|file:)/.test(path)) return this.#resolveLocal(path, resolveDir)
+          return this.#resolvePackage(build, path, importer, resolveDir, kind)
+        })
+        build.onLoad({ filter: /.*/, namespace: 'file' }, ({ path }) => this.#load(path))
+      },
+    }
+  }
+
+  #resolveLocal(specifier: string, folder: string): OnResolveResult {
+    const path = specifier.startsWith('file:') ? fileURLToPath(specifier) : resolve(folder, specifier)
+    const extension = extname(path)
+    const stem = path.slice(0, path.length - extension.length)
+    const candidates = [
+      path,
+      ...(written[extension] ?? []).map((other) => stem + other),
+      ...Object.keys(loaders).map((other) => path + other),
+      ...Object.keys(loaders).map((other) => join(path, `index${other}`)),
+    ]
+    const missed: string[] = []
+    for (const candidate of candidates) {
+      if (statSync(candidate, { throwIfNoEntry: false })?.isFile()) {
+        for (const one of missed) this.absent.add(one)
+        return { path: realpathSync(candidate) }
+      }
+      // A folder by the very name is there and stays; only what is not there at all can appear.
+      if (!statSync(candidate, { throwIfNoEntry: false })) missed.push(candidate)
+    }
+    return { errors: [{ text: `no file ${JSON.stringify(specifier)}` }] }
+  }
+
+  async #resolvePackage(
+    build: PluginBuild,
+    specifier: string,
+    importer: string,
+    resolveDir: string,
+    kind: Parameters<Parameters<PluginBuild['onResolve']>[1]>[0]['kind'],
+  ): Promise<OnResolveResult> {
+    if (isBuiltin(specifier) || specifier.startsWith('data:')) return { path: specifier, external: true }
+    if (/^vital-ops(\/|$)/.test(specifier) && !this.#hasOwnPackage()) return ownExport(specifier)
+    if (this.#sameScope(dirname(importer))) return { path: specifier, external: true }
+    const found = await build.resolve(specifier, { importer, resolveDir, kind, pluginData: 'by-esbuild' })
+    if (found.errors.length > 0) return { errors: [{ text: `package ${JSON.stringify(specifier)} is not installed` }] }
+    return { path: pathToFileURL(found.path).href, external: true }
+  }
+
+  /** Whether `vital-ops` is installed where the Taskfile is, or is the package that it is part of. */
+  #hasOwnPackage(): boolean {
+    try {
+      createRequire(join(this.#folder, 'Taskfile.js')).resolve('vital-ops/package.json')
+      return true
+    } catch {
+      for (let at = this.#folder; dirname(at) !== at; at = dirname(at)) {
+        this.absent.add(join(at, 'node_modules', 'vital-ops'))
+      }
+      return false
+    }
+  }
+
+  /** Whether packages are found from a folder as from the bundle's own, below the Taskfile's. */
+  #sameScope(folder: string): boolean {
+    if (folder === this.#folder) return true
+    if (!folder.startsWith(`${this.#folder}/`)) return false
+    for (let at = folder; at !== this.#folder; at = dirname(at)) {
+      for (const name of ['node_modules', 'package.json']) {
+        const path = join(at, name)
+        if (statSync(path, { throwIfNoEntry: false })) return false
+        this.absent.add(path)
+      }
+    }
+    return true
+  }
+
+  #load(path: string): OnLoadResult {
+    const loader = loaders[extname(path)]
+    if (!loader) return { errors: [{ text: `cannot import a file of this kind: ${path}` }] }
+    const before = statSync(path, { bigint: true })
+    const content = readFileSync(path)
+    this.inputs.push(noteInput(path, content, before))
+    const text = content
+      .toString('utf8')
+      .replace(/^\uFEFF/, '')
+      .replace(/^#!.*/, '')
+    const usesMeta = loader !== 'json' && /import\.meta|__dirname|__filename/.test(text)
+    const prefix = usesMeta ? metaPrefix(path) : ''
+    this.#prefixes.set(path, prefix.length)
+    return { contents: prefix + text, loader, resolveDir: dirname(path) }
+  }
+
+  /** An error of esbuild with the place in the source. esbuild counts columns from 0 and in bytes. */
+  failure(message: Message): Failure {
+    const { text, location } = message
+    if (!location) return { code: 'taskfile-broken', message: text, outcome: 'unchanged' }
+    const file = resolve(this.#folder, location.file)
+    const before = Buffer.from(location.lineText).subarray(0, location.column).toString()
+    const prefix = location.line === 1 ? (this.#prefixes.get(file) ?? 0) : 0
+    const source = location.lineText.slice(prefix)
+    return {
+      code: 'taskfile-broken',
+      message: text,
+      place: { file, line: location.line, column: Math.max(0, before.length - prefix) + 1 },
+      source,
+      outcome: 'unchanged',
+    }
+  }
+}
+
+/** What `vital-ops` means to a Taskfile in whose folder it is not installed: the package that runs. */
+function ownExport(specifier: string): OnResolveResult {
+  const root = packageRoot()
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const target = manifest.exports[`.${specifier.slice('vital-ops'.length)}`]
+  const path = typeof target === 'string' ? target : target?.default
+  if (!path) return { errors: [{ text: `vital-ops has no export ${JSON.stringify(specifier)}` }] }
+  return { path: pathToFileURL(join(root, path)).href, external: true }
+}

@@ -1,0 +1,53 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Failure, failed, ok, type Result } from '../model/failure.ts'
+
+/** The names of a Taskfile, in the order in which they are looked for. */
+export const taskfileNames = ['Taskfile.ts', 'Taskfile.mts', 'Taskfile.js', 'Taskfile.mjs'] as const
+
+/** Finds the Taskfile of a folder or of the nearest folder above it; its absolute path. */
+export function findTaskfile(folder: string): Result<string> {
+  for (let at = resolve(folder); ; at = dirname(at)) {
+    const name = taskfileNames.find((one) => isFile(join(at, one)))
+    if (name) return ok(join(at, name))
+    if (dirname(at) === at) break
+  }
+  return failed({
+    code: 'no-taskfile',
+    message: `no Taskfile.ts in ${resolve(folder)} or above it`,
+    next: ['task --init', 'task --workspace DIR …'],
+    outcome: 'unchanged',
+  })
+}
+
+/** The Taskfile that `--taskfile` names: a file, or a folder that has one itself. */
+export function namedTaskfile(path: string): Result<string> {
+  const absolute = resolve(path)
+  if (isFile(absolute)) return ok(absolute)
+  const name = taskfileNames.find((one) => isFile(join(absolute, one)))
+  if (name) return ok(join(absolute, name))
+  const failure: Failure = {
+    code: 'no-taskfile',
+    message: existsSync(absolute) ? `no Taskfile.ts in ${absolute}` : `${absolute} does not exist`,
+    next: ['task --init'],
+    outcome: 'unchanged',
+  }
+  return failed(failure)
+}
+
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+
+let ownRoot: string | undefined
+
+/** The root folder of this package, whose code runs. */
+export function packageRoot(): string {
+  if (ownRoot !== undefined) return ownRoot
+  let folder = dirname(fileURLToPath(import.meta.url))
+  while (!isOwnManifest(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder)
+  ownRoot = folder
+  return folder
+}
+
+const isOwnManifest = (path: string): boolean =>
+  isFile(path) && JSON.parse(readFileSync(path, 'utf8')).name === 'vital-ops'

@@ -1,0 +1,181 @@
+import { parseDuration } from '../model/duration.ts'
+import { type Failure, failed, ok, type Place, type Result } from '../model/failure.ts'
+import { argumentTable } from './argument-table.ts'
+import { kebabCase } from './arguments.ts'
+import { isTask, type Task, type TaskTable } from './definition.ts'
+import { findInFiles, placed } from './sources.ts'
+
+/** A task under its name. */
+export type TaskEntry = {
+  /** `health-check`, `db:migrate`. */
+  name: string
+  task: Task
+  /** The heading in lists: the task's own, or its namespace. */
+  group?: string
+  /** All names that it answers to: its name, the name as it was written (`healthCheck`), its aliases. */
+  spellings: readonly string[]
+}
+
+/** The tasks of a Taskfile. */
+export class LoadedTasks implements TaskTable {
+  /** The Taskfile, absolute. */
+  readonly file: string
+  /** In the order of the exports, which is alphabetical for named ones. */
+  readonly entries: readonly TaskEntry[]
+  readonly #byName: ReadonlyMap<string, TaskEntry>
+  readonly #names = new Map<Task, string>()
+
+  constructor(file: string, entries: readonly TaskEntry[], byName: ReadonlyMap<string, TaskEntry>) {
+    this.file = file
+    this.entries = entries
+    this.#byName = byName
+    for (const { name, task } of entries) this.#noteNames(name, task)
+  }
+
+  /** The names, hidden ones included, aliases not. */
+  get names(): string[] {
+    return this.entries.map(({ name }) => name)
+  }
+
+  /** Every spelling under which a task is found. */
+  get spellings(): string[] {
+    return [...this.#byName.keys()]
+  }
+
+  /** The entry of a name, an alias, or another spelling (`healthCheck`). */
+  entry(name: string): TaskEntry | undefined {
+    return this.#byName.get(name)
+  }
+
+  find(name: string): Task | undefined {
+    const [first = '', ...commands] = name.split(' ')
+    let found = this.entry(first)?.task
+    for (const command of commands) found = found?.commands[command]
+    return found
+  }
+
+  /** The name of a task; of one that is not exported, undefined. */
+  nameOf(task: Task): string | undefined {
+    return this.#names.get(task)
+  }
+
+  #noteNames(name: string, task: Task): void {
+    if (!this.#names.has(task)) this.#names.set(task, name)
+    for (const [command, inner] of Object.entries(task.commands)) this.#noteNames(`${name} ${command}`, inner)
+  }
+}
+
+/**
+ * Makes the table from what a Taskfile exports: named exports that are tasks, and the default export: a record of tasks, or of
+ * such records, whose names become `namespace:task`. Fails with everything that is wrong at once: a default export that is none,
+ * two tasks of one name, a definition that contradicts itself.
+ */
+export function makeTable(file: string, exported: Readonly<Record<string, unknown>>): Result<LoadedTasks> {
+  const failures: Failure[] = []
+  const entries: TaskEntry[] = []
+  for (const [name, value] of Object.entries(exported)) {
+    if (name === 'default' && !isTask(value)) collect(value, [], entries, failures, file)
+    else if (isTask(value)) add(entries, [name], value)
+  }
+  const byName = new Map<string, TaskEntry>()
+  for (const entry of entries) {
+    failures.push(...problems(entry.name, entry.task))
+    for (const spelling of entry.spellings) {
+      if (spelling === 'help') failures.push(reserved(entry))
+      const taken = byName.get(spelling)
+      if (taken === undefined) byName.set(spelling, entry)
+      else if (taken.task !== entry.task) failures.push(duplicate(spelling, taken, entry))
+    }
+  }
+  const [first, ...rest] = failures
+  if (first) return failed(first, ...rest)
+  return ok(new LoadedTasks(file, entries, byName))
+}
+
+function add(entries: TaskEntry[], path: readonly string[], task: Task): void {
+  const name = path.map(kebabCase).join(':')
+  const namespace = name.slice(0, name.lastIndexOf(':') + 1)
+  const group = task.definition.group ?? (namespace === '' ? undefined : namespace.slice(0, -1))
+  const aliases = (task.definition.aliases ?? []).map((alias) => (alias.includes(':') ? alias : namespace + alias))
+  const spellings = [...new Set([name, path.join(':'), ...aliases])]
+  entries.push({ name, task, ...(group === undefined ? {} : { group }), spellings })
+}
+
+function collect(value: unknown, path: string[], entries: TaskEntry[], failures: Failure[], file: string): void {
+  if (isTask(value)) {
+    add(entries, path, value)
+    return
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    failures.push(notTasks(value, path, file))
+    return
+  }
+  for (const [name, inner] of Object.entries(value)) {
+    if (/^[\p{L}\p{N}_$][\p{L}\p{N}_$.:-]*$/u.test(name)) collect(inner, [...path, name], entries, failures, file)
+    else {
+      failures.push({
+        code: 'bad-task-name',
+        message: `${JSON.stringify(name)} cannot be the name of a task`,
+        why: 'a name begins with a letter or digit and has no white space, because it is one word on the command line',
+        place: { file },
+        outcome: 'unchanged',
+      })
+    }
+  }
+}
+
+function notTasks(value: unknown, path: readonly string[], file: string): Failure {
+  const what = value === null ? 'null' : Array.isArray(value) ? 'an array' : `a ${typeof value}`
+  const where = path.length === 0 ? 'the default export' : `default export, ${path.join('.')}`
+  return {
+    code: 'not-a-task',
+    message: `${where}: expected tasks made by task(), or records of them, got ${what}`,
+    ...placed(defaultExport(file)),
+    outcome: 'unchanged',
+  }
+}
+
+/** Where the default export stands in the Taskfile. */
+const defaultExport = (file: string): Place =>
+  findInFiles([file], (line) => line.search(/\bexport\s+default\b|\bas\s+default\b|\bmodule\.exports\b/)) ?? { file }
+
+function reserved({ task }: TaskEntry): Failure {
+  return {
+    code: 'bad-task-name',
+    message: 'a task cannot be called help, because `task help` shows the help of the others',
+    ...placed(task.place),
+    outcome: 'unchanged',
+  }
+}
+
+function duplicate(name: string, first: TaskEntry, second: TaskEntry): Failure {
+  const { place } = first.task
+  const other = place ? `${place.file}:${place.line}:${place.column}` : 'elsewhere'
+  return {
+    code: 'duplicate-task',
+    message: `two tasks have the name ${name}`,
+    ...placed(second.task.place),
+    why: `the other one is at ${other}`,
+    outcome: 'unchanged',
+  }
+}
+
+/** What is wrong with a task's definition, its commands' included. */
+function problems(name: string, task: Task): Failure[] {
+  const { args = {}, timeout } = task.definition
+  const found = argumentTable(args).problems
+  if (timeout !== undefined && parseDuration(timeout) === undefined) {
+    found.push(`timeout: expected a duration like 30s or 10m, got ${JSON.stringify(timeout)}`)
+  }
+  return [
+    ...found.map(
+      (message): Failure => ({
+        code: 'bad-definition',
+        message: `task ${name}: ${message}`,
+        ...placed(task.place),
+        outcome: 'unchanged',
+      }),
+    ),
+    ...Object.entries(task.commands).flatMap(([command, inner]) => problems(`${name} ${command}`, inner)),
+  ]
+}
