@@ -35,8 +35,9 @@ export interface CommandOutput extends Error {
   /** Milliseconds. */
   readonly duration: number
   readonly ok: boolean
-  /** stdout without surrounding white space. */
+  /** `stdall` as it came; in a template of `$` it stands without the line break at its end. */
   toString(): string
+  /** stdout and stderr, as zx has it. */
   text(): string
   json<Value = unknown>(): Value
   lines(): string[]
