@@ -1,0 +1,84 @@
+import { dirname } from 'node:path'
+import type { Failure } from '../model/failure.ts'
+import type { Termination } from '../system/signals.ts'
+import type { Task } from '../task/definition.ts'
+import type { Invocation } from '../task/invocation.ts'
+import type { LoadedTasks } from '../task/table.ts'
+import type { GlobalFlags } from './global-flags.ts'
+import type { Ending } from './report.ts'
+import { hasColor } from './terminal.ts'
+
+/** A task that is to run, with the values of its arguments. */
+export type Execution = {
+  name: string
+  task: Task
+  values: Readonly<Record<string, unknown>>
+  table: LoadedTasks
+  invocation: Invocation
+  flags: GlobalFlags
+}
+
+/** Runs a task with all that it needs, shows its progress, and gives how the command ends. A first INT, TERM or HUP ends it in order. */
+export async function execute(execution: Execution): Promise<Ending> {
+  const { name, task, values, table, invocation, flags } = execution
+  const [{ TaskRun }, { onTermination }, { progressOf }] = await Promise.all([
+    import('../task/run.ts'),
+    import('../system/signals.ts'),
+    import('./progress.ts'),
+  ])
+  const watch = onTermination()
+  const run = new TaskRun({
+    table,
+    invocation,
+    signal: watch.signal,
+    emit: progressOf(invocation),
+    ...(invocation.interactive
+      ? { ask: async (question) => (await import('./ask.ts')).ask(question, watch.signal) }
+      : {}),
+    ...(flags.jobs === undefined ? {} : { jobs: flags.jobs }),
+  })
+  const end = await run.run(name, task, values)
+  const termination = watch.termination()
+  watch.dispose()
+  const ending =
+    end.state === 'done'
+      ? rendered(execution, end.value)
+      : await failedEnding(execution, end, termination !== undefined)
+  return termination ? terminated(ending, termination) : ending
+}
+
+async function failedEnding(
+  execution: Execution,
+  { error, task }: { error: unknown; task: string },
+  isTerminated: boolean,
+): Promise<Ending> {
+  const { name, table } = execution
+  const { runFailure } = await import('../task/run-failure.ts')
+  const { outcome, exitCode, failures, finished, expected } = runFailure(error, task, dirname(table.file))
+  // What a task that was told to end throws is no news, unless it was made to be said.
+  if (isTerminated && !expected) return { task: name, outcome, exitCode }
+  const own: Ending = finished && task === name ? rendered(execution, finished.result) : { task: name, outcome }
+  const isSilent = failures.length === 0 && (own.text ?? '') === '' && !(execution.invocation.json && finished)
+  const unsaid: Failure = { code: 'task-failed', message: `task ${task} ended with the outcome ${outcome}` }
+  return { ...own, outcome, exitCode, failures: isSilent ? [unsaid] : failures }
+}
+
+/** A signal has the last word on the exit code; what the task has said stays. */
+function terminated(ending: Ending, { signal, exitCode }: Termination): Ending {
+  const outcome = ({ SIGHUP: 'hangup', SIGINT: 'interrupted', SIGTERM: 'terminated' } as const)[signal]
+  const failure: Failure = { code: outcome, message: `${outcome} by ${signal}`, outcome }
+  return { ...ending, outcome, exitCode, failures: [...(ending.failures ?? []), failure] }
+}
+
+/** A result as text, or for JSON as it is. */
+function rendered({ name, task, invocation, flags }: Execution, result: unknown): Ending {
+  const ending: Ending = { task: name, outcome: 'done', result }
+  const { render } = task.definition
+  if (invocation.json || !render) return ending
+  const view = {
+    color: hasColor(process.stdout, flags.color, process.env),
+    columns: process.stdout.columns ?? 80,
+  }
+  const text = render(result, view)
+  return { ...ending, text: text === '' || text.endsWith('\n') ? text : `${text}\n` }
+}

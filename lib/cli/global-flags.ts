@@ -1,0 +1,46 @@
+import { argumentTable } from '../task/argument-table.ts'
+import { type ArgumentValues, choice, flag, number, path } from '../task/arguments.ts'
+
+/** The flags of `task` itself; they stand before the task's name. What follows the name is the task's. */
+export const globalArguments = {
+  list: flag().alias('l').describe('list the tasks'),
+  help: flag().alias('h').describe('show this help, or that of the task named'),
+  workspace: path().env('OPS_WORKSPACE').optional().alias('w').describe('the folder whose Taskfile is meant'),
+  taskfile: path().optional().alias('f').describe('the Taskfile itself'),
+  yes: flag().alias('y').describe('answer confirmations with yes'),
+  jobs: number({ integer: true, min: 1 })
+    .optional()
+    .alias('j')
+    .describe('how many tasks run at once; default is the cores'),
+  json: flag().describe('print the result as JSON'),
+  output: choice(['plain', 'live', 'json']).optional().describe('how progress is shown on stderr'),
+  color: flag().optional().describe('use colours, or not; default is as the terminal has it'),
+  init: flag().describe('write a Taskfile.ts to begin with'),
+  version: flag().alias('V').describe('print the version'),
+}
+
+/** Their values. */
+export type GlobalFlags = ArgumentValues<typeof globalArguments>
+
+/** Splits the command line: the flags of `task` itself, and from the task's name on. */
+export function splitCommandLine(argv: readonly string[]): { head: string[]; words: string[] } {
+  const table = argumentTable(globalArguments)
+  let at = 0
+  while (at < argv.length) {
+    const word = argv[at] as string
+    if (word === '--') return { head: argv.slice(0, at), words: argv.slice(at + 1) }
+    if (!/^-./.test(word)) break
+    at += takesNext(table, word) ? 2 : 1
+  }
+  return { head: argv.slice(0, at), words: argv.slice(at) }
+}
+
+function takesNext(table: ReturnType<typeof argumentTable>, word: string): boolean {
+  if (word.startsWith('--')) {
+    const found = table.long.get(word.slice(2))
+    return found !== undefined && !found.negated && found.entry.specification.kind !== 'flag'
+  }
+  const last = table.short.get(word.at(-1) as string)
+  const flagsBefore = [...word.slice(1, -1)].every((letter) => table.short.get(letter)?.specification.kind === 'flag')
+  return last !== undefined && last.specification.kind !== 'flag' && flagsBefore
+}

@@ -1,0 +1,30 @@
+import { paint } from '../log/failure-text.ts'
+import type { TaskSummary } from '../task/summary.ts'
+
+/** The tasks as `task --list` shows them: those without a group first, then the groups by name. Hidden ones are left out. */
+export function listText(tasks: readonly TaskSummary[], file: string, color: boolean): string {
+  const shown = tasks.filter(({ hidden }) => !hidden)
+  if (shown.length === 0) return `${file} has no tasks yet: export one that is made by task({ … })\n`
+  const width = Math.max(...shown.map(({ name }) => name.length))
+  const groups = new Map<string, TaskSummary[]>()
+  for (const task of shown) groups.set(task.group ?? '', [...(groups.get(task.group ?? '') ?? []), task])
+  const names = [...groups.keys()].sort()
+  return names
+    .map((name, index) => {
+      const heading = name === '' ? '' : `${index === 0 ? '' : '\n'}${paint(`${name}:`, 'bold', color)}\n`
+      const lines = (groups.get(name) ?? []).map((task) => line(task, width, color))
+      return heading + lines.join('')
+    })
+    .join('')
+}
+
+function line({ name, description, commands }: TaskSummary, width: number, color: boolean): string {
+  const inner =
+    commands.length === 0 ? '' : ` (${commands.map((command) => command.name.slice(name.length + 1)).join(', ')})`
+  const text = `${firstLine(description)}${paint(inner, 'dim', color && inner !== '')}`.trim()
+  const padding = ' '.repeat(width - name.length)
+  return text === '' ? `  ${paint(name, 'cyan', color)}\n` : `  ${paint(name, 'cyan', color)}${padding}  ${text}\n`
+}
+
+/** The first line of a description. */
+export const firstLine = (description: string | undefined): string => description?.trim().split('\n')[0] ?? ''

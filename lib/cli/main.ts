@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { failuresText } from '../log/failure-text.ts'
+import type { Failure, Result } from '../model/failure.ts'
+import { findTaskfile, namedTaskfile, packageRoot } from '../task/find.ts'
+import { parseArguments } from '../task/parse.ts'
+import type { LoadedTasks } from '../task/table.ts'
+import { type GlobalFlags, globalArguments, splitCommandLine } from './global-flags.ts'
+import { type Ending, report } from './report.ts'
+import { hasColor, Streams } from './terminal.ts'
+
+/** The command `task`: its exit code. Everything that it says is said when this resolves. */
+async function main(argv: readonly string[]): Promise<number> {
+  const streams = new Streams()
+  const folder = process.cwd()
+  const { head, words } = splitCommandLine(argv)
+  const parsed = await parseArguments(globalArguments, head, { env: process.env, folder, workspaceFolder: folder })
+  const flags = parsed.ok ? (parsed.value.values as GlobalFlags) : undefined
+  const color = hasColor(process.stderr, flags?.color, process.env)
+  const finish = (ending: Ending, json = flags?.json ?? head.includes('--json')) =>
+    report(streams, ending, { json, color, folder })
+  try {
+    if (!parsed.ok || !flags) return finish(usage(parsed.ok ? [] : parsed.failures))
+    const answered = await answer(flags, words, streams, argv)
+    return finish(answered, answered.asJson ?? flags.json)
+  } finally {
+    await streams.flush()
+  }
+}
+
+type Answer = Ending & { asJson?: boolean }
+
+const usage = (failures: readonly Failure[]): Ending => ({
+  outcome: 'usage',
+  failures,
+  hint: 'usage: task [options] <task> [arguments]\n  next:\n    task --help\n',
+})
+
+async function answer(
+  flags: GlobalFlags,
+  words: readonly string[],
+  streams: Streams,
+  argv: readonly string[],
+): Promise<Answer> {
+  const stdoutColor = hasColor(process.stdout, flags.color, process.env)
+  if (flags.version) return version()
+  if (flags.init) return (await import('./init.ts')).initialise(flags, words)
+  const helpWords = flags.help ? words : words[0] === 'help' ? words.slice(1) : undefined
+  if (helpWords?.length === 0) {
+    const { generalHelp } = await import('./help.ts')
+    return { outcome: 'done', text: generalHelp(stdoutColor) }
+  }
+  const found = taskfileOf(flags)
+  if (!found.ok) return { outcome: 'unchanged', failures: found.failures }
+  const { loadTaskfile } = await import('../task/load.ts')
+  const loaded = await loadTaskfile(found.value)
+  if (!loaded.ok) return { outcome: 'unchanged', failures: loaded.failures }
+  const table = loaded.value
+  if (flags.list || words.length === 0) return list(table, stdoutColor)
+  if (helpWords) return help(table, helpWords, stdoutColor)
+  const { resolveWords } = await import('./resolve.ts')
+  const resolved = resolveWords(table, words)
+  if (!resolved.ok) return { outcome: 'usage', failures: resolved.failures }
+  const { runWords } = await import('./run-words.ts')
+  const ran = await runWords(resolved.value, { table, folder: dirname(table.file), argv, flags, streams })
+  if (!ran.help) return { ...ran.ending, asJson: ran.json }
+  return help(table, words.slice(0, words.length - resolved.value.rest.length), stdoutColor)
+}
+
+function taskfileOf(flags: GlobalFlags): Result<string> {
+  const named = flags.taskfile ?? flags.workspace
+  return named === undefined ? findTaskfile(process.cwd()) : namedTaskfile(named)
+}
+
+function version(): Ending {
+  const manifest = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8'))
+  return { outcome: 'done', text: `vital-ops ${manifest.version}\n`, json: { version: manifest.version } }
+}
+
+async function list(table: LoadedTasks, color: boolean): Promise<Ending> {
+  const [{ listText }, { summarize }] = await Promise.all([import('./list.ts'), import('../task/summary.ts')])
+  const tasks = summarize(table)
+  const file = relative(process.cwd(), table.file) || table.file
+  return {
+    outcome: 'done',
+    text: listText(tasks, file, color),
+    json: { taskfile: table.file, tasks: tasks.filter(({ hidden }) => !hidden) },
+  }
+}
+
+async function help(table: LoadedTasks, words: readonly string[], color: boolean): Promise<Ending> {
+  const [{ taskHelp }, { summarizeTask }, { resolveHelp }] = await Promise.all([
+    import('./help.ts'),
+    import('../task/summary.ts'),
+    import('./resolve.ts'),
+  ])
+  const resolved = resolveHelp(table, words)
+  if (!resolved.ok) return { outcome: 'usage', failures: resolved.failures }
+  const summary = summarizeTask(table, resolved.value.name, resolved.value.task)
+  return { outcome: 'done', text: taskHelp(summary, color), json: { help: summary } }
+}
+
+// A defect of this program, not an expected failure: its stack is what helps.
+const code = await main(process.argv.slice(2)).catch((error: unknown) => {
+  const failure: Failure = {
+    code: 'defect',
+    message: `a defect in vital-ops: ${error instanceof Error ? error.message : String(error)}`,
+    lines: error instanceof Error ? (error.stack ?? '').split('\n').slice(1) : [],
+  }
+  process.stderr.write(failuresText([failure]))
+  return 1
+})
+// What a task has left open (a connection, a timer) does not keep the command.
+process.exit(code)

@@ -1,0 +1,55 @@
+import { failuresText } from '../log/failure-text.ts'
+import type { Failure } from '../model/failure.ts'
+import { exitCodes, type Outcome } from '../model/outcome.ts'
+import type { Streams } from './terminal.ts'
+
+/** How a command ends: all that it prints last, and its exit code. */
+export type Ending = {
+  task?: string
+  outcome: Outcome
+  /** Default is that of the outcome. */
+  exitCode?: number
+  /** For `--json`; left out when undefined. */
+  result?: unknown
+  /** The result's text, printed on stdout where no JSON is asked for. */
+  text?: string
+  failures?: readonly Failure[]
+  /** Printed after the failures, e.g. the usage line. */
+  hint?: string
+  /** More members of the JSON value, for answers of the command itself (`tasks`, `version`). */
+  json?: Readonly<Record<string, unknown>>
+}
+
+/** How endings are shown. */
+export type ReportOptions = { json: boolean; color: boolean; folder: string }
+
+/** Prints how a command ends, and gives its exit code. JSON is one value on stdout, and nothing else is there. */
+export function report(streams: Streams, ending: Ending, { json, color, folder }: ReportOptions): number {
+  const { task, outcome, result, text = '', failures = [], hint = '' } = ending
+  const exitCode = ending.exitCode ?? exitCodes[outcome]
+  if (json) {
+    const value = {
+      ...(task === undefined ? {} : { task }),
+      outcome,
+      exitCode,
+      ...ending.json,
+      ...(result === undefined ? {} : { result }),
+      ...(failures.length === 0 ? {} : { failures }),
+    }
+    streams.write(process.stdout, `${JSON.stringify(value, jsonable)}\n`)
+    return exitCode
+  }
+  streams.write(process.stdout, text)
+  streams.write(process.stderr, failuresText(failures, { color, folder }))
+  if (hint !== '') streams.write(process.stderr, hint)
+  return exitCode
+}
+
+/** Results may hold what JSON has no form for. */
+function jsonable(_: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return value.toString()
+  if (value instanceof Map) return Object.fromEntries(value)
+  if (value instanceof Set) return [...value]
+  if (value instanceof Error) return { name: value.name, message: value.message }
+  return value
+}

@@ -1,0 +1,81 @@
+import type { Invocation, Terminal } from '../task/invocation.ts'
+
+/** The streams of this process. A reader that went away (`task --list | head -1`) is no error: the rest is dropped. */
+export class Streams {
+  readonly #closed = new Set<NodeJS.WriteStream>()
+
+  constructor() {
+    for (const stream of [process.stdout, process.stderr]) {
+      stream.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
+        this.#closed.add(stream)
+      })
+    }
+  }
+
+  /** Writes, unless the reader went away. */
+  write(stream: NodeJS.WriteStream, data: string | Uint8Array): void {
+    if (!this.#closed.has(stream) && data.length > 0) stream.write(data)
+  }
+
+  /** Resolves when all that was written is with the system. */
+  async flush(): Promise<void> {
+    for (const stream of [process.stdout, process.stderr]) {
+      if (this.#closed.has(stream) || stream.writableLength === 0) continue
+      await new Promise<void>((resolve) => {
+        stream.once('error', () => resolve())
+        stream.write('', () => resolve())
+      })
+    }
+  }
+
+  /** The streams as tasks see them. */
+  terminal(json: boolean): Terminal {
+    return {
+      out: (data) => this.write(json ? process.stderr : process.stdout, data),
+      err: (data) => this.write(process.stderr, data),
+      columns: process.stderr.columns ?? process.stdout.columns ?? 80,
+    }
+  }
+}
+
+/**
+ * Whether a stream gets colours: as asked for, else by NO_COLOR (https://no-color.org: set and not empty), FORCE_COLOR, and
+ * whether it is a terminal that can.
+ */
+export function hasColor(stream: NodeJS.WriteStream, asked: boolean | undefined, env: NodeJS.ProcessEnv): boolean {
+  if (asked !== undefined) return asked
+  if (env.NO_COLOR) return false
+  const { FORCE_COLOR: forced } = env
+  if (forced !== undefined) return forced !== '0' && forced !== 'false'
+  return stream.isTTY === true && env.TERM !== 'dumb'
+}
+
+/** Whether this is a CI system: they all set CI. */
+export const isCi = (env: NodeJS.ProcessEnv): boolean => {
+  const { CI: ci } = env
+  return ci !== undefined && ci !== '' && ci !== '0' && ci !== 'false'
+}
+
+/** How this process was called. */
+export function makeInvocation(
+  streams: Streams,
+  argv: readonly string[],
+  flags: { json: boolean; yes: boolean; output?: Invocation['output'] | undefined; color?: boolean | undefined },
+): Invocation {
+  const { env } = process
+  const ci = isCi(env)
+  const shown = process.stderr.isTTY === true && env.TERM !== 'dumb' && !ci
+  return {
+    argv,
+    folder: process.cwd(),
+    json: flags.json,
+    interactive: process.stdin.isTTY === true && process.stderr.isTTY === true && !ci && !flags.json,
+    yes: flags.yes,
+    color: hasColor(process.stderr, flags.color, env),
+    ci,
+    output: flags.output ?? (shown ? 'live' : 'plain'),
+    env,
+    terminal: streams.terminal(flags.json),
+  }
+}
