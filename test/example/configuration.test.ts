@@ -3,8 +3,11 @@ import path from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { parse } from 'yaml'
-import { environmentSchema, workspaceSchema } from '../../lib/model/environment.ts'
+import { environmentSchema } from '../../lib/model/environment.ts'
 import { serviceSchema } from '../../lib/model/service.ts'
+import { checkValues } from '../../lib/validate/check-values.ts'
+import { resolveEnvironment } from '../../lib/validate/resolve.ts'
+import { loadWorkspace } from '../../lib/validate/workspace.ts'
 
 const example = path.resolve('example')
 const config = path.join(example, 'config')
@@ -28,7 +31,68 @@ test('each file names its schema, which is there, in the first line', () => {
     assert.is(found, path.resolve('schemas', `${kind}.json`), file)
     assert.ok(fs.existsSync(found), found)
   }
-  assert.ok(workspaceSchema.safeParse(parse(read('workspace.yaml'))).success)
+})
+
+/** The workspace as loaded from its files, which has no mistake. */
+function workspace() {
+  const names = fs
+    .readdirSync(config, { recursive: true, encoding: 'utf8', withFileTypes: true })
+    .filter((entry) => entry.isFile())
+  const texts = new Map(
+    names.map(({ parentPath, name }) => {
+      const file = path.join(parentPath, name)
+      return [path.relative(example, file), fs.readFileSync(file, 'utf8')]
+    }),
+  )
+  const exists = (file: string) => fs.existsSync(path.join(example, file))
+  const loaded = loadWorkspace(texts, { exists })
+  assert.equal(loaded.failures, [])
+  assert.ok(loaded.workspace)
+  return loaded.workspace
+}
+
+/** The environment's services by name. */
+function resolve(environment: string, platform?: 'local', programs: Record<string, string> = {}) {
+  const resolved = resolveEnvironment(workspace(), environment, {
+    folder: example,
+    values: new Map([['POSTGRES_PASSWORD', 'a-password']]),
+    digest: ({ name }) => ({ secret: name, digest: '0' }),
+    programs,
+    ...(platform && { platform }),
+  })
+  assert.ok(resolved.ok, JSON.stringify(resolved))
+  return new Map(resolved.ok ? resolved.value.desired.services.map((service) => [service.name, service]) : [])
+}
+
+test('the workspace has no mistake, in any environment', () => {
+  assert.equal(checkValues(workspace()), [])
+})
+
+test('dev runs on Node alone: without redis-server there is no cache, and nothing else is missing', () => {
+  const bare = resolve('dev')
+  assert.equal([...bare.keys()].sort(), ['api', 'postgres', 'redis', 'worker'])
+  assert.match(bare.get('redis')?.unavailable ?? '', 'redis-server')
+  assert.is(bare.get('api')?.spec?.environment.REDIS_URL, undefined)
+  const { PORT, DATABASE_URL, RELEASE } = bare.get('worker')?.spec?.environment ?? {}
+  assert.is(PORT, '18081')
+  assert.equal(DATABASE_URL, [
+    'postgres://endpoint_statistics:',
+    { secret: 'POSTGRES_PASSWORD', digest: '0' },
+    '@127.0.0.1:15432/endpoint_statistics',
+  ])
+  assert.equal(RELEASE, [{ known: 'release' }])
+
+  const { api, redis } = Object.fromEntries(resolve('dev', undefined, { 'redis-server': '/usr/bin/redis-server' }))
+  assert.is(api?.spec?.environment.REDIS_URL, 'redis://127.0.0.1:16379')
+  assert.equal(redis?.spec?.command?.slice(-2), ['--port', '16379'])
+})
+
+test('production can be rehearsed on this machine, beside dev', () => {
+  const ports = (services: ReturnType<typeof resolve>) =>
+    [...services.values()].flatMap(({ spec }) => Object.values(spec?.ports ?? {}))
+  const rehearsed = ports(resolve('production', 'local'))
+  assert.ok(rehearsed.length >= 3)
+  for (const port of ports(resolve('dev'))) assert.not.ok(rehearsed.includes(port))
 })
 
 for (const { file, service } of services) {
