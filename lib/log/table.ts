@@ -1,0 +1,39 @@
+import { paint } from './failure-text.ts'
+
+/** How a table is shown: with colours, and how many columns the terminal has. */
+export type TableView = { color?: boolean; columns?: number }
+
+const escapeCharacter = String.fromCharCode(27)
+const sgr = new RegExp(`${escapeCharacter}\\[[0-9;]*m`, 'g')
+
+/** How many columns a text takes: colour sequences take none, wide characters are counted as one. */
+export const widthOf = (text: string): number => [...text.replace(sgr, '')].length
+
+/** Cuts a text to a width; what is left out is shown by `…`. A coloured text is never cut inside a sequence: it loses its colours. */
+function cut(text: string, width: number): string {
+  if (widthOf(text) <= width) return text
+  return `${[...text.replace(sgr, '')].slice(0, Math.max(0, width - 1)).join('')}…`
+}
+
+/**
+ * Rows in aligned columns behind a head, each line ended. Columns that are empty in all rows are left out. Where the terminal's width is known, the
+ * last column is cut to fit it. Ends with a line break; no rows give the empty text.
+ */
+export function table(head: readonly string[], rows: readonly (readonly string[])[], view: TableView = {}): string {
+  if (rows.length === 0) return ''
+  const used = head.map((_, index) => index).filter((index) => rows.some((row) => (row[index] ?? '') !== ''))
+  const widths = used.map((index) => Math.max(...[head, ...rows].map((row) => widthOf(row[index] ?? ''))))
+  const room = view.columns === undefined ? Number.POSITIVE_INFINITY : view.columns
+  const before = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0)
+  const lastWidth = Math.max(10, room - before)
+  const line = (row: readonly string[]) =>
+    used
+      .map((index, place) => {
+        const cell = row[index] ?? ''
+        if (place === used.length - 1) return cut(cell, lastWidth)
+        return cell + ' '.repeat((widths[place] ?? 0) - widthOf(cell) + 2)
+      })
+      .join('')
+      .trimEnd()
+  return [paint(line(head), 'dim', view.color), ...rows.map(line), ''].join('\n')
+}
