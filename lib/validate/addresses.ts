@@ -39,11 +39,11 @@ export function hostOn(
 }
 
 /**
- * The port that a rehearsal uses in place of a configured one, so that `production@local` runs beside `dev`: 10000 higher, and 1000 more for every
+ * The port that a rehearsal uses in place of a configured one, so that `production@local` runs beside `dev`: 5000 higher, and 100 more for every
  * environment before it by name. Above 65535 it wraps around over 1024; no two ports become one.
  */
 export function rehearsalPort(port: number, environmentIndex: number): number {
-  const offset = 10_000 + 1000 * environmentIndex
+  const offset = 5000 + 100 * environmentIndex
   const first = 1024
   if (port < first) return port + offset
   return first + ((port - first + offset) % (65_536 - first))

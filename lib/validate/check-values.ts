@@ -9,7 +9,7 @@ import { tryResolve } from './resolve.ts'
  * `except`: an environment that is resolved with its real values anyway.
  */
 export function checkValues(workspace: Workspace, options: { except?: string } = {}): ConfigurationFailure[] {
-  const merged = new Map<string, ConfigurationFailure>()
+  const merged = new Map<string, ConfigurationFailure[]>()
   for (const environment of workspace.environments.values()) {
     if (environment.name === options.except) continue
     const { failures } = tryResolve(workspace, environment.name, {
@@ -21,12 +21,23 @@ export function checkValues(workspace: Workspace, options: { except?: string } =
     for (const failure of failures) {
       const { file, line, column } = failure.place ?? { file: '' }
       const key = `${failure.code} ${file}:${line}:${column}`
-      const earlier = merged.get(key)
-      const environments = [...(earlier?.concern.environments ?? []), environment.name]
-      merged.set(key, { ...(earlier ?? failure), concern: { ...failure.concern, environments } })
+      merged.set(key, [...(merged.get(key) ?? []), failure])
     }
   }
-  return [...merged.values()]
+  return [...merged.values()].map(asOne)
+}
+
+/** The same mistake in several environments as one failure that names them. */
+function asOne(failures: readonly ConfigurationFailure[]): ConfigurationFailure {
+  const [first] = failures as [ConfigurationFailure, ...ConfigurationFailure[]]
+  const environments = failures.flatMap(({ concern }) => concern.environments ?? [])
+  const next = [...new Set(failures.flatMap((failure) => failure.next ?? []))]
+  return {
+    ...first,
+    why: [...(first.why === undefined ? [] : [first.why]), `in ${environments.join(' and ')}`].join('; '),
+    ...(next.length > 0 && { next }),
+    concern: { environments },
+  }
 }
 
 const namesOfExample = ({ examples }: Workspace, { name }: LoadedEnvironment): [string, string][] =>

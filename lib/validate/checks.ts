@@ -77,7 +77,7 @@ export function checkRequired(frames: readonly ServiceFrame[], context: ResolveC
       failures.push(
         failureAtValue(service, path, {
           code: 'required-unavailable',
-          message: `\`${service.name}\` needs \`${needed}\`, which does not run in ${context.fullName}`,
+          message: `\`${service.name}\` needs \`${needed}\`, which does not run here`,
           why: `\`${needed}\`: ${why}`,
           next: [`say { service: ${needed}, optional: true } if \`${service.name}\` works without it`],
           concern,
@@ -90,7 +90,7 @@ export function checkRequired(frames: readonly ServiceFrame[], context: ResolveC
   failures.push(
     failureAtValue(environment, ['database', 'service'], {
       code: 'required-unavailable',
-      message: `the database \`${database?.service}\` does not run in ${context.fullName}`,
+      message: `the database \`${database?.service}\` does not run here`,
       why: `\`${database?.service}\`: ${why}`,
       concern,
     }),

@@ -19,7 +19,9 @@ export const configurationPaths = {
 /** A configuration file as loaded: its values with defaults, and where everything is. Its name is that of the file. */
 export type Loaded<T> = { name: string; path: string; configuration: T; yaml: YamlFile }
 
+/** A file of config/services. */
 export type LoadedService = Loaded<ServiceConfiguration>
+/** A file of config/environments. */
 export type LoadedEnvironment = Loaded<EnvironmentConfiguration>
 
 /** What could be loaded of a workspace, its own file aside. Files with mistakes are left out, but their names are known. */

@@ -107,10 +107,8 @@ export function howToSet(name: string, context: ResolveContext): string[] {
       `add ${name} to where the ${providers.map(({ type }) => type).join(' or ')} provider of ${environment.name} reads`,
     ]
   }
-  if (!entry) {
-    const file = `config/environments/.env.${environment.name}.example`
-    return [`add a line ${name}= to ${file}`, `task setup ${environment.name}`]
-  }
+  const setup = `task setup ${environment.name}${rehearsal ? ` --platform ${context.platform}` : ''}`
+  if (!entry) return [`add a line ${name}= to config/environments/.env.${environment.name}.example`, setup]
   if (context.values.has(name)) return [`give ${name} a value in .env.${fullName}`]
-  return [`task setup ${environment.name}`]
+  return [setup]
 }

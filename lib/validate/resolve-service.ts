@@ -117,7 +117,7 @@ function databaseOf(service: LoadedService, context: ResolveContext): RunSpec['d
   return password && { name: database.name, user: database.user, password }
 }
 
-/** A secret that must have a value. Failure: `missing-secret`, once for each place that names it. */
+/** A secret that must have a value. Failure: `missing-secret`, once for each name, at the first place that needs it. */
 export function requireSecret(
   name: string,
   service: LoadedService,
@@ -127,6 +127,7 @@ export function requireSecret(
   const value = lookUp(name, context)
   if (value instanceof Secret)
     return refer(value, (service.yaml.valueSpot(path) ?? service.yaml.keySpot(path)).place, context)
+  if (context.missingSecrets.has(name)) return undefined
   context.missingSecrets.add(name)
   context.failures.push(
     failureAtValue(service, path, {

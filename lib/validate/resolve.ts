@@ -33,8 +33,15 @@ export type ResolveOptions = {
   assume?: 'known' | 'all'
 }
 
-/** A resolved environment. `origins` says where each value is written: `api.environment.DATABASE_URL`. */
-export type Resolution = { desired: Desired; warnings: Finding[]; origins: ReadonlyMap<string, Origin> }
+/** A resolved environment. */
+export type Resolution = {
+  desired: Desired
+  warnings: Finding[]
+  /** Where each value is written: `api.environment.DATABASE_URL`. */
+  origins: ReadonlyMap<string, Origin>
+  /** The names whose values are secrets. */
+  secretNames: ReadonlySet<string>
+}
 
 /**
  * What an environment should be, with every reference resolved and secrets as references. All mistakes are returned at once. A rehearsal is
@@ -94,7 +101,8 @@ export function tryResolve(
     ...(database && { database }),
   }
   if (rehearsal) context.failures.push(...assertLoopbackOnly(desired, context))
-  const resolution = { desired, warnings: context.warnings, origins: context.origins }
+  const { warnings, origins, secretNames } = context
+  const resolution = { desired, warnings, origins, secretNames }
   return { resolution, failures: inOrderOfPlace(withoutEchoes(context)) }
 }
 

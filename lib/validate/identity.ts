@@ -1,0 +1,46 @@
+import { parseYamlFile } from '../manifest/yaml-file.ts'
+import { type PlatformName, platforms, workspaceSchema } from '../model/environment.ts'
+import { configurationPaths, type WorkspaceTexts } from './files.ts'
+import { checkAgainst } from './issues.ts'
+
+/** What a command that works from records (rollback, status, logs) needs to find them. */
+export type Identity = {
+  workspace?: { name: string; id: string }
+  /** As the environment's file says. */
+  platform?: PlatformName
+  /** The environments that have a file. */
+  environments: string[]
+}
+
+/**
+ * Reads who a workspace is and where an environment runs, out of whatever can be read: a typo elsewhere in today's YAML, even one that makes it no
+ * YAML at all, does not matter.
+ */
+export function identityIn(texts: WorkspaceTexts, environment: string): Identity {
+  const { value } = checkAgainst(workspaceSchema, parseYamlFile('', texts.get(configurationPaths.workspace) ?? ''))
+  const workspace = value ?? scalars(texts.get(configurationPaths.workspace), ['name', 'id'])
+  const configured = scalars(texts.get(`${configurationPaths.environments}/${environment}.yaml`), ['platform'])
+  const platform = platforms.find((name) => name === configured?.platform)
+  const folder = `${configurationPaths.environments}/`
+  return {
+    ...(workspace?.name && workspace.id && { workspace: { name: workspace.name, id: workspace.id } }),
+    ...(platform && { platform }),
+    environments: [...texts.keys()]
+      .filter((path) => path.startsWith(folder) && /^[a-z0-9-]+\.yaml$/.test(path.slice(folder.length)))
+      .map((path) => path.slice(folder.length, -'.yaml'.length))
+      .sort(),
+  }
+}
+
+/** Keys of the first level whose value is one plain or quoted word, found line by line. */
+function scalars<K extends string>(
+  text: string | undefined,
+  keys: readonly K[],
+): Record<K, string | undefined> | undefined {
+  if (text === undefined) return undefined
+  const found = keys.map((key) => {
+    const value = new RegExp(`^${key}:[ \\t]*["']?([A-Za-z0-9-]+)["']?[ \\t]*(?:#.*)?\\r?$`, 'm').exec(text)?.[1]
+    return [key, value] as const
+  })
+  return Object.fromEntries(found) as Record<K, string | undefined>
+}
