@@ -6,6 +6,7 @@ import type { BuildFailure, Loader, Message, OnLoadResult, OnResolveResult, Plug
 import { type Failure, FailureError } from '../model/failure.ts'
 import { type BundleInput, bundleFolder, noteInput } from './bundle-cache.ts'
 import { packageRoot } from './find.ts'
+import { sourceLine } from './sources.ts'
 
 /** A bundled Taskfile: the code, and all local files that it was made of. */
 export type Bundle = { code: string; inputs: BundleInput[]; absent: string[] }
@@ -71,7 +72,7 @@ export async function bundleTaskfile(taskfile: string): Promise<Bundle> {
   }
 }
 
-/** `import.meta` and CommonJS's names become constants that each file declares for itself. */
+/** `import.meta` and CommonJS's names become constants that each file has for itself. */
 const metaNames = {
   'import.meta.url': '__opsUrl',
   'import.meta.dirname': '__opsDirname',
@@ -81,15 +82,28 @@ const metaNames = {
   __filename: '__opsFilename',
 }
 
-/** Declares these constants, without a line break so that line numbers stay; unused ones are dropped with the tree. */
-function metaPrefix(path: string): string {
+/** The module that tells a file its own names; imported at the file's end, so that no line or column of it moves. */
+const metaModule = 'vital-ops-meta:'
+
+const metaConstants = (path: string): string => {
   const url = JSON.stringify(pathToFileURL(path).href)
   return [
-    `const __opsUrl = ${url}`,
-    `__opsDirname = ${JSON.stringify(dirname(path))}`,
-    `__opsFilename = ${JSON.stringify(path)}`,
-    `__opsResolve = (name) => /^\\.{0,2}\\//.test(name) ? new URL(name, ${url}).href : ((meta) => meta.resolve(name))(import.meta); `,
-  ].join(', ')
+    `export const __opsUrl = ${url}`,
+    `export const __opsDirname = ${JSON.stringify(dirname(path))}`,
+    `export const __opsFilename = ${JSON.stringify(path)}`,
+    `export const __opsResolve = (name) => /^\\.{0,2}\\//.test(name) ? new URL(name, ${url}).href : ((meta) => meta.resolve(name))(import.meta)`,
+  ].join('\n')
+}
+
+/** Gives a file its own names. CommonJS, which knows only two of them, cannot import: it declares them on its first line. */
+function withOwnNames(text: string, path: string): string {
+  if (!/\bimport\.meta\b|\b__dirname\b|\b__filename\b/.test(text)) return text
+  const isModule = /\bimport\.meta\b|^\s*(import|export)\b/m.test(text) && !/\.c[jt]s$/.test(path)
+  if (!isModule) {
+    return `const __opsDirname = ${JSON.stringify(dirname(path))}, __opsFilename = ${JSON.stringify(path)}; ${text}`
+  }
+  const names = [...new Set(Object.values(metaNames))].join(', ')
+  return `${text}\nimport { ${names} } from ${JSON.stringify(metaModule + path)}`
 }
 
 /** Resolves and reads the files of one bundle, and notes them. */
@@ -97,7 +111,7 @@ class LocalFiles {
   readonly inputs: BundleInput[] = []
   readonly absent = new Set<string>()
   readonly #folder: string
-  readonly #prefixes = new Map<string, number>()
+  readonly #lengths = new Map<string, number>()
 
   constructor(taskfile: string) {
     this.#folder = dirname(taskfile)
@@ -111,8 +125,13 @@ class LocalFiles {
           if (pluginData === 'by-esbuild') return undefined
           if (kind === 'entry-point') return { path: realpathSync(path) }
           if (/^(\.{0,2}\/|\.\.?$|file:)/.test(path)) return this.#resolveLocal(path, resolveDir)
+          if (path.startsWith(metaModule)) return { path: path.slice(metaModule.length), namespace: metaModule }
           return this.#resolvePackage(build, path, importer, resolveDir, kind)
         })
+        build.onLoad({ filter: /.*/, namespace: metaModule }, ({ path }) => ({
+          contents: metaConstants(path),
+          loader: 'js',
+        }))
         build.onLoad({ filter: /.*/, namespace: 'file' }, ({ path }) => this.#load(path))
       },
     }
@@ -192,10 +211,8 @@ class LocalFiles {
       .toString('utf8')
       .replace(/^\uFEFF/, '')
       .replace(/^#!.*/, '')
-    const usesMeta = loader !== 'json' && /import\.meta|__dirname|__filename/.test(text)
-    const prefix = usesMeta ? metaPrefix(path) : ''
-    this.#prefixes.set(path, prefix.length)
-    return { contents: prefix + text, loader, resolveDir: dirname(path) }
+    this.#lengths.set(path, text.split('\n').length)
+    return { contents: loader === 'json' ? text : withOwnNames(text, path), loader, resolveDir: dirname(path) }
   }
 
   /** An error of esbuild with the place in the source. esbuild counts columns from 0 and in bytes. */
@@ -203,14 +220,16 @@ class LocalFiles {
     const { text, location } = message
     if (!location) return { code: 'taskfile-broken', message: text, outcome: 'unchanged' }
     const file = resolve(this.#folder, location.file)
-    const before = Buffer.from(location.lineText).subarray(0, location.column).toString()
-    const prefix = location.line === 1 ? (this.#prefixes.get(file) ?? 0) : 0
-    const source = location.lineText.slice(prefix)
+    // What ends too early is told behind the end, where this bundler has added a line.
+    const line = Math.min(location.line, this.#lengths.get(file) ?? location.line)
+    const source = line === location.line ? location.lineText : sourceLine({ file, line })
+    const column =
+      line === location.line ? Buffer.from(location.lineText).subarray(0, location.column).toString().length : 0
     return {
       code: 'taskfile-broken',
       message: text,
-      place: { file, line: location.line, column: Math.max(0, before.length - prefix) + 1 },
-      source,
+      place: { file, line, column: column + 1 },
+      ...(source === undefined ? {} : { source }),
       outcome: 'unchanged',
     }
   }

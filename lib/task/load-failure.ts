@@ -74,10 +74,12 @@ function thrownFailure(error: Error, taskfile: string, files: readonly string[])
   }
 }
 
-/** Where a module is imported. */
+/** Where a module, or one of a package, is imported. */
 const findImport = (files: readonly string[], specifier: string): Place | undefined =>
-  findInFiles(files, (line) => Math.max(line.indexOf(`'${specifier}'`), line.indexOf(`"${specifier}"`)))
+  findInFiles(files, (line) => line.search(new RegExp(`['"]${escaped(specifier)}['"/]`)))
+
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 
 /** Where a name first stands as a word. */
 const findWord = (files: readonly string[], word: string): Place | undefined =>
-  findInFiles(files, (line) => line.search(new RegExp(`(?<![\\w$])${word.replaceAll('$', '\\$')}(?![\\w$])`)))
+  findInFiles(files, (line) => line.search(new RegExp(`(?<![\\w$])${escaped(word)}(?![\\w$])`)))
