@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Redactor } from '../log/redact.ts'
 import { formatDuration, parseDuration } from '../model/duration.ts'
 import { FailureError } from '../model/failure.ts'
@@ -31,6 +32,8 @@ export type ExecuteOptions = {
 export async function executeTask({ name, task }: TaskNode, options: ExecuteOptions): Promise<unknown> {
   const { emit, redactor, signal: outer } = options
   const own = new AbortController()
+  // Every command and every call of another task listens.
+  setMaxListeners(0, own.signal)
   const stop = () => own.abort(outer.reason)
   if (outer.aborted) stop()
   outer.addEventListener('abort', stop, { once: true })
