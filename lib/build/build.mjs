@@ -8,15 +8,34 @@ import { existsSync } from 'node:fs'
 import { rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { formatMessages } from 'esbuild'
 import { bundle } from './bundle.mjs'
 import { declarations } from './declarations.mjs'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url)).slice(0, -1)
 
-const skipped = await bundle(repository, { keepMs: 0 })
-for (const source of skipped) console.log(`build: ${source} does not exist, skipped`)
-if (!(await declarations(repository))) console.log('build: typescript is not installed, no declarations made')
-await linkOwnCommands()
+try {
+  const skipped = await bundle(repository, { keepMs: 0 })
+  for (const source of skipped) console.log(`build: ${source} does not exist, skipped`)
+  if (!(await declarations(repository))) console.log('build: typescript is not installed, no declarations made')
+  await linkOwnCommands()
+} catch (error) {
+  console.error(await textOf(error))
+  process.exitCode = 1
+}
+
+/**
+ * What went wrong, for people: esbuild's and TypeScript's messages with their places.
+ *
+ * @param {unknown} error
+ */
+async function textOf(error) {
+  const { errors, stdout, message } = /** @type {Partial<import('esbuild').BuildFailure> & { stdout?: string }} */ (
+    error
+  )
+  if (errors) return (await formatMessages(errors, { kind: 'error' })).join('')
+  return `build: ${stdout || message}`
+}
 
 /** npm links the commands of dependencies, not the root package's own. */
 async function linkOwnCommands() {
