@@ -39,29 +39,16 @@ const groups: Groups = [
 /** What these folders import besides our own files. */
 const packages: Record<string, string[]> = { 'lib/model': ['zod'] }
 
+const files = ['build', 'system', 'probes', 'database', 'backup', 'platform', 'execute', 'task', 'cli'].map(
+  (folder) => `lib/${folder}/`,
+)
+
 /** Who may touch the machine, and by which means. `model`, `validate`, `manifest`, `plan`, `convert`, `audit`, `log`, `tasks`: none. */
 const inputOutput: Allowed = {
-  'node:fs': [
-    'lib/build/',
-    'lib/system/',
-    'lib/probes/',
-    'lib/database/',
-    'lib/backup/',
-    'lib/platform/',
-    'lib/execute/',
-    'lib/task/',
-  ],
-  'node:fs/promises': [
-    'lib/build/',
-    'lib/system/',
-    'lib/probes/',
-    'lib/database/',
-    'lib/backup/',
-    'lib/platform/',
-    'lib/execute/',
-    'lib/task/',
-  ],
-  'node:child_process': ['lib/build/', 'lib/system/'],
+  'node:fs': files,
+  'node:fs/promises': files,
+  // zx is handed a `spawn` that keeps to our process groups.
+  'node:child_process': ['lib/build/', 'lib/system/', 'lib/task/command-runner.ts'],
   'node:net': ['lib/system/', 'lib/probes/', 'lib/database/', 'lib/platform/'],
   'node:tls': ['lib/probes/', 'lib/database/'],
   'node:http': ['lib/probes/', 'lib/platform/'],

@@ -7,11 +7,11 @@
  */
 export const entryPoints = [
   // The `task` command, which bin/ imports.
-  { name: 'task', source: 'lib/cli/main.ts', required: false },
+  { name: 'task', source: 'lib/cli/main.ts', required: true },
   // What a Taskfile imports as `vital-ops`.
   { name: 'index', source: 'lib/index.ts', required: true },
   // What a Taskfile imports as `vital-ops/operations`.
   { name: 'operations', source: 'tasks/index.ts', required: false },
   // The process that keeps local services; it is started by its path.
-  { name: 'supervisor', source: 'lib/platform/local/supervisor/main.ts', required: false },
+  { name: 'supervisor', source: 'lib/platform/local/supervisor/main.ts', required: true },
 ]

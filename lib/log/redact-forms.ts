@@ -152,8 +152,16 @@ function shellForms(text: string): string[] {
     text.replace(/[^A-Za-z0-9_@%+=:,./\-\u0080-\uffff]/g, '\\$&'),
     // $'…' (zx)
     ansiC(text),
+    // printf %q and bash -x in the C locale
+    octalBytes(ansiC(text)),
   ]
 }
+
+/** What is not ASCII, byte by byte as three octal digits. */
+const octalBytes = (text: string) =>
+  text.replace(/[\u0080-\uffff]+/g, (some) =>
+    Array.from(Buffer.from(some), (byte) => `\\${byte.toString(8).padStart(3, '0')}`).join(''),
+  )
 
 const controls: Record<string, string> = {
   '\n': '\\n',

@@ -94,8 +94,10 @@ export const test: Test = suite()
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return `threw a value that is no Error: ${inspect(error)}`
   const { details } = error as { details?: unknown }
-  const isAssertion = 'operator' in error && typeof details === 'string'
-  const text = isAssertion ? `${error.message}\n${details}\n${frames(error.stack)}` : inspect(error, { depth: 8 })
+  const isAssertion = error.constructor.name === 'Assertion'
+  const text = isAssertion
+    ? [error.message, ...(details ? [details] : []), frames(error.stack)].join('\n')
+    : inspect(error, { depth: 8 })
   return text.replace(
     /^.*(?:\(|at )(?:async )?(?:node:|.*[/\\](?:uvu[/\\]|support[/\\](?:uvu|session)\.ts)).*\n?/gm,
     '',

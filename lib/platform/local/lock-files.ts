@@ -7,6 +7,7 @@ import type { Holder } from '../../model/platform.ts'
 import { errorCode, fileFailure, readText } from '../../system/files.ts'
 import { monotonicMs, type Standing } from './lock-liveness.ts'
 
+/** An exclusive lock admits nobody beside it, shared ones each other. */
 export type LockMode = 'exclusive' | 'shared'
 
 /** Who asks for a lock, or holds it. Written complete, once; until its first beat it counts as one that is not held. */

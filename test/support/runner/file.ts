@@ -42,6 +42,7 @@ export async function runFile(file: TestFile, root: string, limits: Limits, ci: 
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     env: {
       ...cleanEnvironment(process.env),
+      LANG: 'C.UTF-8',
       HOME: join(folder, 'home'),
       TMPDIR: folder,
       [markerVariable]: marker,
@@ -61,9 +62,10 @@ export async function runFile(file: TestFile, root: string, limits: Limits, ci: 
   }
 }
 
-/** The environment without what would make a test behave differently on CI, under npm or behind a proxy's certificate. */
+/** The environment without what would make a test behave differently on CI, under npm, in another language or behind a proxy. */
 export function cleanEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const unwanted = /^(?:CI|NODE_EXTRA_CA_CERTS|FORCE_COLOR|NO_COLOR|INIT_CWD|(?:npm|GITHUB|XDG|PG|OPS)_?[A-Za-z_]*)$/
+  const unwanted =
+    /^(?:CI|NODE_EXTRA_CA_CERTS|FORCE_COLOR|NO_COLOR|INIT_CWD|(?:npm|GITHUB|XDG|OPS|LC)_[A-Za-z_]*|PG[A-Z]*)$/
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !unwanted.test(name)))
 }
 

@@ -11,7 +11,9 @@ export function lineOfFile({ source, passed, failed, skipped, durationMs }: File
 
 /** What failed in a file, and what its process wrote. */
 export function textOfFaults({ source, failed, output }: FileResult): string {
-  const faults = failed.map(({ name, text }) => `\n  ${source} › ${name}\n${indent(text.trimEnd(), 4)}\n`)
+  const faults = failed.map(
+    ({ name, text }) => `\n  ${source} › ${name}\n${indent(middleCut(text.trimEnd(), 60), 4)}\n`,
+  )
   const written = output.trim()
   if (written) faults.push(`\n  ${source} wrote:\n${indent(lastLines(written, 80), 4)}\n`)
   return faults.join('')
@@ -39,6 +41,13 @@ const hint = ({ filters, long }: Options) =>
   `: ${filters.join(' ') || 'test/**/*.test.ts'}${long === 'without' ? ' (long suites run with --long)' : ''}`
 
 const indent = (text: string, width: number) => text.replace(/^(?=.)/gm, ' '.repeat(width))
+
+/** The first and last lines of a long text. */
+function middleCut(text: string, count: number): string {
+  const lines = text.split('\n')
+  if (lines.length <= 2 * count) return text
+  return [...lines.slice(0, count), `… ${lines.length - 2 * count} lines …`, ...lines.slice(-count)].join('\n')
+}
 
 function lastLines(text: string, count: number): string {
   const lines = text.split('\n')
