@@ -13,25 +13,27 @@ export const gateWord = 'go\n'
 
 /** The command to spawn in place of `program args…`; `program` is an absolute path. Its descriptor 3 must be a pipe to here. */
 export function gated(program: string, args: readonly string[], env: Environment): [string, string[]] {
-  return [gateShell(env), ['-c', gateScript, 'sh', program, ...args]]
+  const [shell, ...options] = gateShell(env)
+  return [shell, [...options, '-c', gateScript, 'sh', program, ...args]]
 }
 
 const variableName = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 /**
  * dash drops environment variables whose names no shell could use (`discovery.type`, exported functions of bash); bash passes them on. So
- * where there are any, bash is taken if the machine has it.
+ * where there are any, bash is taken if the machine has it. Its options keep it from reading BASH_ENV, and ~/.bashrc when its input
+ * is a socket (as Node's pipes are).
  */
-function gateShell(env: Environment): string {
+function gateShell(env: Environment): [string, ...string[]] {
   if (process.platform === 'linux' && !Object.keys(env).every((name) => variableName.test(name))) {
     for (const bash of ['/bin/bash', '/usr/bin/bash', '/usr/local/bin/bash']) {
       try {
         accessSync(bash, constants.X_OK)
-        return bash
+        return [bash, '--norc', '--posix']
       } catch {
         // The next place.
       }
     }
   }
-  return '/bin/sh'
+  return ['/bin/sh']
 }

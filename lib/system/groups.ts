@@ -127,29 +127,27 @@ type EndPlan = EndOptions & {
 async function endAll(find: () => Promise<ProcessEntry[]>, plan: EndPlan): Promise<Ended> {
   const { signal = 'SIGTERM', graceMs = defaultGraceMs } = plan
   const begin = performance.now()
-  const signalled = new Set<string>()
+  const first = await find()
+  const pids = new Set(first.map(({ pid }) => pid))
+  first.push(...(await find()).filter(({ pid }) => !pids.has(pid)))
+  if (first.length === 0) return { killed: false, left: [] }
+  plan.first(first, signal)
+
   let killedAt: number | undefined
-  let wait = 5
-  for (let scan = 1, empty = 0; ; scan++) {
+  let wait = 2
+  for (let empty = 0; ; ) {
     const members = await find()
     empty = members.length === 0 ? empty + 1 : 0
     if (empty === 2) return { killed: killedAt !== undefined, left: [] }
     if (empty === 1) continue
-    const fresh = members.filter((entry) => !signalled.has(`${entry.pid} ${entry.startTime}`))
-    if (scan <= 2 && fresh.length > 0) {
-      if (scan === 1) plan.first(fresh, signal)
-      else if (plan.hurry === undefined) signalEntries(fresh, signal)
-      for (const entry of fresh) signalled.add(`${entry.pid} ${entry.startTime}`)
-    }
-    const elapsed = performance.now() - begin
-    if (killedAt !== undefined || elapsed >= graceMs || plan.hurry?.(members)) {
+    if (killedAt !== undefined || performance.now() - begin >= graceMs || plan.hurry?.(members)) {
       killedAt ??= performance.now()
       signalEntries(members, 'SIGKILL')
       if (performance.now() - killedAt > unkillableMs) {
         return { killed: true, left: await Promise.all(members.map(identityOf)) }
       }
     }
-    if (scan > 1) await pause(wait)
+    await pause(wait)
     wait = Math.min(wait * 1.5, 50)
   }
 }

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** The package managers whose commands are known. */
@@ -33,8 +33,19 @@ function onPath(program: string): boolean {
   })
 }
 
-/** A package's name with each manager; `own` is a command of its own, for programs that the manager does not have (or has too old). */
-type Package = Partial<Record<PackageManager, string>> & { own?: string }
+function isUbuntu(): boolean {
+  try {
+    return /^ID(_LIKE)?=.*ubuntu/m.test(readFileSync('/etc/os-release', 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+/**
+ * A package's name with each manager; `ubuntu` where Debian does not have apt's; `own` says where to read how, for programs that the manager
+ * does not have (or has too old).
+ */
+type Package = Partial<Record<PackageManager | 'ubuntu', string>> & { own?: string }
 
 const everywhere = (name: string): Package => ({ apt: name, brew: name, dnf: name, apk: name })
 const postgresClient: Package = { apt: 'postgresql-client', brew: 'libpq', dnf: 'postgresql', apk: 'postgresql-client' }
@@ -49,16 +60,18 @@ const packages: Record<string, Package> = {
   docker,
   dockerd: docker,
   'docker compose': {
-    apt: 'docker-compose-v2',
+    ubuntu: 'docker-compose-v2',
     brew: 'docker-compose',
     dnf: 'docker-compose-plugin',
     apk: 'docker-cli-compose',
+    own: 'see https://docs.docker.com/compose/install/linux/',
   },
   'docker buildx': {
-    apt: 'docker-buildx',
+    ubuntu: 'docker-buildx',
     brew: 'docker-buildx',
     dnf: 'docker-buildx-plugin',
     apk: 'docker-cli-buildx',
+    own: 'see https://docs.docker.com/build/concepts/overview/',
   },
   git: everywhere('git'),
   gzip: everywhere('gzip'),
@@ -102,7 +115,7 @@ export function installHint(
 ): string | undefined {
   if (!Object.hasOwn(packages, program)) return undefined
   const entry = packages[program] as Package
-  const name = manager && entry[manager]
+  const name = (manager === 'apt' && isUbuntu() && entry.ubuntu) || (manager && entry[manager])
   if (!manager || !name) return entry.own
   if (manager === 'brew') return `brew install ${name}`
   const sudo = process.getuid?.() === 0 ? '' : 'sudo '

@@ -86,9 +86,8 @@ export async function startProcess(options: ProcessOptions): Promise<Result<Runn
   const child = spawned.value
   const pid = child.pid as number
   const exited = exitOf(child)
-  const output = Promise.all([handle(child.stdout, options.stdout), handle(child.stderr, options.stderr)]).then(
-    () => {},
-  )
+  const pumps = [pump(child.stdout, options.stdout), pump(child.stderr, options.stderr)]
+  const output = Promise.all(pumps.map((one) => one.done)).then(() => {})
   const identity = await identify(pid)
   const { stopSignal = 'SIGTERM', graceMs = 10_000, stopTarget = 'group' } = options
   const gate = child.stdio[3] as Writable
@@ -124,7 +123,7 @@ export async function startProcess(options: ProcessOptions): Promise<Result<Runn
     if (ended.left.length > 0) return ended
     watchdog.delete(pid)
     await exited
-    await Promise.race([output, closeSoon(child)])
+    await Promise.race([output, closeWhenIdle(pumps)])
     return ended
   }
 
@@ -188,15 +187,38 @@ function exitOf(child: ChildProcess): Promise<ExitStatus> {
   })
 }
 
+/** A stream that is handed to a function. */
+type Pump = { done: Promise<void>; idle(): boolean; close(): void }
+
 /** Hands over a stream chunk by chunk; reading on only when the last one was taken is what holds the child back. */
-async function handle(stream: Readable | null, target: OutputTarget | undefined): Promise<void> {
-  if (stream === null || typeof target !== 'function') return
-  for await (const chunk of stream) await target(chunk as Buffer)
+function pump(stream: Readable | null, target: OutputTarget | undefined): Pump {
+  if (stream === null || typeof target !== 'function') return { done: Promise.resolve(), idle: () => true, close() {} }
+  let busy = false
+  let closed = false
+  const run = async () => {
+    try {
+      for await (const chunk of stream) {
+        busy = true
+        await target(chunk as Buffer)
+        busy = false
+      }
+    } catch (error) {
+      if (!closed) throw error
+    }
+  }
+  return {
+    done: run(),
+    idle: () => !busy && stream.readableLength === 0,
+    close() {
+      closed = true
+      stream.destroy()
+    },
+  }
 }
 
-/** Somebody who is not of the group may hold the child's pipes (a daemon it started); their end is not waited for. */
-async function closeSoon(child: ChildProcess): Promise<void> {
-  await pause(1000, undefined, { ref: false })
-  child.stdout?.destroy()
-  child.stderr?.destroy()
+/** Somebody who is not of the group may hold the child's pipes (a daemon that it started); their end is not waited for. */
+async function closeWhenIdle(pumps: Pump[]): Promise<void> {
+  do await pause(1000, undefined, { ref: false })
+  while (!pumps.every((one) => one.idle()))
+  for (const one of pumps) one.close()
 }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { unwrap } from '../../lib/model/failure.ts'
@@ -150,6 +151,24 @@ test('a slow reader holds the program back, and loses nothing', async () => {
   assert.is(received, 64 * 65536)
 })
 
+test('stop waits for a slow reader to take what is left', async () => {
+  let taken = 0
+  const running = await startOk({
+    argv: ['sh', '-c', 'head -c 200000 /dev/zero; echo; sleep 600'],
+    stdout: async (chunk) => {
+      await pause(taken === 0 ? 1500 : 100)
+      taken += chunk.length
+    },
+  })
+  await until(async () => (await running.members()).length === 2, { what: 'the program to run' })
+  await pause(100)
+  await running.stop()
+  const before = taken
+  await pause(300)
+  assert.is(taken, before, 'nothing comes after the stop')
+  assert.ok(taken >= 65536)
+})
+
 test('a reader that throws ends the process, and its error is not lost', async () => {
   const running = await startOk({
     argv: ['sh', '-c', 'echo x; sleep 600'],
@@ -255,6 +274,7 @@ test('a pipe that an outsider keeps open does not hold up stop', async () => {
   const outsider = Number(await until(() => seen.text().trim(), { what: 'the outsider' }))
   await until(async () => (await running.members()).every(({ pid }) => pid !== outsider), { what: 'it to leave' })
   assert.equal(await running.stop(), { killed: false, left: [] })
+  await running.output
   assert.ok(lives(outsider))
   process.kill(outsider, 'SIGKILL')
 })

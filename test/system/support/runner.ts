@@ -1,5 +1,5 @@
 /**
- * A small runner for the tests to kill: starts the processes that its argument describes, prints a line of JSON for each, and then waits.
+ * A small runner for the tests to kill: starts the processes that its argument describes, prints a line of JSON for each (and for each watchdog), and then waits.
  * With `"signals": true` it ends them on INT, TERM and HUP, and exits with the status for it.
  */
 import { runCommand } from '../../../lib/system/command.ts'
@@ -34,12 +34,18 @@ for (const { stopSignal, ...options } of told.processes) {
   say({ pid: started.value.pid })
 }
 for (const argv of told.commands ?? []) void runCommand(argv)
-say({ watchdog: runnerWatchdog().pid })
+let watchdog = runnerWatchdog().pid
+say({ watchdog })
 
 if (told.stopAll) {
   await Promise.all(running.map((one) => one.stop()))
 } else {
-  const alive = setInterval(() => {}, 1000)
+  const alive = setInterval(() => {
+    const { pid } = runnerWatchdog()
+    if (pid === undefined || pid === watchdog) return
+    watchdog = pid
+    say({ watchdog })
+  }, 10)
   watch?.signal.addEventListener('abort', async () => {
     await Promise.all(running.map((one) => one.stop()))
     clearInterval(alive)
