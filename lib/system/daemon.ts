@@ -3,11 +3,12 @@ import { closeSync, openSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { type Failure, failed, ok, type Result } from '../model/failure.ts'
 import { errorCode, fileFailure } from './files.ts'
+import { withoutMarks } from './marks.ts'
 
 /** A program that is to outlive this process. */
 export type DaemonOptions = {
   argv: readonly [string, ...string[]]
-  /** The whole environment; no marks are added, since whoever looks for a mark would end it. */
+  /** The whole environment; marks are taken out of it, since whoever looks for a mark would end it. */
   env: Record<string, string>
   /** Takes what it writes to its standard error; made with mode 0600. */
   log: string
@@ -32,7 +33,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Result<string
     if (errorCode(error) === undefined) throw error
     return failed(fileFailure(error, 'opened', options.log))
   }
-  const child = spawn(program, args, { cwd: '/', env, detached: true, stdio: ['ignore', 'ignore', log, 'pipe'] })
+  const child = spawn(program, args, {
+    cwd: '/',
+    env: withoutMarks(env),
+    detached: true,
+    stdio: ['ignore', 'ignore', log, 'pipe'],
+  })
   closeSync(log)
   child.unref()
   const pipe = child.stdio[3] as Readable

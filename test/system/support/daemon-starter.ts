@@ -1,8 +1,10 @@
-/** Starts a daemon that logs to the file that its argument names, says its identity, and waits to be killed. */
+/** Starts a daemon that logs to the file that its argument names, says its greeting, and waits to be killed. */
 import { unwrap } from '../../../lib/model/failure.ts'
 import { startDaemon } from '../../../lib/system/daemon.ts'
 
-const script = 'echo out; echo err >&2; while :; do echo tick; sleep 0.05; done'
-const daemon = unwrap(await startDaemon({ argv: ['sh', '-c', script], log: process.argv[2] as string }))
-process.stdout.write(JSON.stringify(daemon))
+const script = 'echo up >&2; echo "$$ $PWD" >&3; exec 3>&-; while :; do echo tick >&2; sleep 0.05; done'
+const env = process.env as Record<string, string>
+const log = process.argv[2] as string
+const greeting = unwrap(await startDaemon({ argv: ['sh', '-c', script], env, log, timeoutMs: 10_000 }))
+process.stdout.write(`${greeting}\n`)
 setInterval(() => {}, 1000)
