@@ -10,6 +10,7 @@ import { hostName, userName } from '../system/machine.ts'
 import { ownIdentity } from '../system/process-identity.ts'
 import { faultPoint } from './fault.ts'
 import { type JournalEntry, journalPath, logPath, logsFolder, type RunHeader, runId } from './run-record.ts'
+import { pruneRuns } from './runs.ts'
 
 /** The record of one run on disk, written as it goes. */
 export type Journal = {
@@ -47,7 +48,7 @@ export type JournalOptions = {
 /** A new run's id. */
 export const newRunId = (): string => runId(new Date(), randomBytes(3).toString('hex'))
 
-/** Makes a run's folder and its journal with the header as first entry. Throws `FailureError` (`permission-denied`, `disk-full` …). */
+/** Makes a run's folder and its journal with the header as first entry, and removes runs that are too old. Throws `FailureError` (`permission-denied`, `disk-full` …). */
 export async function openJournal(options: JournalOptions): Promise<Journal> {
   const { ops, warn } = options
   const run = options.run ?? newRunId()
@@ -91,6 +92,10 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   }
   const failure = await record(header)
   if (failure) throw new FailureError(failure)
+  // Old runs that cannot be removed (another user's) are no reason not to run.
+  await pruneRuns(ops).catch((error) => {
+    if (!(error instanceof FailureError)) throw error
+  })
 
   return {
     run,

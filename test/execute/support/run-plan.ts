@@ -5,7 +5,7 @@ import { openJournal } from '../../../lib/execute/journal.ts'
 import { ok } from '../../../lib/model/failure.ts'
 import { planOf, step } from './plans.ts'
 
-/** A run of a plan of three ops, each of which appends its id to `effects`. Started as a process of its own, to be killed. */
+/** A run of a plan of three ops, each of which appends its id to `effects`. Started as a process of its own, to be killed. With `release` it says that it opened release 3. */
 const folder = process.argv[2] as string
 const plan = planOf(step('one'), step('two', ['one']), step('three', ['two']))
 const journal = await openJournal({
@@ -22,6 +22,9 @@ await journal.record({
   digest: 'd',
   ops: plan.ops.map(({ id }) => id),
 })
+if (process.argv[3] === 'release') {
+  await journal.record({ type: 'release-opened', environment: 'dev', release: 3, revision: 'v1.4' })
+}
 await executePlan(plan, {
   handlers: {
     'stop-service': {

@@ -1,0 +1,132 @@
+import type { Finding } from '../model/finding.ts'
+import type { Holder, ReleaseStore } from '../model/platform.ts'
+import type { Release } from '../model/release.ts'
+import type { Settlement } from './run-record.ts'
+import { type OpRecord, type Run, settleRun, unfinishedRuns } from './runs.ts'
+
+/** What dead runs left in an environment: by their journals, and by the releases that nobody will close. */
+export type Unfinished = {
+  environment: string
+  /** Oldest first. Empty when their disk is gone, or another clone's. */
+  runs: Run[]
+  /** Pending releases of dead runs, oldest first. */
+  releases: Release[]
+}
+
+/** Where to look. */
+export type RecoveryPlace = {
+  /** The workspace's `.ops` folder. */
+  ops: string
+  environment: string
+  releases: Pick<ReleaseStore, 'list' | 'close'>
+}
+
+/**
+ * What is unfinished in an environment; undefined when nothing is. Read-only. `holder` is who holds the lock now (`lock.inspect()`, or
+ * this run's own lease): its run is at work, all others with something open are dead.
+ */
+export async function findUnfinished(
+  place: RecoveryPlace,
+  holder: Holder | undefined,
+): Promise<Unfinished | undefined> {
+  const releases = (await place.releases.list()).filter(
+    ({ outcome, run }) => outcome === 'pending' && run !== holder?.run,
+  )
+  const runs = await unfinishedRuns(place.ops, place.environment, holder)
+  return runs.length + releases.length === 0 ? undefined : { environment: place.environment, runs, releases }
+}
+
+/**
+ * Says of each dead run what it was, how far it got and when it ended; of each open release without a journal that it is open; then
+ * what can be done. Several lines, for people.
+ */
+export function unfinishedText(unfinished: Unfinished): string {
+  const lines = unfinished.runs.flatMap((run) => [headline(run, unfinished), ...progress(run)])
+  const told = new Set(unfinished.runs.flatMap((run) => [...run.openReleases]))
+  for (const release of unfinished.releases.filter(({ number }) => !told.has(number))) {
+    lines.push(
+      `release ${release.number} (${release.revision}) of ${unfinished.environment}, begun by ${release.by} at ${release.created}, was not finished`,
+      `  its journal (run ${release.run}) is not on this disk: what it did is found out by looking`,
+    )
+  }
+  return [...lines, 'next:', ...nextCommands(unfinished).map((command) => `  ${command}`)].join('\n')
+}
+
+/** The same as warnings, for read-only commands (status, releases, health-check, doctor). One for each run or release. */
+export function unfinishedFindings(unfinished: Unfinished): Finding[] {
+  const mend = nextCommands(unfinished).join(', or ')
+  const told = new Set(unfinished.runs.flatMap((run) => run.openReleases))
+  const texts = [
+    ...unfinished.runs.map((run) => headline(run, unfinished)),
+    ...unfinished.releases
+      .filter(({ number }) => !told.has(number))
+      .map(({ number, revision, by }) => `release ${number} (${revision}), begun by ${by}, was not finished`),
+  ]
+  return texts.map((message) => ({ rule: 'unfinished-run', severity: 'warning', message, mend }))
+}
+
+/** What a person can type about it. `setup` and `services` finish by planning again; a deploy can also be gone back from. */
+export function nextCommands({ environment, runs, releases }: Unfinished): string[] {
+  if (releases.length > 0 || runs.some(({ openReleases }) => openReleases.length > 0)) {
+    return [`task resume ${environment}`, `task abort ${environment}`]
+  }
+  const operation = runs.at(-1)?.header?.operation
+  return operation ? [`task ${operation} ${environment}`, `task abort ${environment}`] : [`task resume ${environment}`]
+}
+
+/** Whose children and sessions are to be ended before planning: holders that were taken over, and dead runs by their journals. */
+export function leftovers(takenFrom: readonly Holder[], unfinished: Unfinished | undefined): Holder[] {
+  const holders = new Map(takenFrom.map((holder) => [holder.run, holder]))
+  for (const { header, started } of unfinished?.runs ?? []) {
+    if (!header || holders.has(header.run)) continue
+    const { run, user, host, process, operation } = header
+    holders.set(run, { run, user, host, pid: process.pid, purpose: operation, since: started ?? '' })
+  }
+  return [...holders.values()]
+}
+
+/**
+ * Marks what dead runs left as dealt with by run `by`; the caller holds the lock. `superseded` and `aborted` close their pending
+ * releases as failed, `resumed` leaves them open, since that run goes on with them.
+ */
+export async function settle(
+  place: RecoveryPlace,
+  unfinished: Unfinished,
+  by: string,
+  how: Settlement['how'],
+): Promise<void> {
+  if (how !== 'resumed') {
+    const cause = how === 'superseded' ? `not finished; superseded by run ${by}` : `not finished; aborted by run ${by}`
+    for (const { number } of unfinished.releases) {
+      await place.releases.close(number, { outcome: 'failed', ended: new Date().toISOString(), cause })
+    }
+  }
+  for (const run of unfinished.runs) await settleRun(place.ops, run, by, how)
+}
+
+function headline(run: Run, unfinished: Unfinished): string {
+  const { header, entries } = run
+  const by = header ? ` by ${header.user}@${header.host}` : ''
+  const releases = unfinished.releases.filter(({ number }) => run.openReleases.includes(number))
+  const what = releases.map(({ number, revision }) => ` of release ${number} (${revision})`).join('')
+  const end = run.state === 'ended' ? 'left work' : 'ended without a word'
+  const at = entries.at(-1)?.at
+  return `${header?.operation ?? 'a run'} ${unfinished.environment}${what}${by} (run ${run.run}) ${end}${at ? `, last heard of at ${at}` : ''}`
+}
+
+function progress({ ops }: Run): string[] {
+  const last = Math.max(1, ...ops.map(({ plan }) => plan))
+  const titles: [OpRecord['state'], string][] = [
+    ['done', 'done'],
+    ['begun', 'begun, done or not'],
+    ['not-done', 'not done'],
+  ]
+  return Array.from({ length: last }, (_, index) => index + 1).flatMap((plan) => {
+    const mine = ops.filter((op) => op.plan === plan)
+    const prefix = last > 1 ? `plan ${plan}, ` : ''
+    return titles.flatMap(([state, title]) => {
+      const ids = mine.filter((op) => op.state === state).map(({ id }) => id)
+      return ids.length > 0 ? [`  ${prefix}${title}: ${ids.join(', ')}`] : []
+    })
+  })
+}
