@@ -1,0 +1,133 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { bundle } from '../../lib/build/bundle.mjs'
+import { entryPoints } from '../../lib/build/entry-points.mjs'
+import { repository, run, temporaryFolder } from '../support/index.ts'
+
+/** A repository with all entry points, each of which prints the generation that itself and a part loaded later are of. */
+function sources(generation: number, root = temporaryFolder()): string {
+  const write = (path: string, text: string) => {
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    writeFileSync(join(root, path), text)
+  }
+  for (const { source } of entryPoints) write(source, '')
+  write('package.json', '{ "type": "module" }')
+  write('lib/later.ts', `export const generation = ${generation}\n`)
+  write(
+    'lib/cli/main.ts',
+    `const { generation } = await import('../later.ts')\nconsole.log(${generation}, generation, JSON.stringify(process.argv.slice(2)))\n`,
+  )
+  return root
+}
+
+const start = (root: string, ...args: string[]) => run([process.execPath, join(root, 'dist', 'task.js'), ...args])
+
+test('each entry point becomes a file, with a source map', async () => {
+  const root = sources(1)
+  assert.equal(await bundle(root, { keepMs: 0 }), [])
+  for (const { name } of entryPoints) assert.ok(existsSync(join(root, 'dist', `${name}.js`)), name)
+  assert.ok(existsSync(join(root, 'dist', 'task.js.map')))
+  assert.is((await start(root, 'a b')).stdout, '1 1 ["a b"]\n')
+  assert.equal(readdirSync(join(root, '.cache')), [])
+})
+
+test('a required entry point that does not exist is named', async () => {
+  const root = temporaryFolder()
+  const { source } = entryPoints.find(({ required }) => required) ?? { source: '' }
+  try {
+    await bundle(root, { keepMs: 0 })
+    assert.unreachable()
+  } catch (error) {
+    assert.match((error as Error).message, `${source} does not exist`)
+  }
+})
+
+test('a source that does not compile leaves the build before it', async () => {
+  const root = sources(1)
+  await bundle(root, { keepMs: 0 })
+  writeFileSync(join(root, 'lib/later.ts'), 'export const = 2\n')
+  const failure = await bundle(root, { keepMs: 0 }).then(
+    () => undefined,
+    (error) => error.errors[0].text,
+  )
+  assert.match(failure, 'Expected')
+  assert.is((await start(root)).stdout, '1 1 []\n')
+  assert.equal(readdirSync(join(root, '.cache')), [])
+})
+
+test('what an earlier build left stays for a while', async () => {
+  const root = sources(1)
+  const chunks = () => readdirSync(join(root, 'dist')).filter((name) => /^later-\w+\.js$/.test(name))
+  await bundle(root, { keepMs: 0 })
+  const [first = ''] = chunks()
+  sources(2, root)
+  await bundle(root, { keepMs: 60_000 })
+  assert.is(chunks().length, 2)
+  utimesSync(join(root, 'dist', first), new Date(0), new Date(0))
+  await bundle(root, { keepMs: 60_000 })
+  assert.is(chunks().length, 1)
+  assert.not.equal(chunks(), [first])
+})
+
+test('who starts the command while it is built gets a whole build', async () => {
+  const root = sources(1)
+  await bundle(root, { keepMs: 60_000 })
+  let isBuilding = true
+  const builds = (async () => {
+    for (let generation = 2; generation < 12; generation++) {
+      sources(generation, root)
+      await Promise.all([bundle(root, { keepMs: 60_000 }), bundle(root, { keepMs: 60_000 })])
+    }
+    isBuilding = false
+  })()
+  let starts = 0
+  while (isBuilding) {
+    const { status, stdout, stderr } = await start(root)
+    assert.is(status, 0, stderr)
+    const [entry, later] = stdout.split(' ')
+    assert.is(entry, later)
+    starts++
+  }
+  await builds
+  assert.ok(starts > 1)
+})
+
+test('bin/task starts the command, also through a link', async () => {
+  for (const name of ['task', 'vital-ops']) {
+    const program = join(repository, 'bin', name)
+    assert.ok(statSync(program).mode & 0o111, `${name} is executable`)
+    const link = join(temporaryFolder(), name)
+    symlinkSync(program, link)
+    const { status, stdout, stderr } = await run([link, '--version'], { cwd: temporaryFolder() })
+    assert.is(status, 0, stderr)
+    assert.match(stdout, JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')).version)
+  }
+})
+
+test('the package has all that runs, and no tests', async () => {
+  const { stdout, status, stderr } = await run(['npm', 'pack', '--dry-run', '--json', '--ignore-scripts'])
+  assert.is(status, 0, stderr)
+  const files: string[] = JSON.parse(stdout)[0].files.map(({ path }: { path: string }) => path)
+  const built = readdirSync(join(repository, 'dist')).filter((name) => name.endsWith('.js'))
+  assert.ok(built.includes('task.js'))
+  for (const file of ['bin/task', 'LICENSE', 'package.json', ...built.map((name) => `dist/${name}`)]) {
+    assert.ok(files.includes(file), `${file} is packed`)
+  }
+  assert.equal(
+    files.filter((file) => !/^(?:bin|dist|schemas)\/|^(?:package\.json|README\.md|CHANGELOG\.md|LICENSE)$/.test(file)),
+    [],
+  )
+})
+
+test.run()
