@@ -13,6 +13,8 @@ export type DatabaseAddress = {
   password: Secret
   /** Shown in pg_stat_activity: `vital-ops/<run>`, by which recovery finds what a dead run left working. */
   applicationName: string
+  /** The role that the session acts as, if it is not the user itself; RESET ROLE comes back to it. */
+  role?: string
   /** Ends the use: the running statement is cancelled on the server, then the connection is closed. */
   signal?: AbortSignal
 }
@@ -48,6 +50,7 @@ export async function withDatabase<T>(
     password: address.password.reveal(),
     application_name: address.applicationName,
     connectionTimeoutMillis: connectTimeoutMs,
+    ...(address.role !== undefined && { options: `-c role=${address.role.replace(/[\\ ]/g, '\\$&')}` }),
     keepAlive: true,
     stream: () => socket,
   })
@@ -61,7 +64,9 @@ export async function withDatabase<T>(
   signal?.addEventListener('abort', abort, { once: true })
   try {
     await client.connect()
-    return await use(client)
+    const result = await use(client)
+    // What was refused because it was cancelled is no failure of its own.
+    return signal?.aborted && !result.ok ? failed(abortedFailure) : result
   } catch (error) {
     if (signal?.aborted) return failed(abortedFailure)
     if (error instanceof FailureError) return failed(...(error.failures as [FailureError['failures'][0]]))

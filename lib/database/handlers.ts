@@ -1,0 +1,198 @@
+import type { Source } from '../model/desired.ts'
+import { type Failure, failed, ok, type Result } from '../model/failure.ts'
+import type { Handler, OpContext, OpResult } from '../model/platform.ts'
+import type { Secret } from '../model/secret.ts'
+import { ensureDatabase, missingParts } from './admin.ts'
+import { applicationName, type Connection, type DatabaseAddress, withDatabase } from './connect.ts'
+import { createCluster, inspectCluster } from './engine/cluster.ts'
+import type { Engine } from './engine/postgres.ts'
+import { applyMigrations } from './migrations/apply.ts'
+import type { migrationStatus } from './migrations/compare.ts'
+import { readLedger } from './migrations/ledger.ts'
+import { applySeeds, pendingSeeds } from './seeds.ts'
+
+/** What the database's handlers need to know of a platform. */
+export type DatabasePorts = {
+  /** The engine that serves a service, found (and made usable) here. */
+  engine(service: string, version: number, signal: AbortSignal): Promise<Result<Engine>>
+  /** The service's data folder, which holds a folder for each major version. */
+  dataFolder(service: string): string
+  /** Where the service's server answers, and its administrator. */
+  administrator(service: string): Promise<Result<{ host: string; port: number; user: string; password: Secret }>>
+  /** The folder that holds a source's files. */
+  sourceFolder(source: Source): string
+}
+
+/** The handlers of the kinds of ops that concern databases. */
+export type DatabaseHandlers = {
+  'create-data': Handler<'create-data'>
+  'ensure-database': Handler<'ensure-database'>
+  'apply-migrations': Handler<'apply-migrations'>
+  'apply-seeds': Handler<'apply-seeds'>
+}
+
+/** Makes the handlers for a platform. Each is idempotent and finds out by itself what is already done. */
+export function databaseHandlers(ports: DatabasePorts): DatabaseHandlers {
+  return {
+    'create-data': createData(ports),
+    'ensure-database': ensure(ports),
+    'apply-migrations': migrate(ports),
+    'apply-seeds': seed(ports),
+  }
+}
+
+function createData(ports: DatabasePorts): Handler<'create-data'> {
+  return {
+    async run({ data }, { signal, output }) {
+      const engine = await ports.engine(data.service, data.version, signal)
+      if (!engine.ok) return engine
+      const folder = ports.dataFolder(data.service)
+      const made = await createCluster({ engine: engine.value, folder, signal, output })
+      if (!made.ok) return made
+      return ok({ message: made.value.created ? `PostgreSQL ${engine.value.version} in ${folder}` : 'already there' })
+    },
+    async check({ data }) {
+      const { created } = await inspectCluster(ports.dataFolder(data.service), data.version)
+      return created ? 'done' : 'pending'
+    },
+  }
+}
+
+function ensure(ports: DatabasePorts): Handler<'ensure-database'> {
+  return {
+    async run({ data }, context) {
+      const password = context.secrets.find(data.password)
+      if (password === undefined) return failed(secretMissing(data.password.secret))
+      return withAdministrator(ports, data.service, 'postgres', context, async (admin) => {
+        const done = await ensureDatabase(admin, { name: data.name, user: data.user, password })
+        return ok({ message: done.length === 0 ? 'already there' : `made or set: ${done.join(', ')}` })
+      })
+    },
+    async check({ data }, context) {
+      const password = context.secrets.find(data.password)
+      if (password === undefined) return 'unknown'
+      const missing = await withAdministrator(ports, data.service, 'postgres', context, async (admin) =>
+        ok(await missingParts(admin, { name: data.name, user: data.user, password })),
+      )
+      if (!missing.ok) return 'unknown'
+      return missing.value.length === 0 ? 'done' : 'pending'
+    },
+  }
+}
+
+function migrate(ports: DatabasePorts): Handler<'apply-migrations'> {
+  return {
+    async run({ data }, context) {
+      return withOwner(ports, data.service, data.database, context, async (connection): Promise<Result<OpResult>> => {
+        const now = pendingVersions(data.files, (await readLedger(connection)).applied)
+        const unexpected = data.pending && now.filter((version) => !data.pending?.includes(version))
+        if (unexpected && unexpected.length > 0) return failed(changedMeanwhile(data.database, unexpected))
+        const applied = await applyMigrations(connection, data.files, {
+          root: ports.sourceFolder(data.source),
+          output: context.output,
+          signal: context.signal,
+          ...(data.source.kind === 'release' && { release: data.source.release }),
+        })
+        if (!applied.ok) return applied
+        const count = applied.value.length
+        return ok({
+          message: count === 0 ? 'nothing was pending' : `applied ${applied.value.join(', ')}`,
+          value: applied.value,
+        })
+      })
+    },
+    async check({ data }, context) {
+      const pending = await withOwner(ports, data.service, data.database, context, async (connection) =>
+        ok(pendingVersions(data.files, (await readLedger(connection)).applied)),
+      )
+      if (!pending.ok) return 'unknown'
+      return pending.value.length === 0 ? 'done' : 'pending'
+    },
+  }
+}
+
+type Files = Parameters<typeof migrationStatus>[0]
+
+/** What is not applied: pending files, and those out of order, which `applyMigrations` then refuses. */
+const pendingVersions = (files: Files, applied: Parameters<typeof migrationStatus>[1]): string[] => {
+  const done = new Set(applied.map(({ version }) => version))
+  return files.map(({ version }) => version).filter((version) => !done.has(version))
+}
+
+function seed(ports: DatabasePorts): Handler<'apply-seeds'> {
+  return {
+    async run({ data }, context) {
+      return withOwner(ports, data.service, data.database, context, async (connection): Promise<Result<OpResult>> => {
+        const now = pendingSeeds(data.files, (await readLedger(connection)).seeds).map(({ name }) => name)
+        const unexpected = data.pending && now.filter((name) => !data.pending?.includes(name))
+        if (unexpected && unexpected.length > 0) return failed(changedMeanwhile(data.database, unexpected))
+        const applied = await applySeeds(connection, data.files, {
+          root: ports.sourceFolder(data.source),
+          output: context.output,
+          signal: context.signal,
+        })
+        if (!applied.ok) return applied
+        const names = applied.value.join(', ')
+        return ok({ message: names === '' ? 'nothing was pending' : `ran ${names}`, value: applied.value })
+      })
+    },
+    async check({ data }, context) {
+      const pending = await withOwner(ports, data.service, data.database, context, async (connection) =>
+        ok(pendingSeeds(data.files, (await readLedger(connection)).seeds)),
+      )
+      if (!pending.ok) return 'unknown'
+      return pending.value.length === 0 ? 'done' : 'pending'
+    },
+  }
+}
+
+async function withAdministrator<T>(
+  ports: DatabasePorts,
+  service: string,
+  database: string,
+  { run, signal }: OpContext,
+  use: (connection: Connection, address: DatabaseAddress) => Promise<Result<T>>,
+): Promise<Result<T>> {
+  const administrator = await ports.administrator(service)
+  if (!administrator.ok) return administrator
+  const address = { ...administrator.value, database, applicationName: applicationName(run), signal }
+  return withDatabase(address, (connection) => use(connection, address))
+}
+
+/** A connection that acts as the database's owner, so that what migrations and seeds make is the service's own. */
+async function withOwner<T>(
+  ports: DatabasePorts,
+  service: string,
+  database: string,
+  context: OpContext,
+  use: (connection: Connection) => Promise<Result<T>>,
+): Promise<Result<T>> {
+  return withAdministrator(ports, service, 'postgres', context, async (admin, address) => {
+    const { rows } = await admin.query<{ owner: string }>(
+      'select pg_catalog.pg_get_userbyid(datdba) as owner from pg_catalog.pg_database where datname = $1',
+      [database],
+    )
+    const owner = rows[0]?.owner
+    const asOwner = owner === undefined || owner === address.user ? {} : { role: owner }
+    return withDatabase({ ...address, database, ...asOwner }, use)
+  })
+}
+
+function secretMissing(name: string): Failure {
+  return {
+    code: 'secret-missing',
+    message: `the secret ${name} is not there, so the database's password cannot be set`,
+    next: ['task setup', `or add ${name} to the .env file of the environment`],
+    outcome: 'unchanged',
+  }
+}
+
+function changedMeanwhile(database: string, unexpected: string[]): Failure {
+  return {
+    code: 'changed-meanwhile',
+    message: `the database ${database} is not as it was when the plan was made`,
+    why: `${unexpected.join(', ')} would run too, which the plan does not say`,
+    next: ['run the command again, and look at its plan'],
+    outcome: 'unchanged',
+  }
+}

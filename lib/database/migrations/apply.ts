@@ -1,0 +1,236 @@
+import { join } from 'node:path'
+import type { MigrationFile } from '../../model/desired.ts'
+import { type Failure, FailureError, failed, ok, type Result } from '../../model/failure.ts'
+import type { Connection } from '../connect.ts'
+import { readSql } from '../files.ts'
+import type { Statement } from '../sql/parser.ts'
+import { blockingFailures, migrationStatus } from './compare.ts'
+import { describeDifference } from './difference.ts'
+import { scriptFailure } from './failure.ts'
+import { ensureLedger, type Ledger, readAppliedText, readLedger, recordMigration } from './ledger.ts'
+import { lockMigrations, unlockMigrations } from './lock.ts'
+import { defaultPatience, type Patience, patiently } from './patience.ts'
+import { runStatement, StatementError } from './run-statement.ts'
+import { type ParsedMigration, type Prepared, parseMigration, syntaxFailures } from './script.ts'
+import { prepareSession, resetSession, setLockTimeout } from './session.ts'
+import { applyStepwise } from './stepwise.ts'
+
+/** How migrations are applied. */
+export type ApplyOptions = {
+  /** The root of the source that the files' paths are relative to. */
+  root: string
+  /** One line of progress. */
+  output: (line: string) => void
+  /** The release they are applied for, for the ledger. */
+  release?: number
+  signal?: AbortSignal
+  /** How long to wait for somebody else's migrations, in milliseconds; default 10 minutes. */
+  lockWaitMs?: number
+  patience?: Patience
+}
+
+/** PostgreSQL's parser that is used here is that of this major version; a newer server may know more. */
+const parserMajor = 17
+
+/**
+ * Applies the pending ones of the files, in version order, under the migration lock: each in one transaction with its row in the
+ * ledger, or, where a statement does not allow that, statement by statement with recorded progress. What was committed stays; killed at any point,
+ * the next call goes on. Nothing runs if a file was changed after it was applied, is out of order, or holds a syntax error. Returns the
+ * versions that this call applied.
+ *
+ * Failures: `migration-changed`, `migration-out-of-order`, `migration-syntax`, `migration-failed`, `migrations-locked`, `pooler-between`,
+ * `changed-meanwhile` (a file is not the one of the plan), those of `parseMigration`. What pg throws otherwise is for `withDatabase`.
+ */
+export async function applyMigrations(
+  connection: Connection,
+  files: readonly MigrationFile[],
+  options: ApplyOptions,
+): Promise<Result<string[]>> {
+  const session = await prepareSession(connection)
+  if (!session.ok) return session
+  // A first look without the lock: when there is nothing to do, nothing is written and nobody is waited for.
+  const first = await findPending(connection, files, await readLedger(connection), options.root)
+  if (!first.ok) return first
+  if (first.value.length === 0) return ok([])
+  const prepared = await prepareAll(first.value, options.root, session.value.major)
+  if (!prepared.ok) return prepared
+
+  const { output, signal, lockWaitMs = 10 * 60_000 } = options
+  const locked = await lockMigrations(connection, { waitMs: lockWaitMs, output, ...(signal && { signal }) })
+  if (!locked.ok) return locked
+  try {
+    return await applyLocked(connection, files, prepared.value, options)
+  } finally {
+    // Where the connection is gone, so is the lock.
+    await unlockMigrations(connection).catch(() => {})
+  }
+}
+
+async function applyLocked(
+  connection: Connection,
+  files: readonly MigrationFile[],
+  prepared: Prepared[],
+  options: ApplyOptions,
+): Promise<Result<string[]>> {
+  await ensureLedger(connection)
+  const ledger = await readLedger(connection)
+  const pending = await findPending(connection, files, ledger, options.root)
+  if (!pending.ok) return pending
+  const applied: string[] = []
+  for (const { version } of pending.value) {
+    const one = prepared.find(({ file }) => file.version === version)
+    // The ledger only grows: what is pending now was so before the lock was had.
+    if (one === undefined) throw new Error(`migration ${version} became pending while the lock was waited for`)
+    const failure = await applyOne(connection, one, ledger, options)
+    if (failure) return failed(failure)
+    applied.push(version)
+  }
+  return ok(applied)
+}
+
+async function findPending(
+  connection: Connection,
+  files: readonly MigrationFile[],
+  ledger: Ledger,
+  root: string,
+): Promise<Result<MigrationFile[]>> {
+  const rows = migrationStatus(files, ledger.applied)
+  const [first, ...rest] = blockingFailures(rows)
+  if (first) {
+    const shown = rest.length === 0 ? [await withDifference(connection, first, files, root)] : [first, ...rest]
+    return failed(...(shown as [Failure, ...Failure[]]))
+  }
+  const pending = new Set(rows.filter(({ state }) => state === 'pending').map(({ version }) => version))
+  return ok(files.filter(({ version }) => pending.has(version)))
+}
+
+/** Adds to the failure of a changed file where it first differs from what was applied. */
+async function withDifference(
+  connection: Connection,
+  failure: Failure,
+  files: readonly MigrationFile[],
+  root: string,
+): Promise<Failure> {
+  const file = files.find(({ path }) => path === failure.place?.file)
+  if (failure.code !== 'migration-changed' || file === undefined) return failure
+  const [before, now] = [
+    await readAppliedText(connection, file.version),
+    await readSql(join(root, file.path), file.path),
+  ]
+  return before === undefined || !now.ok
+    ? failure
+    : { ...failure, ...describeDifference(file.path, before, now.value.text) }
+}
+
+async function prepareAll(files: MigrationFile[], root: string, major: number): Promise<Result<Prepared[]>> {
+  const prepared: Prepared[] = []
+  const failures: Failure[] = []
+  for (const file of files) {
+    const read = await readSql(join(root, file.path), file.path)
+    if (!read.ok) {
+      failures.push(...read.failures)
+      continue
+    }
+    if (read.value.sha256 !== file.sha256) {
+      failures.push(notAsPlanned(file))
+      continue
+    }
+    const migration = await parseMigration(read.value.text, file.path)
+    if (!migration.ok) failures.push(...migration.failures)
+    else {
+      if (major <= parserMajor) failures.push(...syntaxFailures(migration.value.up, migration.value.text, file.path))
+      prepared.push({ file, migration: migration.value })
+    }
+  }
+  const [first, ...rest] = failures
+  return first === undefined ? ok(prepared) : failed(first, ...rest)
+}
+
+/** Applies one migration; undefined when it is applied. */
+async function applyOne(
+  connection: Connection,
+  prepared: Prepared,
+  ledger: Ledger,
+  options: ApplyOptions,
+): Promise<Failure | undefined> {
+  const { file, migration } = prepared
+  const { output, signal, patience = defaultPatience } = options
+  const how = { what: `${file.version} ${file.name}`, output, ...(signal && { signal }) }
+  const started = performance.now()
+  try {
+    await setLockTimeout(connection, `${patience.lockTimeoutMs}ms`)
+    if (migration.up.transaction) {
+      await patiently(connection, patience, how, () => applyWhole(connection, prepared, started, options))
+    } else {
+      await applyStepwise(connection, prepared, ledger.progress, {
+        ...how,
+        patience,
+        started,
+        release: options.release,
+      })
+    }
+    output(`applied ${how.what} in ${((performance.now() - started) / 1000).toFixed(2)}s`)
+    return undefined
+  } catch (error) {
+    if (error instanceof FailureError) return error.failures[0]
+    if (!(error instanceof StatementError)) throw error
+    const failure = scriptFailure(error.cause, {
+      what: 'migration',
+      file,
+      text: migration.text,
+      ...(error.statement && { statement: error.statement }),
+      state: stateAfter(migration, error.statement),
+    })
+    if (failure === undefined) throw error.cause
+    return failure
+  } finally {
+    // After a lost connection there is nothing to reset.
+    await resetSession(connection).catch(() => {})
+  }
+}
+
+function stateAfter({ up }: ParsedMigration, statement: Statement | undefined): string {
+  if (up.transaction) return 'it was rolled back: nothing of this migration is in the database'
+  const index = statement ? up.statements.indexOf(statement) : 0
+  const done =
+    index === 0 ? 'nothing of it is' : index === 1 ? 'its first statement is' : `its first ${index} statements are`
+  return `${done} in the database and recorded (it cannot be one transaction: ${up.reason}); the next run goes on with this one`
+}
+
+async function applyWhole(
+  connection: Connection,
+  { file, migration }: Prepared,
+  started: number,
+  options: ApplyOptions,
+): Promise<void> {
+  const { statements } = migration.up
+  let current: Statement | undefined
+  try {
+    await connection.query('begin')
+    for (current of statements) await runStatement(connection, current)
+    current = undefined
+    // Deferred constraints are looked at here, so that an error is still the migration's; and it may have become another role.
+    await connection.query('set constraints all immediate; reset session authorization; reset role')
+    await recordMigration(connection, file, {
+      text: migration.text,
+      statements: statements.length,
+      durationMs: performance.now() - started,
+      ...(options.release !== undefined && { release: options.release }),
+    })
+    await connection.query('commit')
+  } catch (error) {
+    await connection.query('rollback').catch(() => {})
+    throw new StatementError(error, current)
+  }
+}
+
+function notAsPlanned(file: MigrationFile): Failure {
+  return {
+    code: 'changed-meanwhile',
+    message: `migration ${file.version} ${file.name} is not the one that was planned`,
+    place: { file: file.path },
+    why: 'the file was changed between the plan and now',
+    next: ['run the command again'],
+    outcome: 'unchanged',
+  }
+}

@@ -1,0 +1,132 @@
+import { join } from 'node:path'
+import type { SeedFile } from '../model/desired.ts'
+import { type Failure, failed, ok, type Result } from '../model/failure.ts'
+import type { Connection } from './connect.ts'
+import { readSql } from './files.ts'
+import type { ApplyOptions } from './migrations/apply.ts'
+import { scriptFailure } from './migrations/failure.ts'
+import { appliedBy, ensureLedger, readLedger } from './migrations/ledger.ts'
+import { lockMigrations, unlockMigrations } from './migrations/lock.ts'
+import { defaultPatience, patiently } from './migrations/patience.ts'
+import { runStatement, StatementError } from './migrations/run-statement.ts'
+import { parseMigration, type Script, syntaxFailures } from './migrations/script.ts'
+import { prepareSession, resetSession } from './migrations/session.ts'
+import type { Statement } from './sql/parser.ts'
+
+/**
+ * Runs the seeds that were not run in their present form, in the order of their names, each in one transaction with its row in the
+ * ledger. A seed whose content changes runs again: it is written so that it may (`on conflict …`). Returns the names of those that ran.
+ *
+ * Failures: `seed-failed`, `seed-not-transactional`, `changed-meanwhile`, `migrations-locked`, `pooler-between`, `migration-syntax` and those
+ * of reading.
+ */
+export async function applySeeds(
+  connection: Connection,
+  files: readonly SeedFile[],
+  options: ApplyOptions,
+): Promise<Result<string[]>> {
+  const session = await prepareSession(connection)
+  if (!session.ok) return session
+  const { output, signal, lockWaitMs = 10 * 60_000 } = options
+  if (pendingSeeds(files, (await readLedger(connection)).seeds).length === 0) return ok([])
+  const locked = await lockMigrations(connection, { waitMs: lockWaitMs, output, ...(signal && { signal }) })
+  if (!locked.ok) return locked
+  try {
+    await ensureLedger(connection)
+    const applied: string[] = []
+    for (const file of pendingSeeds(files, (await readLedger(connection)).seeds)) {
+      const done = await applySeed(connection, file, options)
+      if (!done.ok) return done
+      applied.push(file.name)
+    }
+    return ok(applied)
+  } finally {
+    await unlockMigrations(connection).catch(() => {})
+  }
+}
+
+/** The seeds that the ledger does not have in their present form. */
+export function pendingSeeds(
+  files: readonly SeedFile[],
+  seeded: readonly { name: string; sha256: string }[],
+): SeedFile[] {
+  const known = new Map(seeded.map(({ name, sha256 }) => [name, sha256]))
+  return files.filter(({ name, sha256 }) => known.get(name) !== sha256)
+}
+
+async function applySeed(connection: Connection, file: SeedFile, options: ApplyOptions): Promise<Result<void>> {
+  const read = await readSql(join(options.root, file.path), file.path)
+  if (!read.ok) return read
+  const { text, sha256 } = read.value
+  if (sha256 !== file.sha256) return failed(notAsPlanned(file))
+  const parsed = await parseMigration(text, file.path)
+  if (!parsed.ok) return parsed
+  const { up } = parsed.value
+  const [first, ...rest] = syntaxFailures(up, text, file.path)
+  if (first) return failed(first, ...rest)
+  if (!up.transaction) return failed(notTransactional(file, up))
+  const { output, signal, patience = defaultPatience } = options
+  const started = performance.now()
+  try {
+    await patiently(connection, patience, { what: `seed ${file.name}`, output, ...(signal && { signal }) }, () =>
+      runSeed(connection, file, up, started),
+    )
+    output(`ran the seed ${file.name} in ${((performance.now() - started) / 1000).toFixed(2)}s`)
+    return ok(undefined)
+  } catch (error) {
+    if (!(error instanceof StatementError)) throw error
+    const failure = scriptFailure(error.cause, {
+      what: 'seed',
+      file,
+      text,
+      ...(error.statement && { statement: error.statement }),
+      state: 'it was rolled back: nothing of this seed is in the database',
+    })
+    if (failure === undefined) throw error.cause
+    return failed(failure)
+  } finally {
+    await resetSession(connection).catch(() => {})
+  }
+}
+
+async function runSeed(connection: Connection, file: SeedFile, script: Script, started: number): Promise<void> {
+  let current: Statement | undefined
+  try {
+    await connection.query('begin')
+    for (current of script.statements) await runStatement(connection, current)
+    current = undefined
+    await connection.query('set constraints all immediate; reset session authorization; reset role')
+    await connection.query(
+      `insert into vital_ops.seeds (name, sha256, applied_by, duration_ms) values ($1, $2, $3, $4)
+       on conflict (name) do update set sha256 = excluded.sha256, applied_by = excluded.applied_by,
+         duration_ms = excluded.duration_ms, applied_at = pg_catalog.clock_timestamp()`,
+      [file.name, file.sha256, appliedBy(), Math.round(performance.now() - started)],
+    )
+    await connection.query('commit')
+  } catch (error) {
+    await connection.query('rollback').catch(() => {})
+    throw new StatementError(error, current)
+  }
+}
+
+function notTransactional(file: SeedFile, script: Script): Failure {
+  return {
+    code: 'seed-not-transactional',
+    message: `the seed ${file.name} cannot run in a transaction (${script.reason})`,
+    place: { file: file.path },
+    why: 'a seed is there as a whole or not at all',
+    next: ['move the statement into a migration'],
+    outcome: 'unchanged',
+  }
+}
+
+function notAsPlanned(file: SeedFile): Failure {
+  return {
+    code: 'changed-meanwhile',
+    message: `the seed ${file.name} is not the one that was planned`,
+    place: { file: file.path },
+    why: 'the file was changed between the plan and now',
+    next: ['run the command again'],
+    outcome: 'unchanged',
+  }
+}
