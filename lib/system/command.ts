@@ -85,7 +85,14 @@ export async function runCommand(
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => end(timedOut(argv[0], timeoutMs)), timeoutMs)
   if (identity) {
     const { startTime } = identity
-    await runnerWatchdog().add({ group: pid, startTime, mark, signal: 'SIGTERM', graceMs, target: 'group' })
+    try {
+      await runnerWatchdog().add({ group: pid, startTime, mark, signal: 'SIGTERM', graceMs, target: 'group' })
+    } catch (error) {
+      // Unwatched it must not run.
+      openGate('')
+      clearTimeout(timer)
+      throw error
+    }
   }
   openGate(signal?.aborted || !identity ? '' : gateWord)
 

@@ -92,13 +92,21 @@ export async function startProcess(options: ProcessOptions): Promise<Result<Runn
   const { stopSignal = 'SIGTERM', graceMs = 10_000, stopTarget = 'group' } = options
   const gate = child.stdio[3] as Writable
   gate.on('error', () => {})
+  // A program that ends without reading its input is no error; its status says what there is to say.
+  child.stdin?.on('error', () => {})
   if (identity === undefined) {
     const { status } = await exited
     return failed(notStarted(argv[0], `the shell that starts it ended with status ${status}`))
   }
   const { startTime } = identity
   const watchdog = runnerWatchdog()
-  await watchdog.add({ group: pid, startTime, mark, signal: stopSignal, graceMs, target: stopTarget })
+  try {
+    await watchdog.add({ group: pid, startTime, mark, signal: stopSignal, graceMs, target: stopTarget })
+  } catch (error) {
+    // Unwatched it must not run.
+    gate.destroy()
+    throw error
+  }
 
   let stopping: Promise<Ended> | undefined
   const scope = { group: pid, mark, since: startTime }

@@ -118,6 +118,12 @@ test('a pipe feeds the program', async () => {
   assert.is(seen.text(), 'HELLO')
 })
 
+test('a program that ends without reading its input is no error', async () => {
+  const running = await startOk({ argv: ['sh', '-c', 'exit 4'], stdin: 'pipe' })
+  running.stdin?.write('x'.repeat(1_000_000))
+  assert.equal(await running.exited, { status: 4 })
+})
+
 test('a slow reader holds the program back, and loses nothing', async () => {
   const script = `
     let sent = 0
