@@ -31,8 +31,11 @@ export type Operation = {
   prepare(signal: AbortSignal): Promise<Result<Prepared>>
   /** Makes durable what the plan relies on (generated keys, kept secrets), under the lock, before the first op. */
   beforeExecute?(prepared: Prepared): Promise<void>
-  /** Takes the lock even where nothing is to be done, so that a release that a dead run left pending is closed. */
-  settles?: boolean
+  /**
+   * How it deals with what a dead run left; other operations supersede it. Takes the lock even where nothing is to be done, so that a
+   * pending release is closed.
+   */
+  recovers?: 'aborted' | 'superseded'
   /** After a failure: the plan towards the state before, made from what is observed now. */
   goBack?(failure: Failure, prepared: Prepared, signal: AbortSignal): Promise<Result<Plan>>
 }

@@ -10,7 +10,8 @@ import {
   type OperationResult,
   type Prepared,
 } from './operation-request.ts'
-import { closeAbandoned, underLock, type Way } from './perform.ts'
+import { underLock, type Way } from './perform.ts'
+import { findUnfinished, leftovers, settle } from './recovery.ts'
 
 /**
  * The way of one command: prepare, preflight, show, confirm, lock, prepare again, record, execute, close. Never throws for what can
@@ -26,7 +27,7 @@ export async function runOperation(operation: Operation, options: OperationOptio
   if (findings.some((finding) => finding.severity === 'error')) return ended('unchanged', shown)
   const unapproved = options.approved && differenceFailure(comparePlans(options.approved, plan))
   if (unapproved) return ended('unchanged', { ...shown, failures: [unapproved] })
-  if (options.dryRun || (isEmpty(plan) && !operation.settles)) return ended('done', shown)
+  if (options.dryRun || (isEmpty(plan) && operation.recovers === undefined)) return ended('done', shown)
   const declined = await confirm(plan, {
     ...options,
     environment: operation.environment,
@@ -43,8 +44,11 @@ export async function runOperation(operation: Operation, options: OperationOptio
   if (!lock.ok) return ended(lock.failures[0].outcome ?? 'locked', { ...shown, failures: lock.failures })
   const { lease, takenFrom } = lock.value
   try {
-    for (const holder of takenFrom) await operation.platform.endLeftovers(holder, options.signal)
-    const abandoned = await closeAbandoned(operation, lease)
+    const place = { ops: operation.ops, environment: operation.environment, releases: operation.platform.releases }
+    const unfinished = await findUnfinished(place, lease.holder)
+    for (const holder of leftovers(takenFrom, unfinished)) await operation.platform.endLeftovers(holder, options.signal)
+    if (unfinished) await settle(place, unfinished, operation.run, operation.recovers ?? 'superseded')
+    const abandoned = (unfinished?.releases ?? []).map(({ number }) => number)
     const way: Way = { operation, options, lease, takenFrom, abandoned }
     return await underLock(way, options.approved ?? plan, findings)
   } finally {

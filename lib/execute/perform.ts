@@ -14,8 +14,8 @@ import {
   type OperationResult,
   type Prepared,
 } from './operation-request.ts'
+import { command } from './recovery.ts'
 import type { JournalEntry } from './run-record.ts'
-import { settleRun, unfinishedRuns } from './runs.ts'
 
 /** What an operation has once it holds the lock. */
 export type Way = {
@@ -25,23 +25,6 @@ export type Way = {
   takenFrom: Holder[]
   /** Releases that dead runs left pending; their hooks that may not run twice are not run twice. */
   abandoned: number[]
-}
-
-/**
- * We hold the lock, so whoever left a release pending or a run unfinished is dead or has lost it: the record says that it failed, and
- * its journal who supersedes it. Returns the releases.
- */
-export async function closeAbandoned({ platform, run, ops, environment }: Operation, lease: Lease): Promise<number[]> {
-  const pending = (await platform.releases.list()).filter((release) => release.outcome === 'pending')
-  for (const { number } of pending) {
-    await platform.releases.close(number, {
-      outcome: 'failed',
-      ended: new Date().toISOString(),
-      cause: `left unfinished; superseded by run ${run}`,
-    })
-  }
-  for (const left of await unfinishedRuns(ops, environment, lease.holder)) await settleRun(ops, left, run, 'superseded')
-  return pending.map((release) => release.number)
 }
 
 /**
@@ -180,7 +163,7 @@ function knownEffects({ operation, abandoned }: Way): Pick<ReleaseStore, 'record
 
 /** Ended by a signal or by the loss of the lock: what was begun stays as it is, for `resume` and `abort`. */
 function interrupted(failure: Failure, environment: string | undefined): Executed {
-  const next = environment === undefined ? [] : [`task resume ${environment}`, `task abort ${environment}`]
+  const next = environment === undefined ? [] : [command('resume', environment), command('abort', environment)]
   return {
     outcome: failure.outcome ?? 'interrupted',
     failures: [{ ...failure, next: [...(failure.next ?? []), ...next] }],
@@ -191,9 +174,9 @@ function interrupted(failure: Failure, environment: string | undefined): Execute
 function stuck(environment: string, failures: Failure[], next: string[] = []): Executed {
   const [first, ...rest] = failures as [Failure, ...Failure[]]
   const commands = [
-    `task health-check ${environment}`,
-    `task releases ${environment}`,
-    `task rollback ${environment} --to <release>`,
+    command('health-check', environment),
+    command('releases', environment),
+    `${command('rollback', environment)} --to <release>`,
   ]
   return {
     outcome: 'stuck',

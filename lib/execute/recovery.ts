@@ -68,10 +68,16 @@ export function unfinishedFindings(unfinished: Unfinished): Finding[] {
 /** What a person can type about it. `setup` and `services` finish by planning again; a deploy can also be gone back from. */
 export function nextCommands({ environment, runs, releases }: Unfinished): string[] {
   if (releases.length > 0 || runs.some(({ openReleases }) => openReleases.length > 0)) {
-    return [`task resume ${environment}`, `task abort ${environment}`]
+    return [command('resume', environment), command('abort', environment)]
   }
-  const operation = runs.at(-1)?.header?.operation
-  return operation ? [`task ${operation} ${environment}`, `task abort ${environment}`] : [`task resume ${environment}`]
+  return [command(runs.at(-1)?.header?.operation ?? 'setup', environment)]
+}
+
+/** An operation as it is typed for an environment: `task services up -e dev`, `task deploy production --platform local`. */
+export function command(operation: string, environment: string): string {
+  const [name, platform] = environment.split('@')
+  const where = operation.startsWith('services') ? `-e ${name}` : name
+  return `task ${operation} ${where}${platform === undefined ? '' : ` --platform ${platform}`}`
 }
 
 /** Whose children and sessions are to be ended before planning: holders that were taken over, and dead runs by their journals. */

@@ -27,6 +27,11 @@ export type LoadEnvironmentOptions = {
    * `planned`: with the `.env` file as its op will write it (setup; the first deploy of a rehearsal). `present`, the default: as it is.
    */
   envFile?: 'planned' | 'present'
+  /**
+   * The folder whose configuration counts, when that is not the working tree: a deploy of another revision. Values, secrets and
+   * ports stay the workspace's own.
+   */
+  files?: string
   /** Reads migrations and seeds from folders relative to the workspace. */
   readDatabaseFiles?: (paths: {
     migrations: string
@@ -66,16 +71,17 @@ export async function loadEnvironment(
   options: LoadEnvironmentOptions = {},
 ): Promise<Result<EnvironmentLoad>> {
   const { env = process.env, signal = new AbortController().signal } = options
-  const texts = await readWorkspaceTexts(folder)
+  const files = options.files ?? folder
+  const texts = await readWorkspaceTexts(files)
   if (!texts.ok) return texts
-  const { workspace, failures } = loadWorkspace(texts.value, { exists: existsIn(folder) })
-  if (!workspace) return fail(failures, folder)
+  const { workspace, failures } = loadWorkspace(texts.value, { exists: existsIn(files) })
+  if (!workspace) return fail(failures, files)
   const environment = workspace.environments.get(name)
   const platform = options.platform ?? environment?.configuration.platform ?? 'local'
   const { errors, others } = partByNeed(failures, workspace, { environment: name, platform })
   if (!environment) {
     const broken = workspace.names.environments.includes(name)
-    return fail(broken ? errors : tryResolve(workspace, name, nothingKnown(folder)).failures, folder)
+    return fail(broken ? errors : tryResolve(workspace, name, nothingKnown(folder)).failures, files)
   }
 
   const keyring = await openKeyring(options.keyringFolder ?? join(folder, '.ops/secrets'))
@@ -83,8 +89,8 @@ export async function loadEnvironment(
   const rehearsal = platform !== environment.configuration.platform
   const planned = options.envFile === 'planned'
   const values = await valuesOf(folder, environment, { rehearsal, planned, env, signal })
-  const files = await databaseFiles(environment, options)
-  const unread = [...(values.ok ? [] : values.failures), ...(files.ok ? [] : files.failures)]
+  const database = await databaseFiles(environment, options)
+  const unread = [...(values.ok ? [] : values.failures), ...(database.ok ? [] : database.failures)]
   const { resolution, failures: unresolved } = tryResolve(workspace, name, {
     folder,
     values: values.ok ? values.value.values : new Map(),
@@ -94,10 +100,10 @@ export async function loadEnvironment(
     programs: programsOf(workspace, env),
     ...(options.platform && { platform: options.platform }),
     ...(options.ports && { ports: options.ports }),
-    ...(files.ok && files.value),
+    ...(database.ok && database.value),
   })
   if (!resolution || !values.ok || errors.length + unresolved.length + unread.length > 0) {
-    return fail([...errors, ...unresolved], folder, unread)
+    return fail([...errors, ...unresolved], files, unread)
   }
 
   const { desired } = resolution
