@@ -3,6 +3,7 @@ import type { Failure } from '../model/failure.ts'
 import type { Termination } from '../system/signals.ts'
 import type { Task } from '../task/definition.ts'
 import type { Invocation } from '../task/invocation.ts'
+import type { TaskEnd } from '../task/run.ts'
 import type { LoadedTasks } from '../task/table.ts'
 import type { GlobalFlags } from './global-flags.ts'
 import type { Ending } from './report.ts'
@@ -40,12 +41,15 @@ export async function execute(execution: Execution): Promise<Ending> {
   const end = await run.run(name, task, values)
   const termination = watch.termination()
   watch.dispose()
-  const ending =
-    end.state === 'done'
-      ? rendered(execution, end.value)
-      : await failedEnding(execution, end, termination !== undefined)
+  const ending = await endingOf(execution, end, termination !== undefined).catch((error: unknown) =>
+    // A `render` that throws is a defect of the task.
+    failedEnding(execution, { error, task: name }, false),
+  )
   return termination ? terminated(ending, termination) : ending
 }
+
+const endingOf = async (execution: Execution, end: TaskEnd, isTerminated: boolean): Promise<Ending> =>
+  end.state === 'done' ? rendered(execution, end.value) : failedEnding(execution, end, isTerminated)
 
 async function failedEnding(
   execution: Execution,

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { dirname, relative } from 'node:path'
 import { failuresText } from '../log/failure-text.ts'
 import type { Failure, Result } from '../model/failure.ts'
-import { findTaskfile, namedTaskfile, packageRoot } from '../task/find.ts'
+import { findTaskfile, namedTaskfile, packageVersion } from '../task/find.ts'
 import { parseArguments } from '../task/parse.ts'
 import type { LoadedTasks } from '../task/table.ts'
 import { type GlobalFlags, globalArguments, splitCommandLine } from './global-flags.ts'
@@ -73,8 +72,8 @@ function taskfileOf(flags: GlobalFlags): Result<string> {
 }
 
 function version(): Ending {
-  const manifest = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8'))
-  return { outcome: 'done', text: `vital-ops ${manifest.version}\n`, json: { version: manifest.version } }
+  const number = packageVersion()
+  return { outcome: 'done', text: `vital-ops ${number}\n`, json: { version: number } }
 }
 
 async function list(table: LoadedTasks, color: boolean): Promise<Ending> {

@@ -1,16 +1,12 @@
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { basename, delimiter, dirname, join } from 'node:path'
-import type { Writable } from 'node:stream'
 import type { ByteRedaction, Redactor } from '../log/redact.ts'
 import type { Place } from '../model/failure.ts'
 import type { Secret } from '../model/secret.ts'
-import { gated, gateWord } from '../system/gate.ts'
-import { endGroup } from '../system/groups.ts'
-import { type Environment, groupMark, newMark, withMark } from '../system/marks.ts'
-import { identify } from '../system/process-identity.ts'
+import type { Environment } from '../system/marks.ts'
 import { findProgram } from '../system/programs.ts'
-import { runnerWatchdog, signalGroup } from '../system/watchdog.ts'
+import { spawnWatched, type WatchedChild } from '../system/watched-child.ts'
 import { commandOrigins } from './command-origin.ts'
 import { callerPlace } from './place.ts'
 import type { Command, Shell, ShellOptions } from './shell.ts'
@@ -39,6 +35,9 @@ export type CommandRunner = {
   end(): Promise<string[]>
 }
 
+/** What zx hands to `spawn`. */
+type SpawnOptions = { cwd?: string; env?: object; shell?: unknown; stdio?: StdioOptions; signal?: AbortSignal }
+
 /** The part of zx that is used here; its own types want packages that this one does not need. */
 type Zx = { $: (options: object) => (...call: unknown[]) => ZxPromise }
 type ZxPromise = Command & {
@@ -52,8 +51,6 @@ type ZxPromise = Command & {
 }
 type LogEntry = { kind: string; id?: string; cmd?: string; data?: Uint8Array; verbose?: boolean }
 
-type Live = { text: string; scope: { group: number; mark: string; since?: string }; ended: Promise<void> }
-
 const require = createRequire(import.meta.url)
 
 /**
@@ -62,31 +59,28 @@ const require = createRequire(import.meta.url)
  */
 export function createCommandRunner(options: CommandRunnerOptions): CommandRunner {
   const { folder, signal, graceMs = 5000 } = options
-  const live = new Set<Live>()
+  const live = new Map<WatchedChild, string>()
+  const endings = new Set<Promise<unknown>>()
   const report = reporter(options)
   let preset: object | undefined
 
   const spawnInGroup = (text: string, _: readonly string[], how: SpawnOptions): ChildProcess => {
-    const mark = newMark()
-    const env = withMark((how.env ?? {}) as Environment, groupMark, mark)
-    const stdio =
-      typeof how.stdio === 'string' ? [how.stdio, how.stdio, how.stdio] : [...(how.stdio ?? ['pipe', 'pipe', 'pipe'])]
-    const [file, args] = gated(String(how.shell), [...quietStart(how.shell), '-c', text], env)
-    const child = spawn(file, args, { cwd: how.cwd, env, detached: true, stdio: [...stdio.slice(0, 3), 'pipe'] })
-    if (child.pid === undefined) return child
-    const scope: Live['scope'] = { group: child.pid, mark }
-    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-    const entry: Live = { text, scope, ended }
-    live.add(entry)
-    const end = () => void endGroup(scope, { graceMs })
-    for (const one of [signal, how.signal]) one?.addEventListener('abort', end, { once: true })
-    void ended.then(() => {
-      live.delete(entry)
-      for (const one of [signal, how.signal]) one?.removeEventListener('abort', end)
-      if (!signalGroup(scope.group, 0)) runnerWatchdog().delete(scope.group)
+    const watched = spawnWatched(String(how.shell), [...quietStart(how.shell), '-c', text], {
+      cwd: how.cwd,
+      env: how.env as Environment,
+      stdio: how.stdio ?? 'pipe',
+      graceMs,
     })
-    void openGate(child, scope, graceMs, () => signal.aborted || how.signal?.aborted === true)
-    return child
+    const signals = [signal, how.signal].filter((one) => one !== undefined)
+    const end = () => void endings.add(watched.end())
+    live.set(watched, text)
+    for (const one of signals) one.addEventListener('abort', end, { once: true })
+    if (signals.some(({ aborted }) => aborted)) end()
+    void watched.exited.then(() => {
+      live.delete(watched)
+      for (const one of signals) one.removeEventListener('abort', end)
+    })
+    return watched.child
   }
 
   const makePreset = (): object => {
@@ -125,9 +119,9 @@ export function createCommandRunner(options: CommandRunnerOptions): CommandRunne
     $: shellWith({}),
     async end() {
       const running = [...live]
-      await Promise.all(running.map(({ scope }) => endGroup(scope, { graceMs })))
-      await Promise.all(running.map(({ ended }) => ended))
-      return running.map(({ text }) => text)
+      for (const [watched] of running) endings.add(watched.end())
+      await Promise.all([...endings, ...running.map(([{ exited }]) => exited)])
+      return running.map(([, text]) => text)
     },
   }
 }
@@ -136,10 +130,9 @@ export function createCommandRunner(options: CommandRunnerOptions): CommandRunne
 function noteOrigin(command: ZxPromise, place: () => Place | undefined, redactor: Redactor): void {
   const { finalize } = command
   if (typeof finalize !== 'function') return
-  const text = redactor.text((command as { cmd?: string }).cmd ?? '')
   const keep = (output: object, legacy?: boolean): unknown => {
     commandOrigins.set(output, {
-      text,
+      text: redactor.text(String((command as { cmd?: unknown }).cmd ?? '')),
       place: place(),
       shown: command.isVerbose(),
       redact: (plain) => redactor.text(plain),
@@ -147,31 +140,6 @@ function noteOrigin(command: ZxPromise, place: () => Place | undefined, redactor
     return finalize.call(command, output, legacy)
   }
   Object.defineProperty(command, 'finalize', { value: keep })
-}
-
-/** Lets the command begin once the watchdog knows its group; not at all when it is to end already. */
-async function openGate(
-  child: ChildProcess,
-  scope: Live['scope'],
-  graceMs: number,
-  isAborted: () => boolean,
-): Promise<void> {
-  const gate = child.stdio[3] as Writable
-  gate.on('error', () => {})
-  const identity = await identify(scope.group)
-  if (identity) {
-    const { startTime } = identity
-    scope.since = startTime
-    await runnerWatchdog().add({
-      group: scope.group,
-      startTime,
-      mark: scope.mark,
-      signal: 'SIGTERM',
-      graceMs,
-      target: 'group',
-    })
-  }
-  gate.end(isAborted() || !identity ? '' : gateWord)
 }
 
 /**

@@ -49,5 +49,9 @@ export function packageRoot(): string {
   return folder
 }
 
+/** The version of this package. */
+export const packageVersion = (): string =>
+  JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')).version
+
 const isOwnManifest = (path: string): boolean =>
   isFile(path) && JSON.parse(readFileSync(path, 'utf8')).name === 'vital-ops'

@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { failed, type Result } from '../model/failure.ts'
 import { keepBundle, validBundle } from './bundle-cache.ts'
-import { packageRoot } from './find.ts'
+import { packageRoot, packageVersion } from './find.ts'
 import { type LoadedTasks, makeTable } from './table.ts'
 
 /**
@@ -44,7 +42,5 @@ async function build(taskfile: string): Promise<string> {
 
 /** Another version of this package, in another place, or of Node may bundle differently. */
 function maker(): string {
-  const root = packageRoot()
-  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  return `vital-ops ${version} ${root} node ${process.versions.node} format 1`
+  return `vital-ops ${packageVersion()} ${packageRoot()} node ${process.versions.node} format 1`
 }

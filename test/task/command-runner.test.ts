@@ -131,6 +131,17 @@ test('aborting ends the whole tree of a command, also what ignores TERM', async 
   await until(async () => (await processesWith(mark)).length === 0, { what: 'the tree to be gone' })
 })
 
+test('the end waits for what outlives its command', async () => {
+  const mark = `mark-${process.pid}-${Date.now()}-late`
+  const { $, end, abort, shown } = world({ MARK: mark })
+  const command = $`(trap '' TERM; echo ready; while :; do sleep 0.05; done) & wait`.nothrow()
+  await until(() => shown.stdout.includes('ready'), { what: 'the command to be ready' })
+  abort()
+  await command
+  await end()
+  assert.equal(await processesWith(mark), [])
+})
+
 test('the end of the task ends commands that nobody awaited, and names them', async () => {
   const mark = `mark-${process.pid}-${Date.now()}`
   const { $, end } = world({ MARK: mark })

@@ -1,0 +1,77 @@
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
+import type { Writable } from 'node:stream'
+import { gated, gateWord } from './gate.ts'
+import { type Ended, endGroup, type GroupScope } from './groups.ts'
+import { type Environment, groupMark, newMark, withMark } from './marks.ts'
+import { identify } from './process-identity.ts'
+import { runnerWatchdog, signalGroup } from './watchdog.ts'
+
+/** How a child is spawned. */
+export type WatchedOptions = {
+  cwd?: string | undefined
+  env: Environment
+  /** For descriptors 0 to 2. */
+  stdio: StdioOptions
+  /** From TERM to KILL when it is ended, in milliseconds. */
+  graceMs: number
+}
+
+/** A child that leads a process group of its own and cannot outlive this process. */
+export type WatchedChild = {
+  child: ChildProcess
+  /** Resolves when the leader has exited or could not be spawned. */
+  exited: Promise<void>
+  /** Ends the group with all that came out of it, and resolves when that is gone. Called again it waits for the same end. */
+  end(): Promise<Ended>
+}
+
+/**
+ * Spawns a program as `node:child_process` does, for libraries that want its `ChildProcess` at once (zx); `startProcess` and
+ * `runCommand` are the way for all else. The program begins when the watchdog knows its group, and not at all if `end` was
+ * called before.
+ * @param program an absolute path
+ */
+export function spawnWatched(program: string, args: readonly string[], options: WatchedOptions): WatchedChild {
+  const { cwd, stdio, graceMs } = options
+  const mark = newMark()
+  const env = withMark(options.env, groupMark, mark)
+  const own = typeof stdio === 'string' ? [stdio, stdio, stdio] : [...stdio].slice(0, 3)
+  const [file, words] = gated(program, args, env)
+  const child = spawn(file, words, { cwd, env, detached: true, stdio: [...own, 'pipe'] })
+  const exited = new Promise<void>((resolve) => {
+    child.once('exit', () => resolve())
+    child.once('error', () => resolve())
+  })
+  const { pid } = child
+  if (pid === undefined) return { child, exited, end: async () => ({ killed: false, left: [] }) }
+  const scope: GroupScope = { group: pid, mark }
+  const gate = child.stdio[3] as Writable
+  gate.on('error', () => {})
+  let ending: Promise<Ended> | undefined
+  const end = async (): Promise<Ended> => {
+    gate.destroy()
+    const ended = await endGroup(scope, { graceMs })
+    if (ended.left.length === 0) runnerWatchdog().delete(pid)
+    return ended
+  }
+  const open = async (): Promise<void> => {
+    const identity = await identify(pid)
+    if (identity === undefined) return
+    const { startTime } = identity
+    scope.since = startTime
+    await runnerWatchdog().add({ group: pid, startTime, mark, signal: 'SIGTERM', graceMs, target: 'group' })
+    if (ending === undefined) gate.end(gateWord)
+  }
+  open().catch((error: Error) => gate.destroy(error))
+  void exited.then(() => {
+    if (ending === undefined && !signalGroup(pid, 0)) runnerWatchdog().delete(pid)
+  })
+  return {
+    child,
+    exited,
+    end() {
+      ending ??= end()
+      return ending
+    },
+  }
+}

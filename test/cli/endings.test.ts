@@ -1,0 +1,215 @@
+import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type Ended, task } from '../support/index.ts'
+import { folderWith, writeFiles } from '../support/workspace.ts'
+
+const folder = folderWith({
+  'Taskfile.ts': `import { FailureError, finish, flag, task } from 'vital-ops'
+export const seven = task({ run: async ({ $ }) => void (await $\`exit 7\`) })
+export const killed = task({ run: async ({ $ }) => void (await $\`kill -9 $$\`) })
+export const quiet = task({ run: async ({ $ }) => void (await $({ quiet: true })\`echo shown at the end >&2; exit 3\`) })
+export const needs = task({ needs: { seven }, run() {} })
+export const calls = task({ run: ({ run }) => run(seven) })
+export const throws = task({ run() { throw new TypeError('no such thing') } })
+export const failure = task({
+  run() { throw new FailureError({ code: 'locked', message: 'held by ada', next: ['task runs'], outcome: 'locked' }) },
+})
+export const finished = task({
+  args: { json: flag() },
+  run: () => finish('rolledBack', { release: 3 }, [{ code: 'gate-failed', message: 'api was not healthy', service: 'api' }]),
+  render: ({ release }) => 'release ' + release,
+})
+export const result = task({ run: () => ({ big: 5n, map: new Map([['a', 1]]), set: new Set([2]) }) })
+export const badRender = task({ run: () => 5, render() { throw new Error('in render') } })
+export const prints = task({ run: async ({ $, log }) => { log('talk'); await $\`echo out; echo err >&2\` } })
+export const asks = task({ confirm: 'Really?', needs: { prints }, run() {} })
+export const open = task({ run() { setInterval(() => {}, 1000) } })
+export const floating = task({ async run({ $ }) { void $\`sleep 600\`.catch(() => {}) } })
+`,
+})
+
+const at = (argv: string[], options = {}): Promise<Ended> => task(argv, { cwd: folder, ...options })
+
+const line = (name: string): { number: number; text: string } => {
+  const lines = readFileSync(join(folder, 'Taskfile.ts'), 'utf8').split('\n')
+  const number = lines.findIndex((one) => one.startsWith(`export const ${name} `)) + 1
+  return { number, text: lines[number - 1] as string }
+}
+
+test('the exit status of a task is that of its failing command, with the line that started it', async () => {
+  const { number, text } = line('seven')
+  const column = text.indexOf('$`') + 1
+  for (const name of ['seven', 'calls']) {
+    const { stdout, stderr, status } = await at([name])
+    assert.is(status, 7)
+    assert.is(stdout, '')
+    assert.ok(
+      stderr.endsWith(
+        `error: task seven: exit 7 ended with status 7\n  at Taskfile.ts:${number}:${column}\n    ${number} | ${text}\n      | ${' '.repeat(column - 1)}^\n`,
+      ),
+      stderr,
+    )
+  }
+  assert.is((await at(['needs'])).status, 7)
+})
+
+test('death by a signal is never success', async () => {
+  const { status, stderr } = await at(['killed'])
+  assert.is(status, 137)
+  assert.match(stderr, /task killed: kill -9 \$\$ was ended by SIGKILL/)
+})
+
+test('the last lines of a command that was not shown are shown when it fails', async () => {
+  const { status, stderr } = await at(['quiet'])
+  assert.is(status, 3)
+  assert.match(stderr, /\n {2}last lines:\n {4}shown at the end\n$/)
+})
+
+test('an error in a task has its place', async () => {
+  const { number, text } = line('throws')
+  const column = text.indexOf('new TypeError') + 1
+  const { status, stderr } = await at(['throws'])
+  assert.is(status, 1)
+  assert.is(
+    stderr,
+    `error: task throws threw: TypeError: no such thing\n  at Taskfile.ts:${number}:${column}\n    ${number} | ${text}\n       | ${' '.repeat(column - 1)}^\n`.replace(
+      '       |',
+      `${' '.repeat(4 + String(number).length)} |`,
+    ),
+  )
+})
+
+test('expected failures keep their outcome', async () => {
+  const { status, stdout, stderr } = await at(['failure'])
+  assert.equal([status, stdout, stderr], [4, '', 'error: held by ada\n  next:\n    task runs\n'])
+  const json = await at(['--json', 'failure'])
+  assert.equal([json.status, json.stderr], [4, ''])
+  assert.equal(JSON.parse(json.stdout), {
+    task: 'failure',
+    outcome: 'locked',
+    exitCode: 4,
+    failures: [{ code: 'locked', message: 'held by ada', next: ['task runs'], outcome: 'locked' }],
+  })
+})
+
+test('a result with an outcome is printed, and its failures', async () => {
+  const { status, stdout, stderr } = await at(['finished'])
+  assert.equal([status, stdout, stderr], [6, 'release 3\n', 'error: api: api was not healthy\n'])
+  for (const argv of [
+    ['--json', 'finished'],
+    ['finished', '--json'],
+  ]) {
+    const json = await at(argv)
+    assert.equal([json.status, json.stderr], [6, ''])
+    assert.equal(JSON.parse(json.stdout), {
+      task: 'finished',
+      outcome: 'rolledBack',
+      exitCode: 6,
+      result: { release: 3 },
+      failures: [{ code: 'gate-failed', message: 'api was not healthy', service: 'api' }],
+    })
+  }
+})
+
+test('results of all kinds become JSON', async () => {
+  assert.equal(JSON.parse((await at(['--json', 'result'])).stdout).result, { big: '5', map: { a: 1 }, set: [2] })
+})
+
+test('a result that cannot be rendered is a failure of its task', async () => {
+  const { status, stdout, stderr } = await at(['bad-render'])
+  assert.equal([status, stdout], [1, ''])
+  assert.match(stderr, /^error: task bad-render threw: in render\n {2}at Taskfile\.ts:/)
+})
+
+test('stdout is the result, stderr the talk', async () => {
+  const plain = await at(['prints'])
+  assert.equal([plain.status, plain.stdout, plain.stderr], [0, 'out\n', 'talk\n$ echo out; echo err >&2\nerr\n'])
+  const json = await at(['--json', 'prints'])
+  assert.equal(JSON.parse(json.stdout), { task: 'prints', outcome: 'done', exitCode: 0 })
+  assert.is(json.stderr.split('\n').sort().join('\n'), '\n$ echo out; echo err >&2\nerr\nout\ntalk')
+  const events = await at(['--output', 'json', 'prints'])
+  const types = events.stderr
+    .trim()
+    .split('\n')
+    .map((one) => JSON.parse(one).type)
+  assert.is(types[0], 'tasks-planned')
+  assert.is(types.at(-1), 'task-ended')
+  assert.is(types.filter((type) => type === 'output').length, 2)
+})
+
+test('nobody to ask: nothing runs', async () => {
+  const { status, stdout, stderr } = await at(['asks'])
+  assert.equal([status, stdout], [3, ''])
+  assert.is(
+    stderr,
+    'error: task asks asks before it runs, and there is no terminal to ask on: Really?\n  next:\n    task --yes asks\n',
+  )
+  for (const argv of [
+    ['--yes', 'asks'],
+    ['-y', 'asks'],
+    ['asks', '--yes'],
+  ]) {
+    const ended = await at(argv)
+    assert.is(ended.status, 0, ended.stderr)
+    assert.is(ended.stdout, 'prints │ out\n')
+  }
+})
+
+test('what a task leaves open does not keep the command', async () => {
+  assert.is((await at(['open'], { timeout: 20_000 })).status, 0)
+  const floating = await at(['floating'], { timeout: 20_000 })
+  assert.is(floating.status, 0)
+  assert.match(floating.stderr, /warning: ended a command that nobody waited for: .*sleep 600\n/)
+})
+
+test('a broken Taskfile ends with 3, as text and as JSON', async () => {
+  const broken = folderWith({ 'Taskfile.ts': 'export const x = = 1\n' })
+  const text = await task(['--list'], { cwd: broken })
+  assert.equal(
+    [text.status, text.stdout, text.stderr],
+    [3, '', 'error: Unexpected "="\n  at Taskfile.ts:1:18\n    1 | export const x = = 1\n      |                  ^\n'],
+  )
+  const json = await task(['--json', 'x'], { cwd: broken })
+  const { outcome, failures } = JSON.parse(json.stdout)
+  assert.equal(
+    [json.status, outcome, failures[0].place],
+    [3, 'unchanged', { file: join(broken, 'Taskfile.ts'), line: 1, column: 18 }],
+  )
+})
+
+test('a package that moved is looked up again', async () => {
+  const packageIn = (where: string, value: string) => ({
+    [`${where}/p/package.json`]: '{ "name": "p", "type": "module", "exports": "./index.js" }',
+    [`${where}/p/index.js`]: `export const n = "${value}"`,
+  })
+  const moved = folderWith({
+    'ws/Taskfile.ts':
+      "import { n } from '../shared/n.ts'\nimport { task } from 'vital-ops'\nexport const what = task({ run: () => n, render: (n) => n })",
+    'shared/n.ts': "export { n } from 'p'",
+    ...packageIn('shared/node_modules', 'first'),
+  })
+  assert.is((await task(['what'], { cwd: join(moved, 'ws') })).stdout, 'first\n')
+  rmSync(join(moved, 'shared/node_modules'), { recursive: true })
+  writeFiles(moved, packageIn('node_modules', 'second'))
+  assert.is((await task(['what'], { cwd: join(moved, 'ws') })).stdout, 'second\n')
+})
+
+test('--init writes a Taskfile that works, and none over another', async () => {
+  const empty = folderWith({})
+  const made = await task(['--init'], { cwd: empty })
+  assert.equal(
+    [made.status, made.stdout, made.stderr],
+    [0, 'wrote Taskfile.ts\nnext:\n  task --list\n  task hello\n', ''],
+  )
+  assert.is((await task(['hello', "it's me", '--loud'], { cwd: empty })).stdout, "HELLO, IT'S ME!\n")
+  const content = readFileSync(join(empty, 'Taskfile.ts'), 'utf8')
+  const again = await task(['--init'], { cwd: empty })
+  assert.is(again.status, 3)
+  assert.match(again.stderr, /^error: .*Taskfile\.ts exists already; nothing was written\n/)
+  assert.is(readFileSync(join(empty, 'Taskfile.ts'), 'utf8'), content)
+  assert.is((await task(['--init', 'more'], { cwd: empty })).status, 2)
+})
+
+test.run()
