@@ -23,15 +23,14 @@ export const warmCache = task({
   },
   async run({ args, log, signal }) {
     const address = args.url ?? addresses[args.environment]
-    if (!address)
-      throw notWarmed(`no address is known for the environment ${args.environment}`, 'give --url or API_URL')
+    if (!address) throw notWarmed(`no address is known for ${args.environment}: give --url, or set API_URL`)
 
     const { release } = await ask<{ release: string | null }>(address, '/version', signal)
     if (args.release !== undefined && release !== String(args.release)) {
       throw notWarmed(`${address} runs release ${release ?? 'none'}, not ${args.release}`)
     }
     const { counts } = await ask<{ counts: unknown[] }>(address, '/stats', signal)
-    log(`${counts.length} counts are in the cache of ${address}`)
+    log(`${address} answered ${counts.length} counts`)
     return { address, release, counts: counts.length }
   },
 })
@@ -41,13 +40,12 @@ async function ask<Body>(address: string, path: string, signal: AbortSignal): Pr
   const url = new URL(path, address)
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(10_000)])
   const response = await fetch(url, { signal: deadline }).catch((error: Error) => {
-    throw notWarmed(`GET ${url} failed`, (error.cause as Error | undefined)?.message || error.message)
+    throw notWarmed(`GET ${url} failed: ${(error.cause as Error | undefined)?.message || error.message}`)
   })
   if (response.ok) return (await response.json()) as Body
-  throw notWarmed(`GET ${url} answered ${response.status}`, (await response.text()).slice(0, 200))
+  throw notWarmed(`GET ${url} answered ${response.status}: ${(await response.text()).slice(0, 200)}`)
 }
 
-function notWarmed(message: string, why?: string): FailureError {
-  const next = ['task health-check', 'task services logs api']
-  return new FailureError({ code: 'cache-not-warmed', message, ...(why && { why }), next })
+function notWarmed(message: string): FailureError {
+  return new FailureError({ code: 'cache-not-warmed', message, next: ['task health-check', 'task services logs api'] })
 }

@@ -3,6 +3,12 @@ import fs from 'node:fs'
 import path from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { withDatabase } from '../../lib/database/connect.ts'
+import { readMigrations, readSeeds } from '../../lib/database/files.ts'
+import { applyMigrations } from '../../lib/database/migrations/apply.ts'
+import { applySeeds } from '../../lib/database/seeds.ts'
+import { ok, unwrap } from '../../lib/model/failure.ts'
+import { Secret } from '../../lib/model/secret.ts'
 import { skip } from '../support/index.ts'
 import { migrate, migrateAll, migrations } from './support/migrations.ts'
 import { TestPostgres } from './support/postgres.ts'
@@ -60,6 +66,26 @@ test('each migration can be taken back and applied again', async () => {
   assert.equal(await columns(), [])
   await migrateAll(postgres)
   assert.equal(await columns(), before)
+})
+
+test('vital-ops takes the migrations as expanding, and applies them and the seeds once', async () => {
+  const files = unwrap(await readMigrations('example', 'database/migrations'))
+  assert.equal(
+    files.map(({ version, effect }) => [version, effect]),
+    migrations.map((name) => [name.slice(0, 14), 'expand']),
+  )
+  const seeds = unwrap(await readSeeds('example', 'database/seeds/dev'))
+  const password = new Secret('PASSWORD', 'unused')
+  const { hostname: host, port, username: user } = new URL(postgres.url)
+  const address = { host, port: Number(port), user, password, database: 'postgres', applicationName: 'test' }
+  const apply = () =>
+    withDatabase(address, async (connection) => {
+      const options = { root: 'example', output: () => {} }
+      const migrated = unwrap(await applyMigrations(connection, files, options))
+      return ok([...migrated, ...unwrap(await applySeeds(connection, seeds, options))])
+    })
+  assert.equal(unwrap(await apply()), [...files.map(({ version }) => version), ...seeds.map(({ name }) => name)])
+  assert.equal(unwrap(await apply()), [])
 })
 
 test('the index that is built concurrently can be built again after an interruption', async () => {
