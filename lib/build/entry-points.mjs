@@ -8,6 +8,8 @@
 export const entryPoints = [
   // The `task` command, which bin/ imports.
   { name: 'task', source: 'lib/cli/main.ts', required: true },
+  // What the scripts in a workspace's bin/ import.
+  { name: 'entry', source: 'lib/cli/entry.ts', required: true },
   // What a Taskfile imports as `vital-ops`.
   { name: 'index', source: 'lib/index.ts', required: true },
   // What a Taskfile imports as `vital-ops/operations`.

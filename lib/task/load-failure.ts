@@ -34,6 +34,9 @@ export const isFailureError = (error: unknown): error is Error & { failures: Fai
 async function linkFailure(error: Error, files: readonly string[]): Promise<Failure | undefined> {
   const { code } = error as { code?: unknown }
   const absent = /^Cannot find (?:package|module) '([^']+)'/.exec(error.message)?.[1]
+  if (code === 'ERR_MODULE_NOT_FOUND' && absent?.startsWith('/')) {
+    return { code: 'module-not-found', message: `cannot find the file ${absent}`, outcome: 'unchanged' }
+  }
   if (code === 'ERR_MODULE_NOT_FOUND' && absent !== undefined) {
     return {
       code: 'package-not-found',

@@ -1,0 +1,52 @@
+import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { entryScript, entryScripts } from '../../lib/task/entry-scripts.ts'
+import { repository, run } from '../support/index.ts'
+import { folderWith } from '../support/workspace.ts'
+
+test('the repository’s own scripts are those of the table', () => {
+  for (const [name, words] of Object.entries(entryScripts)) {
+    const path = join(repository, 'bin', name)
+    assert.is(readFileSync(path, 'utf8'), entryScript(words), name)
+    assert.is(statSync(path).mode & 0o777, 0o755, name)
+  }
+  const others = readdirSync(join(repository, 'bin')).filter((name) => !(name in entryScripts))
+  assert.equal(others.sort(), ['task', 'vital-ops'])
+})
+
+for (const type of ['module', 'commonjs']) {
+  test(`a script runs its task from any folder, through links, in a package of type ${type}`, async () => {
+    const folder = folderWith({
+      'ws/package.json': JSON.stringify({ type }),
+      'ws/Taskfile.ts': `import { task, text } from 'vital-ops'
+        const up = task({
+          args: { words: text().positional().repeated(), flag: text().optional() },
+          run: ({ args, workspaceFolder, invocation }) => ({ ...args, workspaceFolder, folder: invocation.folder }),
+          render: (result) => JSON.stringify(result),
+        })
+        export const services = task({ commands: { up } })`,
+      'ws/bin/start-services': entryScript(['services', 'up']),
+      'elsewhere/x': '',
+    })
+    const script = join(folder, 'ws/bin/start-services')
+    chmodSync(script, 0o755)
+    await run(['mkdir', join(folder, 'ws/node_modules')])
+    symlinkSync(repository, join(folder, 'ws/node_modules/vital-ops'))
+    symlinkSync(script, join(folder, 'elsewhere/link'))
+    for (const started of [script, join(folder, 'elsewhere/link')]) {
+      const ended = await run([started, 'a b', '--flag=$HOME', '--', '--x', '*'], { cwd: join(folder, 'elsewhere') })
+      assert.equal([ended.stderr, ended.status], ['', 0])
+      assert.equal(JSON.parse(ended.stdout), {
+        words: ['a b', '--x', '*'],
+        flag: '$HOME',
+        workspaceFolder: join(folder, 'ws'),
+        folder: join(folder, 'elsewhere'),
+      })
+    }
+    assert.is((await run([script, '--bad'])).status, 2)
+  })
+}
+
+test.run()
