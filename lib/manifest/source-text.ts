@@ -29,7 +29,9 @@ export function sourceText(file: string, raw: string): SourceText {
     }
     const start = starts[low] as number
     const stop = text.indexOf('\n', start)
-    const source = text.slice(start, stop < 0 ? text.length : stop).replace(/\r$/, '')
+    const line = text.slice(start, stop < 0 ? text.length : stop).replace(/\r$/, '')
+    // The line is shown on terminals, which obey control characters.
+    const source = line.replace(/[^\t\P{Cc}]/gu, '\uFFFD')
     return { place: { file, line: low + 1, column: at - start + 1 }, source }
   }
 

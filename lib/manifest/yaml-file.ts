@@ -1,4 +1,15 @@
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, type Node, type Pair, parseDocument } from 'yaml'
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  parseDocument,
+  visit,
+} from 'yaml'
 import type { Failure } from '../model/failure.ts'
 import { type SourceText, type Spot, sourceText } from './source-text.ts'
 import { convertYaml, keyText } from './yaml-values.ts'
@@ -92,13 +103,44 @@ function syntaxFailure(source: SourceText, document: Document.Parsed): Failure |
       outcome: 'unchanged',
     }
   }
-  const message = error.message.split('\n')[0] ?? ''
-  return failureAt(
-    source,
-    error.pos[0],
-    'invalid-yaml',
-    `invalid YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`,
-  )
+  const open = ['MISSING_CHAR', 'BAD_INDENT'].includes(error.code)
+    ? openedAt(source, document, error.pos[0])
+    : undefined
+  if (open !== undefined) {
+    const what = /["']/.test(source.text[open] ?? '') ? 'quote' : 'bracket'
+    const why = what === 'bracket' ? 'or what is in it is indented too little' : undefined
+    return failureAt(source, open, 'invalid-yaml', `this ${what} is not closed`, why)
+  }
+  const said = explanations[error.code]
+  const own = (error.message.split('\n')[0] ?? '').replace(/[,;].*/, '')
+  const message = said?.message ?? `invalid YAML: ${own.charAt(0).toLowerCase()}${own.slice(1)}`
+  return failureAt(source, error.pos[0], 'invalid-yaml', message, said?.why)
+}
+
+/** What the parser's terse messages mean, by its own codes. */
+const explanations: Record<string, { message: string; why: string }> = {
+  BLOCK_AS_IMPLICIT_KEY: {
+    message: 'a mapping inside of a value',
+    why: 'this line or the next one is indented wrongly, or a text with `: ` in it lacks quotes',
+  },
+  BAD_INDENT: { message: 'wrong indentation', why: 'all keys of a mapping begin at the same column' },
+  MULTIPLE_DOCS: { message: 'a second document begins', why: 'expected one document in a file' },
+}
+
+/** Where the quoted text or the bracketed collection begins that was still open when an error was found. */
+function openedAt({ text }: SourceText, document: Document.Parsed, position: number): number | undefined {
+  const closing: Record<string, string> = { '[': ']', '{': '}', '"': '"', "'": "'" }
+  let found: number | undefined
+  const consider = (node: Node) => {
+    const [start, end] = node.range ?? [0, 0]
+    const closed = end - start > 1 && text[end - 1] === closing[text[start] ?? '']
+    if (start < position && end >= position && !closed) found = start
+  }
+  visit(document, {
+    Scalar: (_, node) => void (node.type?.startsWith('QUOTE') && consider(node)),
+    Collection: (_, node) => void (node.flow && consider(node)),
+  })
+  return found
 }
 
 function repeatedKeys(source: SourceText, document: Document.Parsed): Failure[] {

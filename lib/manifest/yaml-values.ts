@@ -16,8 +16,15 @@ const textMappings = new Set(['environment_variables', 'values'])
 export function convertYaml(source: SourceText, document: Document.Parsed): { value: unknown; failures: Failure[] } {
   const failures: Failure[] = []
   const open = new Set<Node>()
+  const targets = new Map<Node, Node | undefined>()
   let count = 0
-  let exploded = false
+  let unusable = false
+
+  /** What an alias stands for is not known: more mistakes would only be consequences. */
+  const failAlias = (node: Node, code: string, message: string, why?: string): undefined => {
+    unusable = true
+    return fail(node, code, message, why)
+  }
 
   const fail = (node: Node, code: string, message: string, why?: string): undefined => {
     failures.push({
@@ -31,10 +38,10 @@ export function convertYaml(source: SourceText, document: Document.Parsed): { va
   }
 
   function convert(node: unknown, depth: number, asText: boolean, alias?: Node): unknown {
-    if (exploded) return undefined
+    if (unusable) return undefined
     count += 1
     if (count > valueLimit || depth > depthLimit) {
-      exploded = true
+      unusable = true
       const at = alias ?? (node as Node)
       return alias
         ? fail(
@@ -46,10 +53,12 @@ export function convertYaml(source: SourceText, document: Document.Parsed): { va
         : fail(at, 'invalid-yaml', depth > depthLimit ? 'nested too deeply' : `more than ${valueLimit} values`)
     }
     if (isAlias(node)) {
-      const target = node.resolve(document)
-      if (!target) return fail(node, 'invalid-yaml', `no anchor \`&${node.source}\` stands before the alias`)
+      // Looking up an anchor walks the whole document.
+      const target = targets.has(node) ? targets.get(node) : node.resolve(document)
+      targets.set(node, target)
+      if (!target) return failAlias(node, 'invalid-yaml', `no anchor \`&${node.source}\` stands before the alias`)
       if (open.has(target)) {
-        return fail(
+        return failAlias(
           node,
           'alias-bomb',
           `the alias \`*${node.source}\` is inside of what it stands for`,
@@ -87,7 +96,7 @@ export function convertYaml(source: SourceText, document: Document.Parsed): { va
   }
 
   const value = convert(document.contents, 0, false)
-  return { value: exploded ? undefined : value, failures }
+  return { value: unusable ? undefined : value, failures }
 }
 
 function scalar(node: Scalar, asText: boolean): unknown {

@@ -16,7 +16,7 @@ export function checkValues(workspace: Workspace, options: { except?: string } =
       folder: '',
       values: new Map(namesOfExample(workspace, environment)),
       digest: ({ name }) => ({ secret: name, digest: '' }),
-      assume: isOpen(environment) ? 'all' : 'known',
+      assume: isOpen(workspace, environment) ? 'all' : 'known',
     })
     for (const failure of failures) {
       const { file, line, column } = failure.place ?? { file: '' }
@@ -43,8 +43,10 @@ function asOne(failures: readonly ConfigurationFailure[]): ConfigurationFailure 
 const namesOfExample = ({ examples }: Workspace, { name }: LoadedEnvironment): [string, string][] =>
   examples.get(name)?.entries.map((entry) => [entry.name, entry.value]) ?? []
 
-/** Whether values can come from where nobody looks before they are needed. */
-function isOpen({ name, configuration }: LoadedEnvironment): boolean {
+/** Whether names can have a value that is not known before they are needed. */
+function isOpen({ examples }: Workspace, { name, configuration }: LoadedEnvironment): boolean {
+  // A line that cannot be read may have any name.
+  if (examples.get(name)?.failures.some(({ code }) => code === 'invalid-env-line')) return true
   const own = configurationPaths.values(name)
   return configuration.secrets?.some((provider) => provider.type !== 'file' || provider.path !== own) ?? false
 }

@@ -1,7 +1,7 @@
 import type { Spot } from '../manifest/source-text.ts'
 import { containerPortName } from './addresses.ts'
 import { dependenciesOn } from './dependency-graph.ts'
-import { failureAtValue } from './files.ts'
+import { failureAtValue, usableService } from './files.ts'
 import type { ServiceFrame } from './frames.ts'
 import type { ResolveContext } from './resolve-context.ts'
 
@@ -64,7 +64,7 @@ export function checkRequired(frames: readonly ServiceFrame[], context: ResolveC
   const elsewhere = database?.url !== undefined && !rehearsal ? database.service : undefined
 
   const whyNot = (name: string): string | undefined => {
-    if (name === elsewhere || !workspace.services.has(name)) return undefined
+    if (name === elsewhere || !usableService(workspace, name, platform)) return undefined
     const frame = frames.find(({ service }) => service.name === name)
     return frame ? frame.unavailable : `it is not among the services of ${environment.name}`
   }

@@ -1,15 +1,18 @@
 import { type SourceText, type Spot, sourceText } from '../manifest/source-text.ts'
 import type { Failure } from '../model/failure.ts'
 
+/** A comment's text without `#`, and where the `#` stands. */
+export type EnvComment = { text: string; spot: Spot }
+
 /** One `NAME=value` of an .env file. */
 export type EnvEntry = {
   name: string
   value: string
   spot: Spot
-  /** The text of the comment at the end of its line, without `#`. */
-  comment?: string
-  /** The comment lines directly above it, without `#`, from top to bottom. */
-  above: string[]
+  /** The comment at the end of its line. */
+  comment?: EnvComment
+  /** The comment lines directly above it, from top to bottom. */
+  above: EnvComment[]
   /** The entry as written, from the name to the end of its value: quotes kept, `export` and comment left out. */
   written: string
   /** Line numbers, from 1, of the entry (a quoted value may go over several lines). */
@@ -32,7 +35,7 @@ export function parseEnvFile(file: string, raw: string, options: EnvFileOptions)
   const entries: EnvEntry[] = []
   const failures: Failure[] = []
   const { text } = source
-  let above: string[] = []
+  let above: EnvComment[] = []
   let at = 0
 
   const fail = (offset: number, code: string, message: string, why?: string) => {
@@ -58,7 +61,7 @@ export function parseEnvFile(file: string, raw: string, options: EnvFileOptions)
     }
     const comment = /^\s*#(.*)$/.exec(line.trimEnd())
     if (comment) {
-      above.push((comment[1] as string).trim())
+      above.push({ text: (comment[1] as string).trim(), spot: source.spot(start + line.indexOf('#')) })
       continue
     }
     const head = /^(\s*(?:export[ \t]+)?)([A-Za-z_][A-Za-z0-9_]*)([ \t]*)=([ \t]*)/.exec(line)
@@ -83,7 +86,7 @@ export function parseEnvFile(file: string, raw: string, options: EnvFileOptions)
       name,
       value: read.value,
       spot: source.spot(nameAt),
-      ...(read.comment !== undefined && { comment: read.comment }),
+      ...(read.commentAt !== undefined && { comment: commentAt(source, read.commentAt, read.end) }),
       above,
       written: text.slice(nameAt, read.valueEnd).trimEnd(),
       lines: [lineOf(source, start), lineOf(source, Math.max(read.valueEnd - 1, start))],
@@ -97,7 +100,7 @@ export function parseEnvFile(file: string, raw: string, options: EnvFileOptions)
   return { file, entries, failures }
 }
 
-type ReadValue = { value: string; comment?: string; valueEnd: number; end: number }
+type ReadValue = { value: string; commentAt?: number; valueEnd: number; end: number }
 type Mistake = { mistake: string; at: number; resume?: number }
 
 function readValue(text: string, at: number): ReadValue | Mistake {
@@ -120,7 +123,7 @@ function readValue(text: string, at: number): ReadValue | Mistake {
   }
   return {
     value: value.replaceAll('\r\n', '\n'),
-    ...(tail[1] !== undefined && { comment: tail[1].trim() }),
+    ...(tail[1] !== undefined && { commentAt: position + 1 + rest.indexOf('#') }),
     valueEnd: position + 1,
     end,
   }
@@ -134,13 +137,18 @@ function readPlain(text: string, at: number): ReadValue {
   const mark = rest.startsWith('#') ? 0 : rest.search(/[ \t]#/)
   const value = (mark < 0 ? rest : rest.slice(0, mark)).trim()
   if (mark < 0) return { value, valueEnd: at + value.length, end }
-  return { value, comment: rest.slice(rest.indexOf('#', mark) + 1).trim(), valueEnd: at + value.length, end }
+  return { value, commentAt: at + rest.indexOf('#', mark), valueEnd: at + value.length, end }
 }
 
 const lineEnd = (text: string, at: number): number => {
   const end = text.indexOf('\n', at)
   return end < 0 ? text.length : end
 }
+
+const commentAt = (source: SourceText, at: number, end: number): EnvComment => ({
+  text: source.text.slice(at + 1, end).trim(),
+  spot: source.spot(at),
+})
 
 const lineOf = (source: SourceText, offset: number): number => source.spot(offset).place.line as number
 

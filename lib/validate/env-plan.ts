@@ -1,3 +1,4 @@
+import type { Spot } from '../manifest/source-text.ts'
 import type { Failure } from '../model/failure.ts'
 import { nearest } from '../model/nearest.ts'
 import { type EnvEntry, type EnvFile, parseEnvFile } from './env-file.ts'
@@ -35,24 +36,31 @@ export function parseEnvExample(file: string, text: string): EnvExample {
   return { ...parsed, failures: [...parsed.failures, ...failures], generate }
 }
 
-type DirectiveMistake = { mistake: string; why: string; nearest?: string }
+type DirectiveMistake = { spot: Spot; mistake: string; why: string; nearest?: string }
 
 function directiveOf(entry: EnvEntry): Generate | DirectiveMistake | undefined {
   for (const comment of [entry.comment, entry.above.at(-1)]) {
-    const word = /^([a-z]+)\s*:\s*(.*)$/i.exec(comment ?? '')
-    if (!word || nearest(word[1] as string, ['generate']) === undefined) continue
+    const word = /^([a-z]+)\s*:\s*(.*)$/i.exec(comment?.text ?? '')
+    if (!comment || !word || nearest(word[1] as string, ['generate']) === undefined) continue
+    const at = { spot: comment.spot }
     if (word[1] !== 'generate') {
       if (!/^\d/.test(word[2] as string)) continue
-      return { mistake: `unknown directive \`${word[1]}\``, why: 'the directive is `generate`', nearest: 'generate' }
+      return {
+        ...at,
+        mistake: `unknown directive \`${word[1]}\``,
+        why: 'the directive is `generate`',
+        nearest: 'generate',
+      }
     }
     const parts = /^(\d+)(?:\s+([a-z]+))?$/i.exec((word[2] as string).trim())
     const length = Number(parts?.[1])
     const alphabet = parts?.[2] ?? 'alphanumeric'
     if (!parts || !Object.hasOwn(alphabets, alphabet)) {
-      return { mistake: 'this directive cannot be read', why: 'expected `generate: 24` or `generate: 64 hex`' }
+      return { ...at, mistake: 'this directive cannot be read', why: 'expected `generate: 24` or `generate: 64 hex`' }
     }
     if (length < shortest || length > longest) {
       return {
+        ...at,
         mistake: `a generated value cannot have ${length} characters`,
         why: `expected ${shortest} to ${longest}`,
       }
@@ -61,7 +69,7 @@ function directiveOf(entry: EnvEntry): Generate | DirectiveMistake | undefined {
   }
 }
 
-function invalidDirective({ name, spot }: EnvEntry, { mistake, why, nearest }: DirectiveMistake): Failure {
+function invalidDirective({ name }: EnvEntry, { spot, mistake, why, nearest }: DirectiveMistake): Failure {
   return {
     code: 'invalid-directive',
     message: `${name}: ${mistake}`,
@@ -118,7 +126,7 @@ export function renderEnvFile(
   const added = example.entries.filter(({ name }) => !present.has(name))
   if (added.length === 0) return existing
   const lines = added.flatMap((entry) => [
-    ...entry.above.filter((comment) => !isDirective(comment)).map((comment) => `# ${comment}`.trimEnd()),
+    ...entry.above.filter(({ text }) => !isDirective(text)).map(({ text }) => `# ${text}`.trimEnd()),
     written(entry, example, values),
   ])
   const separator = existing === '' || existing.endsWith('\n') ? '' : '\n'
@@ -146,7 +154,7 @@ const isDirective = (comment: string): boolean => /^generate\s*:/.test(comment)
 
 function written(entry: EnvEntry, example: EnvExample, values: ReadonlyMap<string, string>): string {
   if (example.generate.has(entry.name)) return `${entry.name}=${values.get(entry.name) ?? ''}`
-  return entry.comment === undefined ? entry.written : `${entry.written} # ${entry.comment}`
+  return entry.comment === undefined ? entry.written : `${entry.written} # ${entry.comment.text}`
 }
 
 function namesIn(text: string | undefined): Set<string> {

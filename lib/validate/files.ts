@@ -1,5 +1,6 @@
 import type { Path, YamlFile } from '../manifest/yaml-file.ts'
-import type { EnvironmentConfiguration, WorkspaceConfiguration } from '../model/environment.ts'
+import type { EnvironmentConfiguration, PlatformName, WorkspaceConfiguration } from '../model/environment.ts'
+import { nearest } from '../model/nearest.ts'
 import type { ServiceConfiguration } from '../model/service.ts'
 import type { ConfigurationFailure } from './concern.ts'
 import type { EnvExample } from './env-plan.ts'
@@ -17,7 +18,14 @@ export const configurationPaths = {
 } as const
 
 /** A configuration file as loaded: its values with defaults, and where everything is. Its name is that of the file. */
-export type Loaded<T> = { name: string; path: string; configuration: T; yaml: YamlFile }
+export type Loaded<T> = {
+  name: string
+  path: string
+  configuration: T
+  yaml: YamlFile
+  /** Platforms whose section has mistakes: it was left out of the configuration. */
+  broken?: readonly PlatformName[]
+}
 
 /** A file of config/services. */
 export type LoadedService = Loaded<ServiceConfiguration>
@@ -53,6 +61,23 @@ export function failureAtKey(file: Pick<Loaded<unknown>, 'yaml'>, path: Path, sa
 /** `nearest` as a part of a failure: nothing when there is none. */
 export const nearestAs = (name: string | undefined): { nearest?: string } =>
   name === undefined ? {} : { nearest: name }
+
+/** The nearest valid name; when none is near, all of them as the reason. */
+export function nearestOf(name: string, valid: readonly string[], kind: string): { nearest?: string; why?: string } {
+  const near = nearest(name, valid)
+  if (near !== undefined) return { nearest: near }
+  return valid.length > 0 ? { why: `the ${kind} are ${valid.join(', ')}` } : { why: `there are no ${kind}` }
+}
+
+/** The service, unless its file or its section for the platform has mistakes that are reported already. */
+export function usableService(
+  { services }: LoadedFiles,
+  name: string,
+  platform: PlatformName,
+): LoadedService | undefined {
+  const service = services.get(name)
+  return service?.broken?.includes(platform) ? undefined : service
+}
 
 /** The names of the services that an environment has: what it lists, or every service; with those that have a broken file. */
 export function servicesOf({ names }: LoadedFiles, environment: LoadedEnvironment): string[] {

@@ -3,7 +3,7 @@ import type { Dependency } from '../model/service.ts'
 import { type Address, addressInUrl, hostOn, portsOn, rehearsalPort } from './addresses.ts'
 import { compareText } from './concern.ts'
 import { dependenciesOn } from './dependency-graph.ts'
-import { type LoadedService, servicesOf } from './files.ts'
+import { type LoadedService, servicesOf, usableService } from './files.ts'
 import { resolveTemplate } from './references.ts'
 import type { ResolveContext } from './resolve-context.ts'
 
@@ -30,7 +30,7 @@ export function framesOf(context: ResolveContext, options: FrameOptions): Servic
   const { services: listed, kubernetes } = environment.configuration
   const names = namesOf(context)
   const frames = names.flatMap((name): ServiceFrame[] => {
-    const service = workspace.services.get(name)
+    const service = usableService(workspace, name, platform)
     if (!service) return []
     const override = Array.isArray(listed) ? undefined : listed?.[name]
     const unavailable = whyUnavailable(service, context, options)
@@ -39,14 +39,20 @@ export function framesOf(context: ResolveContext, options: FrameOptions): Servic
         service,
         override,
         dependencies: dependenciesOn(service.configuration, platform)
-          .filter((dependency) => names.includes(dependency.service) && workspace.services.has(dependency.service))
+          .filter(
+            (dependency) =>
+              names.includes(dependency.service) && usableService(workspace, dependency.service, platform),
+          )
           .map(({ service, optional }) => ({ service, optional })),
         ports: portsOf(service, override, context, options),
         ...(unavailable !== undefined && { unavailable }),
       },
     ]
   })
-  for (const name of workspace.services.keys()) addresses.set(name, `${environment.name} has no service ${name}`)
+  for (const name of workspace.services.keys()) {
+    if (!usableService(workspace, name, platform)) continue
+    addresses.set(name, `${environment.name} has no service ${name}`)
+  }
   for (const { service, unavailable, ports } of frames) {
     const host = hostOn(service.name, service.configuration, platform, kubernetes?.namespace)
     addresses.set(service.name, unavailable ?? ({ host, ports } satisfies Address))

@@ -3,8 +3,8 @@ import type { Value, ValuePart } from '../model/desired.ts'
 import { nearest } from '../model/nearest.ts'
 import { Secret, type SecretReference } from '../model/secret.ts'
 import type { ConfigurationFailure } from './concern.ts'
-import { type Loaded, nearestAs } from './files.ts'
-import { howToSet, lookUp, type ResolveContext, refer } from './resolve-context.ts'
+import { type Loaded, nearestAs, nearestOf } from './files.ts'
+import { howToSet, knownNames, lookUp, type ResolveContext, refer } from './resolve-context.ts'
 import { parseTemplate, type TemplatePart } from './template.ts'
 
 /** A text of the configuration, with where it is and the ports of the service that it belongs to. */
@@ -118,6 +118,7 @@ function resolveReference(reference: string, template: Template, mark: number, c
   if (root === 'ports' && rest.length > 0) {
     return portTarget(rest[0] as string, template.ports ?? {}, template, mark, context)
   }
+  if (rest.length > 0) return unknownWord(root, ['services', 'ports'], template, mark, context)
   const builtIn = Object.hasOwn(builtIns, reference) ? builtIns[reference] : undefined
   if (builtIn) return { kind: 'part', part: builtIn(context) }
   const value = lookUp(reference, context)
@@ -129,26 +130,38 @@ function resolveReference(reference: string, template: Template, mark: number, c
 
 /** `services.<name>.host`, `services.<name>.port`, `services.<name>.ports.<port>`; `steps` are those after `services`. */
 function serviceTarget(steps: readonly string[], template: Template, mark: number, context: ResolveContext): Target {
-  const [name, what, port] = steps as [string, string, string?]
+  const [name = '', what = '', port] = steps
   const address = context.addresses.get(name)
   if (address === undefined) {
     const names = context.workspace.names.services
     // A service whose file is broken is reported there.
     if (!names.includes(name)) {
-      fail(template, mark, context, {
-        code: 'unknown-reference',
-        message: `there is no service \`${name}\` to refer to`,
-        ...nearestAs(nearest(name, names)),
-      })
+      const message = `there is no service \`${name}\` to refer to`
+      fail(template, mark, context, { code: 'unknown-reference', message, ...nearestOf(name, names, 'services') })
     }
     return { kind: 'failed' }
   }
+  const complete = what === 'ports' ? steps.length === 3 : ['host', 'port'].includes(what) && steps.length === 2
+  if (!complete) return unknownWord(what, ['host', 'port', 'ports'], template, mark, context)
   if (typeof address === 'string') return { kind: 'absent', why: address }
   if (what === 'host') return { kind: 'part', part: address.host }
   if (port !== undefined) return portTarget(port, address.ports, template, mark, context, name)
   const first = Object.values(address.ports)[0]
   if (first !== undefined) return { kind: 'part', part: String(first) }
-  fail(template, mark, context, { code: 'unknown-port', message: `the service \`${name}\` has no port` })
+  // An engine without a port is reported at its service.
+  if (!context.workspace.services.get(name)?.configuration.local?.engine) {
+    fail(template, mark, context, { code: 'unknown-port', message: `the service \`${name}\` has no port` })
+  }
+  return { kind: 'failed' }
+}
+
+function unknownWord(word: string, words: string[], template: Template, mark: number, context: ResolveContext): Target {
+  fail(template, mark, context, {
+    code: 'unknown-reference',
+    message: `\`${word}\` is nothing that can be referred to here`,
+    why: 'expected services.<name>.host, services.<name>.port, services.<name>.ports.<port> or ports.<port>',
+    ...nearestAs(nearest(word, words)),
+  })
   return { kind: 'failed' }
 }
 
@@ -171,21 +184,11 @@ function portTarget(
 }
 
 function reportUnset(name: string, template: Template, mark: number, context: ResolveContext): void {
-  const example = context.workspace.examples.get(context.environment.name)
-  const known = [
-    ...context.values.keys(),
-    ...(example?.entries.map((entry) => entry.name) ?? []),
-    ...Object.keys(builtIns),
-  ]
+  const known = [...knownNames(context), ...Object.keys(builtIns)].filter((other) => other !== name)
   const failure = fail(template, mark, context, {
     code: 'unset-variable',
     message: `\`\${${name}}\` has no value`,
-    ...nearestAs(
-      nearest(
-        name,
-        known.filter((other) => other !== name),
-      ),
-    ),
+    ...nearestAs(nearest(name, known)),
     next: howToSet(name, context),
   })
   context.unset.set(failure, name)

@@ -96,6 +96,12 @@ export function noteOrigin(
   context.origins.set(what, { ...(file.yaml.valueSpot(path) ?? file.yaml.keySpot(path)), names })
 }
 
+/** The names that have a value, or a line in the example. */
+export function knownNames({ values, workspace, environment }: ResolveContext): string[] {
+  const example = workspace.examples.get(environment.name)
+  return [...new Set([...values.keys(), ...(example?.entries.map((entry) => entry.name) ?? [])])]
+}
+
 /** Where a person puts a value that is missing. */
 export function howToSet(name: string, context: ResolveContext): string[] {
   const { environment, workspace, rehearsal, fullName } = context

@@ -66,9 +66,11 @@ function checkPort(probe: Probe, path: Path, { file, service, ports }: ProbesWhe
   if (!('port' in probe) || typeof probe.port !== 'string') {
     const needsPort = ['http', 'tcp', 'postgres', 'redis'].includes(probe.type)
     const hasAddress = ('url' in probe && probe.url !== undefined) || ('port' in probe && probe.port !== undefined)
-    if (!needsPort || hasAddress || Object.keys(ports).length > 0) return
+    // An engine without a port is reported at its service.
+    const engine = context.workspace.services.get(service)?.configuration.local?.engine
+    if (!needsPort || hasAddress || engine || Object.keys(ports).length > 0) return
     const message = `the ${probe.type} probe has no port to look at`
-    const why = `the service \`${service}\` names no port on the platform ${context.platform}`
+    const why = `the service \`${service}\` names no port`
     context.failures.push(failureAtKey(file, path, { code: 'missing-key', message, why, concern }))
     return
   }

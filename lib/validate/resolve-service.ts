@@ -1,13 +1,14 @@
 import type { Path } from '../manifest/yaml-file.ts'
 import type { DesiredService, ResolvedHealth, RunSpec, Value } from '../model/desired.ts'
 import { parseDuration } from '../model/duration.ts'
+import { nearest } from '../model/nearest.ts'
 import type { Probe } from '../model/probe.ts'
 import { Secret, type SecretReference } from '../model/secret.ts'
-import { failureAtValue, type Loaded, type LoadedService } from './files.ts'
+import { failureAtValue, type Loaded, type LoadedService, nearestAs } from './files.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import type { ServiceFrame } from './frames.ts'
 import { fail, namesIn, resolvePlain, resolveTemplate } from './references.ts'
-import { howToSet, lookUp, noteOrigin, type ResolveContext, refer } from './resolve-context.ts'
+import { howToSet, knownNames, lookUp, noteOrigin, type ResolveContext, refer } from './resolve-context.ts'
 import { resolveProbes } from './resolve-probes.ts'
 
 /** A service with everything resolved. Failures go to the context, also `missing-secret` and `reference-not-allowed`. */
@@ -103,6 +104,8 @@ function environmentOf({ service, override, ports }: ServiceFrame, context: Reso
   add(service, ['configuration', 'environment_variables'], Object.fromEntries(base))
   add(context.environment, ['services', service.name, 'environment_variables'], overridden)
   own.secrets.forEach((name, index) => {
+    // Both a variable and a secret: reported where the service is checked.
+    if (Object.hasOwn(result, name)) return
     const path = ['configuration', 'secrets', index]
     const reference = requireSecret(name, service, path, context)
     if (reference) result[name] = [reference]
@@ -133,6 +136,12 @@ export function requireSecret(
     failureAtValue(service, path, {
       code: 'missing-secret',
       message: `the secret ${name} has no value`,
+      ...nearestAs(
+        nearest(
+          name,
+          knownNames(context).filter((other) => other !== name),
+        ),
+      ),
       next: howToSet(name, context),
       concern: { environments: [context.environment.name] },
     }),

@@ -4,8 +4,7 @@ export type TemplatePart = string | { reference: string; mark: number; fallback?
 /** A mistake in a text with references; `mark` as in the parts. */
 export type TemplateMistake = { mark: number; message: string }
 
-const referencePattern =
-  /^([A-Za-z_][A-Za-z0-9_]*|ports\.[a-z0-9-]+|services\.[a-z0-9-]+\.(host|port|ports\.[a-z0-9-]+))$/
+const referencePattern = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_-]+)*$/
 
 /**
  * Reads a text with references: `${NAME}`, `${NAME:-text when it has no value}` (the text may hold references), `$$` for one `$`. A `$` before

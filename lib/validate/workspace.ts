@@ -78,9 +78,12 @@ function loadServices(texts: WorkspaceTexts, failures: ConfigurationFailure[]): 
       failures.push({ ...failure, concern: { service, ...(platforms && { platforms: [platforms] }) } })
     }
     // A mistake in what only another platform reads does not keep this one from running the service.
-    const usable =
-      value ?? (mistakes.every(({ section }) => platformOf(section)) ? withoutPlatforms(yaml, mistakes) : undefined)
-    if (usable) found.push({ name: service, path, configuration: usable, yaml })
+    const broken = [...new Set(mistakes.map(({ section }) => platformOf(section)))]
+    const usable = value ?? (broken.includes(undefined) ? undefined : withoutSections(yaml, broken as string[]))
+    if (usable) {
+      const sections = broken.filter((platform) => platform !== undefined)
+      found.push({ name: service, path, configuration: usable, yaml, ...(sections.length > 0 && { broken: sections }) })
+    }
   }
   failures.push(...checkNames(found, 'service'))
   return { loaded: byName(found), names: files.map(([path]) => baseName(path)) }
@@ -119,12 +122,8 @@ function loadExamples(texts: WorkspaceTexts, failures: ConfigurationFailure[]): 
 const platformOf = (section: PropertyKey | undefined): 'docker' | 'kubernetes' | undefined =>
   section === 'docker' || section === 'kubernetes' ? section : undefined
 
-function withoutPlatforms(
-  yaml: YamlFile,
-  mistakes: { section: PropertyKey | undefined }[],
-): ServiceConfiguration | undefined {
-  const broken = new Set(mistakes.map(({ section }) => section))
-  const rest = Object.fromEntries(Object.entries(Object(yaml.value)).filter(([key]) => !broken.has(key)))
+function withoutSections(yaml: YamlFile, sections: readonly string[]): ServiceConfiguration | undefined {
+  const rest = Object.fromEntries(Object.entries(Object(yaml.value)).filter(([key]) => !sections.includes(key)))
   return checkAgainst(serviceSchema, yaml, rest).value
 }
 

@@ -1,9 +1,8 @@
 import { platforms } from '../../model/environment.ts'
-import { nearest } from '../../model/nearest.ts'
 import type { Concern, ConfigurationFailure } from '../concern.ts'
 import { compareText } from '../concern.ts'
 import { cycleThrough, type DeclaredDependency, declaredDependencies, dependenciesOn } from '../dependency-graph.ts'
-import { failureAtValue, type LoadedFiles, type LoadedService, nearestAs } from '../files.ts'
+import { failureAtValue, type LoadedFiles, type LoadedService, nearestOf } from '../files.ts'
 
 /** Codes: `unknown-dependency`, `duplicate-dependency`, `dependency-cycle` (once a cycle, named from its first member by name). */
 export function checkDependencies(files: LoadedFiles): ConfigurationFailure[] {
@@ -20,7 +19,7 @@ function checkTargets(service: LoadedService, { names }: LoadedFiles): Configura
         failureAtValue(service, dependency.path, {
           code: 'unknown-dependency',
           message: `there is no service \`${dependency.service}\` to depend on`,
-          ...nearestAs(nearest(dependency.service, others)),
+          ...nearestOf(dependency.service, others, 'other services'),
           concern,
         }),
       ]

@@ -7,6 +7,7 @@ import {
   type LoadedEnvironment,
   type LoadedFiles,
   nearestAs,
+  nearestOf,
   servicesOf,
 } from '../files.ts'
 
@@ -34,7 +35,7 @@ function checkServiceNames(environment: LoadedEnvironment, { names }: LoadedFile
     const concern = concernOf(environment)
     const path: Path = ['services', listed ? index : name]
     if (!names.services.includes(name)) {
-      const near = nearestAs(nearest(name, names.services))
+      const near = nearestOf(name, names.services, 'services')
       const said = { code: 'unknown-service', message: `there is no service \`${name}\``, ...near, concern }
       return [listed ? failureAtValue(environment, path, said) : failureAtKey(environment, path, said)]
     }
