@@ -52,6 +52,8 @@ export type Run = {
 
 /** Reads a run's journal; undefined if there is none. A damaged journal is reported by `damage`, not thrown. */
 export async function readRun(ops: string, run: string): Promise<Run | undefined> {
+  // What a person typed: it must not lead out of the runs' folder.
+  if (!isRunId(run)) return undefined
   const empty: Run = { run, state: 'dead', ops: [], openReleases: [], entries: [] }
   let values: unknown[]
   try {

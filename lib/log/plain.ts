@@ -4,6 +4,7 @@ import type { LogEvent, OpEnd } from './events.ts'
 import { paint } from './failure-text.ts'
 import { planText } from './plan-text.ts'
 import type { Renderer, RendererOptions } from './renderer.ts'
+import { plainLine } from './text-width.ts'
 
 /** What stands before an op that has ended, and in which colour. */
 export const marks = {
@@ -15,9 +16,16 @@ export const marks = {
   aborted: ['✖', 'yellow'],
 } as const satisfies Record<OpEnd, readonly [string, Parameters<typeof paint>[1]]>
 
+/** How many of its last lines of output are shown for an op that failed. */
+const shownLines = 50
+/** How many lines of an op's output are kept for a group. */
+const keptLines = 5_000
+
 /**
  * Lines that are only appended: for CI, pipes and dumb terminals. An op's output is kept back and shown when it fails; under GitHub Actions it is shown
- * in a group of its own (https://docs.github.com/actions/reference/workflow-commands-for-github-actions#grouping-log-lines).
+ * in a group of its own, and a failure is marked as an error
+ * (https://docs.github.com/actions/reference/workflow-commands-for-github-actions). Output always stands behind a bar: there a program
+ * cannot give GitHub's runner commands.
  */
 export function plainRenderer({ write, color }: RendererOptions, options: { groups: boolean }): Renderer {
   const ops = new Map<string, string[]>()
@@ -28,13 +36,16 @@ export function plainRenderer({ write, color }: RendererOptions, options: { grou
       case 'plan-shown':
         return planText(event.plan, event.findings, color)
       case 'message':
-        return `${event.level === 'info' ? '' : `${event.level}: `}${event.text}\n`
+        return messageText(event, color)
       case 'op-started':
         ops.set(event.op.id, [])
         return `${paint('▶', 'cyan', color)} ${event.op.id}: ${opText(event.op)}\n`
-      case 'op-output':
-        ops.get(event.op)?.push(event.line)
+      case 'op-output': {
+        const lines = ops.get(event.op)
+        lines?.push(plainLine(event.line))
+        if (lines && lines.length > keptLines) lines.shift()
         return ''
+      }
       case 'op-ended':
         return endText(event)
       case 'release-opened':
@@ -51,19 +62,16 @@ export function plainRenderer({ write, color }: RendererOptions, options: { grou
 
   function endText(event: Extract<LogEvent, { type: 'op-ended' }>): string {
     const [mark, colour] = marks[event.end]
-    const why = event.failure ? `: ${event.failure.message}` : event.message ? ` (${event.message})` : ''
-    const took = event.durationMs > 0 ? ` ${formatDuration(event.durationMs)}` : ''
-    const how = event.end === 'present' ? 'was done already' : event.end
-    const line = `${paint(mark, colour, color)} ${event.op} ${how}${took}${why}\n`
+    const line = `${paint(mark, colour, color)} ${event.op} ${howText(event)}\n`
     const output = ops.get(event.op) ?? []
     ops.delete(event.op)
-    if (output.length === 0) return line
-    if (options.groups) return `${line}::group::output of ${event.op}\n${output.join('\n')}\n::endgroup::\n`
-    if (event.end !== 'failed') return line
-    return `${line}${output
-      .slice(-50)
-      .map((one) => `  │ ${one}\n`)
-      .join('')}`
+    const annotation = options.groups && event.end === 'failed' ? annotationOf(event) : ''
+    const behindBar = (lines: readonly string[]) => lines.map((one) => `  │ ${one}\n`).join('')
+    if (output.length > 0 && options.groups) {
+      return `${line}::group::output of ${event.op}\n${behindBar(output)}::endgroup::\n${annotation}`
+    }
+    const bad = event.end === 'failed' || event.end === 'warned'
+    return `${line}${bad ? behindBar(output.slice(-shownLines)) : ''}${annotation}`
   }
 
   return {
@@ -73,4 +81,23 @@ export function plainRenderer({ write, color }: RendererOptions, options: { grou
     },
     end: async () => {},
   }
+}
+
+/** How an op ended, how long it took, and why. */
+export function howText(event: Extract<LogEvent, { type: 'op-ended' }>): string {
+  const why = event.failure ? `: ${event.failure.message}` : event.message ? ` (${event.message})` : ''
+  const took = event.durationMs > 0 ? ` ${formatDuration(event.durationMs)}` : ''
+  return `${event.end === 'present' ? 'was done already' : event.end}${took}${why}`
+}
+
+/** A message as one line. */
+export function messageText({ level, text }: Extract<LogEvent, { type: 'message' }>, color: boolean): string {
+  if (level === 'info') return `${text}\n`
+  return `${paint(`${level}:`, level === 'error' ? 'red' : 'yellow', color)} ${text}\n`
+}
+
+function annotationOf({ op, failure }: Extract<LogEvent, { type: 'op-ended' }>): string {
+  const escaped = (text: string) => text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
+  const title = escaped(op).replaceAll(':', '%3A').replaceAll(',', '%2C')
+  return `::error title=${title}::${escaped(failure?.message ?? 'failed')}\n`
 }

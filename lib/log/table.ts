@@ -1,19 +1,8 @@
 import { paint } from './failure-text.ts'
+import { cut, widthOf } from './text-width.ts'
 
 /** How a table is shown: with colours, and how many columns the terminal has. */
 export type TableView = { color?: boolean; columns?: number }
-
-const escapeCharacter = String.fromCharCode(27)
-const sgr = new RegExp(`${escapeCharacter}\\[[0-9;]*m`, 'g')
-
-/** How many columns a text takes: colour sequences take none, wide characters are counted as one. */
-export const widthOf = (text: string): number => [...text.replace(sgr, '')].length
-
-/** Cuts a text to a width; what is left out is shown by `…`. A coloured text is never cut inside a sequence: it loses its colours. */
-function cut(text: string, width: number): string {
-  if (widthOf(text) <= width) return text
-  return `${[...text.replace(sgr, '')].slice(0, Math.max(0, width - 1)).join('')}…`
-}
 
 /**
  * Rows in aligned columns behind a head, each line ended. Columns that are empty in all rows are left out. Where the terminal's width is known, the

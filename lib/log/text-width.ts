@@ -1,0 +1,27 @@
+import { stripVTControlCharacters } from 'node:util'
+import stringWidth from 'string-width'
+
+/** How many columns of a terminal a text takes: sequences that colour take none, wide characters two. */
+export const widthOf = (text: string): number => stringWidth(text)
+
+const segmenter = new Intl.Segmenter()
+
+/** Cuts a text to a width; what is left out is shown by `…`. One that is cut loses its colours. */
+export function cut(text: string, width: number): string {
+  if (widthOf(text) <= width) return text
+  let kept = ''
+  let used = 0
+  for (const { segment } of segmenter.segment(stripVTControlCharacters(text))) {
+    used += widthOf(segment)
+    if (used > width - 1) break
+    kept += segment
+  }
+  return width < 1 ? '' : `${kept}…`
+}
+
+/** A line of a program's output without what would move a terminal's cursor or colour what follows; tabs are four spaces. */
+export const plainLine = (line: string): string =>
+  stripVTControlCharacters(line.slice(line.replace(/\r+$/, '').lastIndexOf('\r') + 1))
+    .replaceAll('\t', '    ')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is to be removed
+    .replace(/[\u0000-\u001f\u007f-\u009f]/g, '')
