@@ -167,20 +167,20 @@ class LocalFiles {
     kind: Parameters<Parameters<PluginBuild['onResolve']>[1]>[0]['kind'],
   ): Promise<OnResolveResult> {
     if (isBuiltin(specifier) || specifier.startsWith('data:')) return { path: specifier, external: true }
-    if (/^vital-ops(\/|$)/.test(specifier) && !this.#hasOwnPackage()) return ownExport(specifier)
+    if (/^vital-ops(\/|$)/.test(specifier) && !this.#hasOwnPackage(dirname(importer))) return ownExport(specifier)
     if (this.#sameScope(dirname(importer))) return { path: specifier, external: true }
     const found = await build.resolve(specifier, { importer, resolveDir, kind, pluginData: 'by-esbuild' })
     if (found.errors.length > 0) return { errors: [{ text: `package ${JSON.stringify(specifier)} is not installed` }] }
     return { path: pathToFileURL(found.path).href, external: true }
   }
 
-  /** Whether `vital-ops` is installed where the Taskfile is, or is the package that it is part of. */
-  #hasOwnPackage(): boolean {
+  /** Whether `vital-ops` is installed where the importing file is, or is the package that it is part of. */
+  #hasOwnPackage(folder: string): boolean {
     try {
-      createRequire(join(this.#folder, 'Taskfile.js')).resolve('vital-ops/package.json')
+      createRequire(join(folder, 'Taskfile.js')).resolve('vital-ops/package.json')
       return true
     } catch {
-      for (let at = this.#folder; dirname(at) !== at; at = dirname(at)) {
+      for (let at = folder; dirname(at) !== at; at = dirname(at)) {
         this.absent.add(join(at, 'node_modules', 'vital-ops'))
       }
       return false

@@ -6,6 +6,7 @@ import { failuresText } from '../../lib/log/failure-text.ts'
 import { findTaskfile, namedTaskfile } from '../../lib/task/find.ts'
 import { loadTaskfile } from '../../lib/task/load.ts'
 import type { LoadedTasks } from '../../lib/task/table.ts'
+import { repository } from '../support/folders.ts'
 import { folderWith, writeFiles } from '../support/workspace.ts'
 
 const load = async (folder: string, name = 'Taskfile.ts'): Promise<LoadedTasks> => {
@@ -41,6 +42,19 @@ test('the Taskfile is found upwards, by the first of its names', () => {
   assert.is(none.ok ? '' : none.failures[0].code, 'no-taskfile')
   const absent = namedTaskfile(join(folder, 'nowhere'))
   assert.match(absent.ok ? '' : absent.failures[0].message, /nowhere does not exist$/)
+})
+
+test('a file of a package within the repository of vital-ops gets the vital-ops that runs', async () => {
+  const index = JSON.stringify(join(repository, 'dist/index.js'))
+  const folder = folderWith({
+    'package.json':
+      '{ "name": "vital-ops", "type": "module", "exports": { ".": "./index.js", "./package.json": "./package.json" } }',
+    'index.js': `export * from ${index}`,
+    'Taskfile.ts': "export * from './example/Taskfile.ts'",
+    'example/package.json': '{ "name": "example" }',
+    'example/Taskfile.ts': one("'found'"),
+  })
+  assert.is(await what(folder), 'found')
 })
 
 test('names: kebab-case, as written, aliases, namespaces', async () => {
