@@ -1,6 +1,6 @@
 import type { MigrationFile } from '../../model/desired.ts'
 import type { Failure } from '../../model/failure.ts'
-import { detailOf, isServerError, type PostgresError } from '../failures.ts'
+import { detailOf, isConnectionLost, isServerError, type PostgresError } from '../failures.ts'
 import type { Statement } from '../sql/parser.ts'
 import { characterOffset, lineAt, placeAt } from '../sql/positions.ts'
 
@@ -20,10 +20,10 @@ const statementLines = 12
 
 /**
  * The failure of a script that the server refused: PostgreSQL's message, the place in the file, the statement, what was left, and what to
- * type. Undefined for errors that are not the server's.
+ * type. Undefined for errors that are not the script's: a lost connection, a defect.
  */
 export function scriptFailure(error: unknown, at: FailedAt): Failure | undefined {
-  if (!isServerError(error)) return undefined
+  if (!isServerError(error) || isConnectionLost(error)) return undefined
   const { what, file, text, statement } = at
   const offset = statement && errorOffset(error, statement)
   const shown = statement?.text.split('\n').slice(0, statementLines)

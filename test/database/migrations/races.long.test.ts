@@ -1,0 +1,74 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { timeLimit } from '../../support/index.ts'
+import { isMigrator, runMigrator, startMigrator } from '../support/child.ts'
+import { MigrationFolder } from '../support/migrator.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+
+const rounds = 12
+const migrators = 5
+let server: TestServer
+
+/** A generator with a seed, so that a round that fails can be run again (Park and Miller). */
+const randomFrom = (seed: number) => () => {
+  seed = (seed * 48_271) % 2_147_483_647
+  return seed / 2_147_483_647
+}
+
+const files = {
+  '1_a.sql': 'create table a (b int);',
+  '2_b.sql': 'insert into a values (1); select pg_sleep(0.05);',
+  '3_c.sql': 'insert into a values (2);\ncreate index concurrently a_idx on a (b);\ninsert into a values (3);',
+  '4_d.sql': 'create unique index concurrently if not exists a_unique_idx on a (b);',
+  '5_e.sql': 'drop index concurrently a_idx;\nvacuum a;\ninsert into a values (4);',
+  '6_f.sql': 'alter table a add column c int;',
+}
+
+async function race(seed: number): Promise<void> {
+  const random = randomFrom(seed)
+  const folder = await MigrationFolder.make(server)
+  folder.write(files)
+  const running = Array.from({ length: migrators }, () => startMigrator(import.meta.url, folder.target))
+  const killed = running.filter(() => random() < 0.5)
+  // Moments spread over the time that a whole run takes; nothing depends on where exactly they fall.
+  const kills = killed.map(
+    (migrator) =>
+      new Promise<void>((resolve) => {
+        setTimeout(
+          () => {
+            migrator.child.kill('SIGKILL')
+            resolve()
+          },
+          150 + random() * 900,
+        )
+      }),
+  )
+  const [ended] = await Promise.all([Promise.all(running.map((migrator) => migrator.ended)), Promise.all(kills)])
+  for (const { status, signal, stdout, stderr } of ended) {
+    assert.ok(status === 0 || signal === 'SIGKILL', `seed ${seed}: status ${status}\n${stdout}${stderr}`)
+  }
+  const last = await folder.up()
+  assert.ok(last.ok, `seed ${seed}: ${JSON.stringify(last)}`)
+  assert.equal(await folder.applied(), ['1', '2', '3', '4', '5', '6'], `seed ${seed}`)
+  assert.equal(
+    await folder.query('select b from a order by b'),
+    [1, 2, 3, 4].map((b) => ({ b })),
+    `seed ${seed}: each migration once`,
+  )
+  const invalid = await folder.query('select 1 from pg_index where not indisvalid')
+  assert.equal(invalid, [], `seed ${seed}: no invalid index`)
+}
+
+if (isMigrator) await runMigrator()
+else {
+  timeLimit(10 * 60_000)
+  test.before(async () => {
+    server = await startServer()
+  })
+  test.after(() => server?.stop())
+  test(`${migrators} migrators, half of them killed at random moments, ${rounds} times: each migration once`, async () => {
+    const base = Math.floor(Math.random() * 1_000_000) + 1
+    for (let round = 0; round < rounds; round++) await race(base + round)
+  })
+  test.run()
+}
