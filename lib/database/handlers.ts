@@ -14,9 +14,12 @@ import { applySeeds, pendingSeeds } from './seeds.ts'
 /** What the database's handlers need to know of a platform. */
 export type DatabasePorts = {
   /** The engine that serves a service, found (and made usable) here. */
-  engine(service: string, version: number, signal: AbortSignal): Promise<Result<Engine>>
+  engine(
+    wanted: { service: string; version: number; prefer: 'embedded' | 'system' },
+    signal: AbortSignal,
+  ): Promise<Result<Engine>>
   /** The service's data folder, which holds a folder for each major version. */
-  dataFolder(service: string): string
+  dataFolder(service: string): Promise<string>
   /** Where the service's server answers, and its administrator. */
   administrator(service: string): Promise<Result<{ host: string; port: number; user: string; password: Secret }>>
   /** The folder that holds a source's files. */
@@ -44,15 +47,15 @@ export function databaseHandlers(ports: DatabasePorts): DatabaseHandlers {
 function createData(ports: DatabasePorts): Handler<'create-data'> {
   return {
     async run({ data }, { signal, output }) {
-      const engine = await ports.engine(data.service, data.version, signal)
+      const engine = await ports.engine(data, signal)
       if (!engine.ok) return engine
-      const folder = ports.dataFolder(data.service)
+      const folder = await ports.dataFolder(data.service)
       const made = await createCluster({ engine: engine.value, folder, signal, output })
       if (!made.ok) return made
       return ok({ message: made.value.created ? `PostgreSQL ${engine.value.version} in ${folder}` : 'already there' })
     },
     async check({ data }) {
-      const { created } = await inspectCluster(ports.dataFolder(data.service), data.version)
+      const { created } = await inspectCluster(await ports.dataFolder(data.service), data.version)
       return created ? 'done' : 'pending'
     },
   }

@@ -89,7 +89,7 @@ function serviceOps(target: Target, snapshot: Snapshot, cause: string, after: Op
       changes: true,
       service,
       timeoutMs: 120_000,
-      data: { service, engine: spec.engine.name, version: spec.engine.version },
+      data: { service, engine: spec.engine.name, version: spec.engine.version, prefer: spec.engine.prefer },
     })
   }
   ops.push({

@@ -17,7 +17,7 @@ const fresh = join(temporaryFolder(), 'service')
 
 const ports: DatabasePorts = {
   engine: async () => ok(await testEngine()),
-  dataFolder: () => fresh,
+  dataFolder: async () => fresh,
   administrator: async () => ok({ host: '127.0.0.1', port: server.port, user: adminUser, password: server.password }),
   sourceFolder: () => root,
 }
@@ -46,7 +46,7 @@ test.before(async () => {
 test.after(() => server?.stop())
 
 test('create-data makes the cluster once', async () => {
-  const create = op('create-data', { service: 'postgres', engine: 'postgres', version: 17 })
+  const create = op('create-data', { service: 'postgres', engine: 'postgres', version: 17, prefer: 'embedded' })
   const handler = handlers['create-data']
   assert.is(await handler.check(create, context), 'pending')
   assert.match(unwrap(await handler.run(create, context)).message ?? '', 'PostgreSQL 17')
