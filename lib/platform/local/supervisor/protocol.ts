@@ -30,6 +30,8 @@ export type StartRequest = {
   oneShot: boolean
   ports: Record<string, number>
   release?: number
+  /** The major version of the embedded engine that it is. */
+  engine?: number
   fingerprint: Fingerprint
   health: RunSpec['health']
   target: ProbeTarget

@@ -38,6 +38,8 @@ export type ServiceRecord = {
   ports: Record<string, number>
   /** The release that it runs; absent for the working tree. */
   release?: number
+  /** The major version of the embedded engine that it is. */
+  engine?: number
   oneShot: boolean
   phase: Phase
   /** The group of the newest start, as long as anyone of it may live. */

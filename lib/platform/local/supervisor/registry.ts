@@ -81,7 +81,9 @@ export class Registry {
   async stopAll(): Promise<void> {
     this.#closed = true
     await Promise.all(this.#queues.values())
-    for (const { request } of [...this.#services.values()].reverse()) {
+    // What has ended by itself is not stopped: how it ended is what its record is for.
+    const running = [...this.#services.values()].filter((service) => service.wanted)
+    for (const { request } of running.reverse()) {
       await this.stop(request.environment, request.service)
     }
     await Promise.all([...this.#logs.values()].map((log) => log.close()))

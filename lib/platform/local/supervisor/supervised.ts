@@ -9,6 +9,8 @@ import { afterExit, noExits, type RestartHistory, stableMs } from './restart.ts'
 
 /** How often it is looked whether what a dead main process has left still lives. */
 const survivorsMs = 2000
+/** How long the output of a process that has ended may take to arrive; somebody else may hold its pipes open. */
+const lastWordsMs = 1000
 
 /** One service: its processes one after the other, by its restart policy, and what is known of it. */
 export class Supervised {
@@ -29,7 +31,7 @@ export class Supervised {
     this.request = request
     this.#log = log
     this.#onChange = onChange
-    const { environment, service, fingerprint, ports, release, oneShot } = request
+    const { environment, service, fingerprint, ports, release, engine, oneShot } = request
     const now = new Date().toISOString()
     this.#record = {
       environment,
@@ -37,6 +39,7 @@ export class Supervised {
       fingerprint,
       ports,
       ...(release !== undefined && { release }),
+      ...(engine !== undefined && { engine }),
       oneShot,
       phase: 'starting',
       survivors: [],
@@ -157,8 +160,10 @@ export class Supervised {
   }
 
   #attempted({ passed, message }: Attempt): void {
+    const { health, reason, crashLoop } = this.#record
     if (passed) this.#healthy()
-    else this.#change({ health: 'unhealthy', ...(!this.#record.crashLoop && { reason: message }) })
+    else if (health !== 'unhealthy' || (reason !== message && !crashLoop))
+      this.#change({ health: 'unhealthy', ...(!this.#record.crashLoop && { reason: message }) })
   }
 
   #healthy(): void {
@@ -175,8 +180,14 @@ export class Supervised {
     if (this.#stopping !== undefined) return
     const survivors = (await running.members()).map(({ pid }) => pid)
     if (this.#stopping !== undefined) return
+    // Its last words belong before its end, and whoever hears of the end will look for them.
+    const quiet = pause(survivors.length === 0 ? lastWordsMs : 0)
+    await Promise.race([running.output.catch(() => {}), quiet.done])
+    quiet.cancel()
     const text = exitText(exit)
     this.#log.note(`its process ${text}`)
+    await this.#log.flush()
+    if (this.#stopping !== undefined) return
     const clean = exit.status === 0
     const policy = clean && this.request.oneShot ? 'never' : this.request.restart
     const decision = afterExit(this.#history, { now: performance.now(), livedMs, clean }, policy)
@@ -255,6 +266,18 @@ export class Supervised {
     this.#record = { ...this.#record, ...change, last_updated: new Date().toISOString() }
     this.#onChange(this.#record)
   }
+}
+
+function pause(ms: number): { done: Promise<void>; cancel(): void } {
+  let cancel = () => {}
+  const done = new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms)
+    cancel = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+  })
+  return { done, cancel }
 }
 
 const leftText = (count: number): string =>

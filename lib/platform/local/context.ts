@@ -1,0 +1,15 @@
+import type { ReleaseStore } from '../../model/platform.ts'
+import type { Clock } from '../../system/clock.ts'
+import type { SupervisorOptions } from './client.ts'
+
+/** What the parts of the local platform share: one environment of one workspace. */
+export type LocalContext = {
+  /** The workspace's folder, absolute. */
+  folder: string
+  workspaceId: string
+  /** `dev`, or `production@local` for a rehearsal. */
+  environment: string
+  releases: ReleaseStore
+  supervisor: SupervisorOptions
+  clock: Clock
+}

@@ -1,0 +1,132 @@
+import { type DatabasePorts, databaseHandlers } from '../../database/handlers.ts'
+import { FailureError, failed, ok, type Result } from '../../model/failure.ts'
+import type { OpKindName } from '../../model/op.ts'
+import type { Endpoint, Handler, Platform, SecretSource } from '../../model/platform.ts'
+import { type Clock, systemClock } from '../../system/clock.ts'
+import type { SupervisorOptions } from './client.ts'
+import type { LocalContext } from './context.ts'
+import { ensureDataFolder } from './data-root.ts'
+import { adminAddress } from './database-access.ts'
+import { endLeftoversOf } from './end-leftovers.ts'
+import { localLock } from './lock.ts'
+import { readLogs } from './logs.ts'
+import { observedServices, observeLocal } from './observe.ts'
+import { exportSource } from './ops/export-source.ts'
+import { pruneReleases } from './ops/prune-releases.ts'
+import { runBuild } from './ops/run-build.ts'
+import { sendNotification } from './ops/send-notification.ts'
+import { startService } from './ops/start-service.ts'
+import { stopService } from './ops/stop-service.ts'
+import { waitGate } from './ops/wait-gate.ts'
+import { opsFolder } from './paths.ts'
+import { preflightLocal } from './preflight.ts'
+import { locate, sourceFolder } from './prepare.ts'
+import { localReleases } from './releases.ts'
+import { readLocalState } from './state.ts'
+
+/** Kinds of ops that belong to no platform: whoever runs tasks and writes configuration brings their handlers. */
+type InjectedKind = 'run-hook' | 'write-env'
+/** The handlers that the platform has itself: a kind that is forgotten does not compile. */
+export type LocalHandlers = { [K in Exclude<OpKindName, InjectedKind>]: Handler<K> }
+/** The handlers that are brought along. */
+export type InjectedHandlers = { [K in InjectedKind]?: Handler<K> }
+
+/** What the local platform is made of. */
+export type LocalPlatformOptions = {
+  /** The workspace's folder, absolute. */
+  folder: string
+  workspaceId: string
+  /** `dev`, or `production@local` for a rehearsal. */
+  environment: string
+  /** For looking at the database, and for checks; ops are given their own. */
+  secrets: SecretSource
+  injected?: InjectedHandlers
+  /** Told of what takes longer than a moment, e.g. that a silent holder of the lock is watched. */
+  say?(text: string): void
+  supervisor?: SupervisorOptions
+  clock?: Clock
+}
+
+/** One environment on this machine: processes under a supervisor, releases and lock as files of the workspace. */
+export function createLocalPlatform(options: LocalPlatformOptions): Platform {
+  const { folder, workspaceId, environment, secrets, injected = {}, say } = options
+  const local: LocalContext = {
+    folder,
+    workspaceId,
+    environment,
+    releases: localReleases(opsFolder(folder), environment),
+    supervisor: options.supervisor ?? {},
+    clock: options.clock ?? systemClock,
+  }
+  return {
+    observe: (desired, how) => observeLocal(local, desired, secrets, how),
+    preflight: (plan, _desired, signal) => preflightLocal(local, plan, secrets, signal),
+    handlers: { ...localHandlers(local), ...injected },
+    lock: localLock({ ops: opsFolder(folder), environment, ...(say && { say }) }),
+    releases: local.releases,
+    async status() {
+      const state = await readLocalState(local)
+      if (!state.ok) throw new FailureError(...state.failures)
+      return Object.values(observedServices(state.value.records, local.clock.wall().getTime())).map(
+        ({ fingerprint: _, ...state }) => state,
+      )
+    },
+    logs: (query, signal) => readLogs(folder, environment, query, signal),
+    connect: (service, port) => connect(local, service, port),
+    endLeftovers: (holder, signal) => endLeftoversOf(local, holder, signal),
+  }
+}
+
+function localHandlers(local: LocalContext): LocalHandlers {
+  return {
+    ...databaseHandlers(databasePorts(local)),
+    'export-source': exportSource(local),
+    'run-build': runBuild(local),
+    'start-service': startService(local),
+    'stop-service': stopService(local),
+    'wait-gate': waitGate(local),
+    'prune-releases': pruneReleases(local),
+    'send-notification': sendNotification(local),
+  } satisfies LocalHandlers
+}
+
+function databasePorts(local: LocalContext): DatabasePorts {
+  return {
+    engine: (wanted, signal) => locate(local, wanted, signal),
+    dataFolder: (service) => ensureDataFolder({ ...local, service }),
+    sourceFolder: (source) => sourceFolder(local, source),
+    async administrator(service) {
+      const state = await readLocalState(local)
+      if (!state.ok) return state
+      const record = state.value.records.find((one) => one.service === service && one.phase === 'up')
+      if (record?.engine === undefined) return failed(notRunning(service))
+      return adminAddress(local, { service, version: record.engine, ports: record.ports }, 'administrator')
+    },
+  }
+}
+
+/** Everything local is on loopback: no tunnel is needed, and nothing has to be closed. */
+async function connect(local: LocalContext, service: string, port: string): Promise<Result<Endpoint>> {
+  const state = await readLocalState(local)
+  if (!state.ok) return state
+  const record = state.value.records.find((one) => one.service === service)
+  if (record?.phase !== 'up') return failed(notRunning(service))
+  const number = port === '' ? Object.values(record.ports)[0] : record.ports[port]
+  if (number !== undefined) return ok({ host: '127.0.0.1', port: number, close: async () => {} })
+  const names = Object.keys(record.ports)
+  return failed({
+    code: 'no-such-port',
+    message: `${service} has no port ${JSON.stringify(port)}`,
+    service,
+    why: names.length > 0 ? `it has ${names.join(', ')}` : 'it has none',
+    outcome: 'unchanged',
+  })
+}
+
+const notRunning = (service: string) => ({
+  code: 'service-not-running',
+  message: `${service} is not running`,
+  service,
+  next: [`task services up ${service}`],
+  outcome: 'unchanged' as const,
+})
