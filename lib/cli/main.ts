@@ -1,7 +1,8 @@
-import { dirname, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { failuresText } from '../log/failure-text.ts'
 import type { Failure, Result } from '../model/failure.ts'
-import { findTaskfile, namedTaskfile, packageVersion } from '../task/find.ts'
+import { findTaskfile, namedTaskfile, otherCopy, packageVersion } from '../task/find.ts'
 import { parseArguments } from '../task/parse.ts'
 import type { LoadedTasks } from '../task/table.ts'
 import { type GlobalFlags, globalArguments, splitCommandLine } from './global-flags.ts'
@@ -51,6 +52,9 @@ async function answer(
   }
   const found = taskfileOf(flags)
   if (!found.ok) return { outcome: 'unchanged', failures: found.failures }
+  const other = otherCopy(dirname(found.value))
+  // The version that the workspace asks for does the rest; it ends the process.
+  if (other !== undefined) await import(pathToFileURL(join(other, 'dist', 'task.js')).href)
   const { loadTaskfile } = await import('../task/load.ts')
   const loaded = await loadTaskfile(found.value)
   if (!loaded.ok) return { outcome: 'unchanged', failures: loaded.failures }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Failure, failed, ok, type Result } from '../model/failure.ts'
@@ -55,3 +55,18 @@ export const packageVersion = (): string =>
 
 const isOwnManifest = (path: string): boolean =>
   isFile(path) && JSON.parse(readFileSync(path, 'utf8')).name === 'vital-ops'
+
+/**
+ * The root of the copy of this package that is installed where a Taskfile is, when that is another one than runs (a global
+ * installation was called); undefined when it is the same, or none is installed there.
+ */
+export function otherCopy(folder: string): string | undefined {
+  for (let at = folder; ; at = dirname(at)) {
+    const root = join(at, 'node_modules', 'vital-ops')
+    if (existsSync(join(root, 'dist', 'task.js'))) {
+      const real = realpathSync(root)
+      return real === realpathSync(packageRoot()) ? undefined : real
+    }
+    if (dirname(at) === at) return undefined
+  }
+}

@@ -1,9 +1,9 @@
-import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { entryScript, entryScripts } from '../../lib/task/entry-scripts.ts'
-import { repository, run } from '../support/index.ts'
+import { repository, run, task } from '../support/index.ts'
 import { folderWith } from '../support/workspace.ts'
 
 test('the repository’s own scripts are those of the table', () => {
@@ -48,5 +48,24 @@ for (const type of ['module', 'commonjs']) {
     assert.is((await run([script, '--bad'])).status, 2)
   })
 }
+
+test('the copy that is installed in the workspace runs its tasks, whichever copy was called', async () => {
+  const folder = folderWith({ 'ws/Taskfile.ts': '', 'ws/bin/x': '' })
+  const copy = join(folder, 'ws/node_modules/vital-ops')
+  await run(['mkdir', '-p', copy])
+  for (const name of ['package.json', 'dist', 'bin']) await run(['cp', '-r', join(repository, name), copy])
+  symlinkSync(join(repository, 'node_modules'), join(copy, 'node_modules'))
+  writeFileSync(
+    join(folder, 'ws/Taskfile.ts'),
+    `import { task } from 'vital-ops'
+    export const which = task({ run: () => process.argv.length, render: () => new Error().stack ?? '' })`,
+  )
+  const called = await task(['which'], { cwd: join(folder, 'ws') })
+  assert.equal([called.stderr, called.status], ['', 0])
+  assert.match(called.stdout, /ws\/node_modules\/vital-ops\/dist/)
+  assert.ok(!called.stdout.includes(join(repository, 'dist/execute')))
+  const version = await task(['--workspace', join(folder, 'ws'), '--list'], { cwd: '/' })
+  assert.equal([version.stdout, version.status], ['  which\n', 0])
+})
 
 test.run()
