@@ -16,6 +16,7 @@ export const globalArguments = {
   output: choice(['plain', 'live', 'json']).optional().describe('how progress is shown on stderr'),
   color: flag().optional().describe('use colours, or not; default is as the terminal has it'),
   init: flag().describe('write a Taskfile.ts to begin with'),
+  ops: flag().describe('with --init: a whole workspace for operations'),
   version: flag().alias('V').describe('print the version'),
 }
 

@@ -45,6 +45,7 @@ async function answer(
   const stdoutColor = hasColor(process.stdout, flags.color, process.env)
   if (flags.version) return version()
   if (flags.init) return (await import('./init.ts')).initialise(flags, words)
+  if (flags.ops) return usage([{ code: 'unknown-flag', message: '--ops only goes with --init', outcome: 'usage' }])
   const helpWords = flags.help ? words : words[0] === 'help' ? words.slice(1) : undefined
   if (helpWords?.length === 0) {
     const { generalHelp } = await import('./help.ts')

@@ -196,20 +196,4 @@ test('a package that moved is looked up again', async () => {
   assert.is((await task(['what'], { cwd: join(moved, 'ws') })).stdout, 'second\n')
 })
 
-test('--init writes a Taskfile that works, and none over another', async () => {
-  const empty = folderWith({})
-  const made = await task(['--init'], { cwd: empty })
-  assert.equal(
-    [made.status, made.stdout, made.stderr],
-    [0, 'wrote Taskfile.ts\nnext:\n  task --list\n  task hello\n', ''],
-  )
-  assert.is((await task(['hello', "it's me", '--loud'], { cwd: empty })).stdout, "HELLO, IT'S ME!\n")
-  const content = readFileSync(join(empty, 'Taskfile.ts'), 'utf8')
-  const again = await task(['--init'], { cwd: empty })
-  assert.is(again.status, 3)
-  assert.match(again.stderr, /^error: .*Taskfile\.ts exists already; nothing was written\n/)
-  assert.is(readFileSync(join(empty, 'Taskfile.ts'), 'utf8'), content)
-  assert.is((await task(['--init', 'more'], { cwd: empty })).status, 2)
-})
-
 test.run()
