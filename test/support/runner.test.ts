@@ -227,17 +227,27 @@ test('a process that a file leaves behind fails it and is killed', async () => {
   assert.equal(await processesWith('sleep 4242'), [])
 })
 
-test('an interrupted run ends its test processes and leaves no folder', async () => {
-  const root = suites({ 'a.test.ts': "test('x', () => new Promise((r) => setTimeout(r, 50000)))\ntest.run()" })
-  const runner = start(command(root, []))
-  const bundle = `${root}/.cache/tests/${runner.pid}/test/a.test.mjs`
-  const ofTest = async () => (await processesWith(bundle)).filter(({ pid }) => pid !== runner.pid)
-  await until(async () => (await ofTest()).length === 1, { what: 'the test process to run' })
+test('an interrupted run ends its test processes, what they started, and leaves no folder', async () => {
+  const root = suites({
+    'a.test.ts': `import { spawn } from 'node:child_process'
+      test('x', () => {
+        spawn('sleep', ['4243'], { detached: true, stdio: 'ignore' })
+        return new Promise((r) => setTimeout(r, 50000))
+      })\ntest.run()`,
+    'b.test.ts': "test('y', () => {})\ntest.run()",
+  })
+  const temporary = temporaryFolder()
+  const runner = start(command(root, ['--jobs', '1', '--grace', '300']), { env: { TMPDIR: temporary } })
+  await until(async () => (await processesWith('sleep 4243')).length === 1, { what: 'the test to run' })
+  assert.is(readdirSync(temporary).length, 1)
   process.kill(runner.pid, 'SIGINT')
   const ended = await runner.ended
   assert.is(ended.signal, 'SIGINT')
-  assert.equal(await ofTest(), [])
+  assert.not.match(ended.stdout, 'b.test.ts')
+  assert.equal(await processesWith('sleep 4243'), [])
+  assert.equal(await processesWith(`${root}/.cache/tests/`), [])
   assert.equal(readdirSync(`${root}/.cache/tests`), [])
+  assert.equal(readdirSync(temporary), [])
 })
 
 test.run()

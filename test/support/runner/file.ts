@@ -17,11 +17,12 @@ export type Limits = { testMs: number; graceMs: number }
 /** A file's result with its time in milliseconds and everything that its process wrote. */
 export type FileResult = Result & { source: string; durationMs: number; output: string }
 
-const running = new Set<ChildProcess>()
+const running = new Map<ChildProcess, Promise<FileResult>>()
 
-/** Ends the process groups of all test files that run now. */
-export function endAll(): void {
-  for (const child of running) killGroup(child.pid, 'SIGKILL')
+/** Ends all test files that run now, with what they started, and waits until their folders are removed too. */
+export async function endAll(): Promise<void> {
+  for (const child of running.keys()) killGroup(child.pid, 'SIGKILL')
+  await Promise.allSettled(running.values())
 }
 
 /**
@@ -29,7 +30,6 @@ export function endAll(): void {
  * afterwards, and so is every process that it left.
  */
 export async function runFile(file: TestFile, root: string, limits: Limits, ci: boolean): Promise<FileResult> {
-  const started = performance.now()
   const marker = `vo-${randomBytes(4).toString('hex')}`
   const folder = await mkdtemp(join(tmpdir(), `${marker}-`))
   // A database server that runs as another user must be able to enter.
@@ -49,7 +49,17 @@ export async function runFile(file: TestFile, root: string, limits: Limits, ci: 
       [reportVariable]: JSON.stringify(reportTo),
     },
   })
-  running.add(child)
+  const result = resultOf(file, child, { marker, folder, limits, ci })
+  running.set(child, result)
+  return result.finally(() => running.delete(child))
+}
+
+type Surroundings = { marker: string; folder: string; limits: Limits; ci: boolean }
+
+/** Waits for a test process's end, and clears up behind it. */
+async function resultOf(file: TestFile, child: ChildProcess, surroundings: Surroundings): Promise<FileResult> {
+  const { marker, folder, limits, ci } = surroundings
+  const started = performance.now()
   try {
     const { tally, output, ...ending } = await follow(child, limits)
     const leftovers = await endLeftovers(marker, Math.min(2000, limits.graceMs))
@@ -57,7 +67,6 @@ export async function runFile(file: TestFile, root: string, limits: Limits, ci: 
     const result = tally.result({ ...ending, leftovers: leftovers.map(describe) }, ci)
     return { ...result, source: file.source, durationMs: performance.now() - started, output: output() }
   } finally {
-    running.delete(child)
     await rm(folder, { recursive: true, force: true, maxRetries: 3 })
   }
 }

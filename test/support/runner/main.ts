@@ -60,7 +60,7 @@ async function inParallel<T>(items: T[], jobs: number, work: (item: T) => Promis
   const queue = items.values()
   await Promise.all(
     Array.from({ length: jobs }, async () => {
-      for (const item of queue) await work(item)
+      for (const item of queue) if (!isInterrupted) await work(item)
     }),
   )
 }
@@ -85,12 +85,16 @@ const notRun = (source: string, text: string): FileResult => ({
   output: '',
 })
 
+let isInterrupted = false
+
 /** Ctrl-C does not reach the test processes, which have their own groups: ends them, then this process by the same signal. */
 function endOnSignals(folder: string): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => {
-      endAll()
-      void rm(folder, { recursive: true, force: true }).then(() => process.kill(process.pid, signal))
+      isInterrupted = true
+      void endAll()
+        .then(() => rm(folder, { recursive: true, force: true }))
+        .then(() => process.kill(process.pid, signal))
     })
   }
 }
