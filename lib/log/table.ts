@@ -14,7 +14,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   const widths = used.map((index) => Math.max(...[head, ...rows].map((row) => widthOf(row[index] ?? ''))))
   const room = view.columns === undefined ? Number.POSITIVE_INFINITY : view.columns
   const before = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0)
-  const lastWidth = Math.max(10, room - before)
+  const lastWidth = Math.max(leastLast, room - before)
   const line = (row: readonly string[]) =>
     used
       .map((index, place) => {

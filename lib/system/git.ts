@@ -93,10 +93,13 @@ export async function exportTree(
   signal?: AbortSignal,
 ): Promise<Result<void>> {
   const tree = subfolder === '' || subfolder === '.' ? commit : `${commit}:${subfolder.replace(/\/+$/, '')}`
+  // From a subfolder, git archive looks for that subfolder within the tree.
+  const top = await gitTopLevel(folder)
+  if (!top.ok) return top
   await mkdir(destination, { recursive: true })
   const archive = `${resolve(destination)}.export.tar`
   try {
-    const made = await gitChecked(folder, ['archive', '--format=tar', `--output=${archive}`, tree], signal)
+    const made = await gitChecked(top.value ?? folder, ['archive', '--format=tar', `--output=${archive}`, tree], signal)
     if (!made.ok) return made
     const options = { ...(signal && { signal }) }
     const extracted = await runChecked(['tar', '-x', '-f', archive, '-C', destination], options)
