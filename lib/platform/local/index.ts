@@ -1,7 +1,9 @@
 import { type DatabasePorts, databaseHandlers } from '../../database/handlers.ts'
+import type { RunSpec } from '../../model/desired.ts'
 import { FailureError, failed, ok, type Result } from '../../model/failure.ts'
 import type { OpKindName } from '../../model/op.ts'
 import type { Endpoint, Handler, Platform, SecretSource } from '../../model/platform.ts'
+import type { ProbeTarget } from '../../model/probe.ts'
 import { type Clock, systemClock } from '../../system/clock.ts'
 import type { SupervisorOptions } from './client.ts'
 import type { LocalContext } from './context.ts'
@@ -20,7 +22,7 @@ import { stopService } from './ops/stop-service.ts'
 import { waitGate } from './ops/wait-gate.ts'
 import { opsFolder } from './paths.ts'
 import { preflightLocal } from './preflight.ts'
-import { locate, sourceFolder } from './prepare.ts'
+import { locate, probeTarget, sourceFolder } from './prepare.ts'
 import { localReleases } from './releases.ts'
 import { readLocalState } from './state.ts'
 
@@ -47,8 +49,14 @@ export type LocalPlatformOptions = {
   clock?: Clock
 }
 
+/** The platform, and what probes of its services look at. */
+export type LocalPlatform = Platform & {
+  /** Where a service's probes look, with the values that they must not show. Failures: `secret-missing`. */
+  probeTarget(spec: RunSpec): Promise<Result<{ target: ProbeTarget; secrets: string[] }>>
+}
+
 /** One environment on this machine: processes under a supervisor, releases and lock as files of the workspace. */
-export function createLocalPlatform(options: LocalPlatformOptions): Platform {
+export function createLocalPlatform(options: LocalPlatformOptions): LocalPlatform {
   const { folder, workspaceId, environment, secrets, injected = {}, say } = options
   const local: LocalContext = {
     folder,
@@ -73,6 +81,7 @@ export function createLocalPlatform(options: LocalPlatformOptions): Platform {
     },
     logs: (query, signal) => readLogs(folder, environment, query, signal),
     connect: (service, port) => connect(local, service, port),
+    probeTarget: (spec) => probeTarget(local, spec, secrets),
     endLeftovers: (holder, signal) => endLeftoversOf(local, holder, signal),
   }
 }

@@ -1,0 +1,22 @@
+import { flag, text } from '../lib/task/arguments.ts'
+import { task } from '../lib/task/definition.ts'
+import { planArguments, platformArgument, portsArgument, type Scope } from './support/flags.ts'
+
+/** `task deploy <environment> [service…]`: a release of a revision, gated, and back to the last healthy one when a gate fails. */
+export const deployTask = (scope: Scope) =>
+  task({
+    description:
+      'Deploy an environment: build, migrate, roll, gate, record; back to the last healthy release on failure',
+    group: 'operations',
+    args: {
+      environment: text().positional().describe('the environment'),
+      services: text().positional().repeated().describe('only these services; default is all'),
+      revision: text().optional().describe('a tag, branch or commit; default is HEAD'),
+      allowDirty: flag().describe('take the working tree with its uncommitted changes'),
+      ...planArguments,
+      ...platformArgument,
+      ...portsArgument,
+    },
+    run: async (context) => (await import('./support/run-deploy.ts')).runDeploy(scope, context),
+    render: (result, view) => result.text(view),
+  })

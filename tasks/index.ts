@@ -1,0 +1,33 @@
+import { catalogTask } from './catalog.ts'
+import { deployTask } from './deploy.ts'
+import { doctorTask } from './doctor.ts'
+import { healthCheckTask } from './health-check.ts'
+import { migrateTask } from './migrate.ts'
+import { abortTask, resumeTask } from './recovery.ts'
+import { releasesTask } from './releases.ts'
+import { rollbackTask } from './rollback.ts'
+import { runsTask } from './runs.ts'
+import { servicesTask } from './services.ts'
+import { setupTask } from './setup.ts'
+import type { Scope } from './support/flags.ts'
+
+export type { Scope } from './support/flags.ts'
+
+/**
+ * The operations as tasks, for a Taskfile: `export default operations()`. Their code is loaded when one of them runs.
+ * @param scope where the workspace is, when it is not the Taskfile's folder
+ */
+export const operations = (scope: Scope = {}) => ({
+  setup: setupTask(scope),
+  services: servicesTask(scope),
+  healthCheck: healthCheckTask(scope),
+  deploy: deployTask(scope),
+  rollback: rollbackTask(scope),
+  releases: releasesTask(scope),
+  migrate: migrateTask(scope),
+  runs: runsTask(scope),
+  resume: resumeTask(scope),
+  abort: abortTask(scope),
+  doctor: doctorTask(scope),
+  catalog: catalogTask(scope),
+})

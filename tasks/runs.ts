@@ -1,0 +1,27 @@
+import { flag, number, text } from '../lib/task/arguments.ts'
+import { task } from '../lib/task/definition.ts'
+import type { Scope } from './support/flags.ts'
+
+const json = flag().describe('print the result as JSON')
+
+/** `task runs` and `task runs show <id>`: who ran what, when, how it ended; and its events once more. */
+export const runsTask = (scope: Scope) =>
+  task({
+    description: 'What was run: who, when, what, outcome, duration',
+    group: 'operations',
+    defaultCommand: 'list',
+    commands: {
+      list: task({
+        description: 'The last runs, newest first',
+        args: { last: number({ integer: true, min: 1 }).default(20).describe('how many'), json },
+        run: async (context) => (await import('./support/run-runs.ts')).runList(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+      show: task({
+        description: 'The events of a run',
+        args: { run: text().positional().describe('its id, or `last`'), json },
+        run: async (context) => (await import('./support/run-runs.ts')).runShow(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+    },
+  })

@@ -1,0 +1,56 @@
+import { flag, number } from '../lib/task/arguments.ts'
+import { task } from '../lib/task/definition.ts'
+import {
+  environmentFlag,
+  planArguments,
+  platformArgument,
+  portsArgument,
+  type Scope,
+  selectionArguments,
+} from './support/flags.ts'
+
+const common = { ...selectionArguments, ...environmentFlag, ...platformArgument }
+const workingTree = { workingTree: flag().describe('run the working tree although there is a release') }
+
+/** `task services up|down|restart|status|logs [name…]`. */
+export const servicesTask = (scope: Scope) =>
+  task({
+    description: 'Start, stop, restart and look at services',
+    group: 'operations',
+    defaultCommand: 'status',
+    commands: {
+      up: task({
+        description: 'Start what does not run and replace what differs, in the order of dependencies',
+        args: { ...common, ...workingTree, ...planArguments, ...portsArgument },
+        run: async (context) => (await import('./support/run-services.ts')).runUp(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+      down: task({
+        description: 'Stop services, in the reverse order of dependencies; data are kept',
+        args: { ...common, ...planArguments },
+        run: async (context) => (await import('./support/run-services.ts')).runDown(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+      restart: task({
+        description: 'Stop services and start them again',
+        args: { ...common, ...workingTree, ...planArguments },
+        run: async (context) => (await import('./support/run-services.ts')).runRestart(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+      status: task({
+        description: 'What runs: status, health, ports, uptime, restarts',
+        args: { ...common, watch: flag().describe('show it again as it changes'), json: planArguments.json },
+        run: async (context) => (await import('./support/run-status.ts')).runStatus(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+      logs: task({
+        description: 'The last log lines of services',
+        args: {
+          ...common,
+          follow: flag().alias('f').describe('go on as lines come'),
+          lines: number({ integer: true, min: 0 }).default(50).alias('n').describe('how many of the last lines'),
+        },
+        run: async (context) => (await import('./support/run-status.ts')).runLogs(scope, context),
+      }),
+    },
+  })

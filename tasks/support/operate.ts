@@ -1,0 +1,91 @@
+import { readFile } from 'node:fs/promises'
+import { runOperation } from '../../lib/execute/operation.ts'
+import type { OperationResult, Prepared } from '../../lib/execute/operation-request.ts'
+import { type Failure, FailureError, type Result, unwrap } from '../../lib/model/failure.ts'
+import type { Plan } from '../../lib/model/plan.ts'
+import { parsePlanFile, planFileText } from '../../lib/plan/plan-file.ts'
+import { writeFileAtomic } from '../../lib/system/files.ts'
+import type { TaskContext } from '../../lib/task/definition.ts'
+import { runHookHandler } from './run-hook.ts'
+import type { Session } from './session.ts'
+import { writeEnvHandler } from './write-env.ts'
+
+/** The values of `planArguments`. */
+export type PlanFlags = {
+  readonly dryRun?: boolean
+  readonly planOut?: string | undefined
+  readonly plan?: string | undefined
+  readonly yes?: boolean
+  readonly confirm?: string | undefined
+}
+
+/** What a command adds to the way of every operation. */
+export type Work = {
+  /** Readable for who finds the environment locked: `deploy v1.4`. */
+  purpose: string
+  prepare(signal: AbortSignal): Promise<Result<Prepared>>
+  beforeExecute?(prepared: Prepared): Promise<void>
+  goBack?(failure: Failure, prepared: Prepared, signal: AbortSignal): Promise<Result<Plan>>
+  /** Closes what a dead run left pending even where nothing is to be done. */
+  recovers?: 'aborted' | 'superseded'
+}
+
+/** Runs an operation of a session with the flags of its command; writes `--plan-out`, keeps to `--plan`. */
+export async function operate(
+  context: TaskContext,
+  session: Session,
+  flags: PlanFlags,
+  work: Work,
+): Promise<OperationResult> {
+  const approved = flags.plan === undefined ? undefined : await readPlan(flags.plan)
+  const { desired, platform } = session
+  const result = await runOperation(
+    {
+      run: session.run,
+      ops: session.ops,
+      environment: desired.environment,
+      protected: desired.configuration.protected && !desired.rehearsal,
+      platform,
+      handlers: { ...platform.handlers, 'run-hook': runHookHandler(context), 'write-env': writeEnvHandler },
+      secrets: session.secrets,
+      arguments: { argv: [...context.invocation.argv] },
+      purpose: work.purpose,
+      prepare: (signal) => caught(() => work.prepare(signal)),
+      beforeExecute: async (prepared) => {
+        await session.keepSecrets()
+        await work.beforeExecute?.(prepared)
+      },
+      ...(work.goBack ? { goBack: work.goBack } : {}),
+      ...(work.recovers ? { recovers: work.recovers } : {}),
+    },
+    {
+      dryRun: flags.dryRun === true || flags.planOut !== undefined,
+      ...(approved ? { approved } : {}),
+      yes: flags.yes === true || context.invocation.yes,
+      ...(flags.confirm === undefined ? {} : { confirm: flags.confirm }),
+      ...(context.invocation.interactive ? { ask: (question: string) => context.ask(question) } : {}),
+      emit: session.emit,
+      redact: session.redact,
+      signal: context.signal,
+    },
+  )
+  await session.finish()
+  if (flags.planOut !== undefined && result.plan && result.outcome === 'done') {
+    await writeFileAtomic(flags.planOut, planFileText(result.plan))
+  }
+  return result
+}
+
+/** An expected failure that had to be thrown, as a result again. */
+async function caught<T>(make: () => Promise<Result<T>>): Promise<Result<T>> {
+  try {
+    return await make()
+  } catch (error) {
+    if (error instanceof FailureError) return { ok: false, failures: error.failures as [Failure, ...Failure[]] }
+    throw error
+  }
+}
+
+async function readPlan(file: string): Promise<Plan> {
+  return unwrap(parsePlanFile(await readFile(file, 'utf8'), file))
+}

@@ -1,0 +1,47 @@
+import { join } from 'node:path'
+import type { PlatformName } from '../../lib/model/environment.ts'
+import { type Failure, unwrap } from '../../lib/model/failure.ts'
+import { checkRequirements, type Requirement } from '../../lib/platform/requirements.ts'
+import { exists } from '../../lib/system/files.ts'
+import { checkWorkspace } from '../../lib/system/workspace-files.ts'
+import { type Finished, finish, type TaskContext, type View } from '../../lib/task/definition.ts'
+import { configurationPaths } from '../../lib/validate/files.ts'
+import type { Report } from './result.ts'
+import { requirementsTable } from './text.ts'
+
+/** What an environment on a platform that this version does not drive would need here, and what of it is missing. */
+export type PlatformReport = Report<{ environment: string; platform: PlatformName; requirements: Requirement[] }>
+
+/**
+ * For an environment whose platform this version does not drive: everything that is missing in one table, and how to rehearse it here. Changes nothing.
+ * Undefined when the command can go on.
+ */
+export async function otherPlatform(
+  folder: string,
+  args: { readonly environment: string; readonly platform?: PlatformName | undefined },
+  context: TaskContext,
+): Promise<Finished<PlatformReport> | undefined> {
+  const { workspace } = unwrap(await checkWorkspace(folder))
+  const configuration = workspace?.environments.get(args.environment)?.configuration
+  if (!configuration) return undefined
+  const platform = args.platform ?? configuration.platform
+  if (platform === 'local') return undefined
+  const values = configurationPaths.values(args.environment)
+  const rows = [
+    ...(await checkRequirements([platform], { folder, configuration, signal: context.signal })),
+    {
+      what: values,
+      found: await exists(join(folder, values)),
+      mend: `cp ${configurationPaths.example(args.environment)} ${values} && chmod 600 ${values}   # then fill it in`,
+    },
+    { what: `${platform} deploys in this version`, found: false, mend: 'rehearse on this machine: --platform local' },
+  ]
+  const failure: Failure = {
+    code: 'platform-not-fit',
+    message: `${args.environment} runs on ${platform}: ${rows.filter(({ found }) => !found).length} of ${rows.length} requirements are missing here; nothing was changed`,
+    outcome: 'unchanged',
+    next: [`task deploy ${args.environment} --platform local`],
+  }
+  const text = (view: View) => requirementsTable(rows, view)
+  return finish('unchanged', { environment: args.environment, platform, requirements: rows, text }, [failure])
+}

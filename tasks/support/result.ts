@@ -1,0 +1,74 @@
+import type { OperationResult } from '../../lib/execute/operation-request.ts'
+import type { Desired } from '../../lib/model/desired.ts'
+import { formatDuration } from '../../lib/model/duration.ts'
+import type { Failure } from '../../lib/model/failure.ts'
+import type { Finding } from '../../lib/model/finding.ts'
+import { isEmpty } from '../../lib/model/plan.ts'
+import { planDigest } from '../../lib/plan/digest.ts'
+import { type Finished, finish, type View } from '../../lib/task/definition.ts'
+
+/** What an operation's task returns: data for `--json`, and their text for people. */
+export type Report<Data> = Data & { text(view: View): string }
+
+/** The data of a planned operation. */
+export type OperationData = {
+  operation: string
+  environment: string
+  run?: string
+  release?: number
+  rolledBackTo?: number
+  digest?: string
+  /** Whether anything was to be done. */
+  changed: boolean
+  dryRun: boolean
+  ops: { id: string; kind: string; cause: string; changes: boolean; after: string[] }[]
+  findings: Finding[]
+}
+
+/** A finding that stops a plan, as a failure: same words, same place, its mend as what to type next. */
+export const findingFailure = (finding: Finding): Failure => ({
+  code: finding.rule,
+  message: finding.message,
+  outcome: 'unchanged',
+  ...(finding.place ? { place: finding.place } : {}),
+  ...(finding.service ? { service: finding.service } : {}),
+  ...(finding.mend ? { next: [finding.mend] } : {}),
+})
+
+/** Turns how an operation ended into a task's result: the outcome sets the exit code. */
+export function reportOperation(
+  result: OperationResult,
+  given: { operation: string; environment: string; dryRun: boolean; text(view: View): string },
+): Finished<Report<OperationData>> {
+  const { plan } = result
+  const errors = result.findings.filter((finding) => finding.severity === 'error')
+  const data: Report<OperationData> = {
+    operation: given.operation,
+    environment: given.environment,
+    ...(result.run ? { run: result.run } : {}),
+    ...(result.release === undefined ? {} : { release: result.release }),
+    ...(result.rolledBackTo === undefined ? {} : { rolledBackTo: result.rolledBackTo }),
+    ...(plan ? { digest: planDigest(plan) } : {}),
+    changed: plan !== undefined && !isEmpty(plan) && !given.dryRun,
+    dryRun: given.dryRun,
+    ops: (plan?.ops ?? []).map(({ id, kind, cause, changes, after }) => ({ id, kind, cause, changes, after })),
+    findings: result.findings,
+    text: given.text,
+  }
+  return finish(result.outcome, data, [...result.failures, ...errors.map(findingFailure)])
+}
+
+/** `http://127.0.0.1:8080`, `postgres://127.0.0.1:5432`, or `127.0.0.1:6379`: where a service is reached. */
+export function addressesOf(desired: Desired, service: string): string[] {
+  const entry = desired.services.find(({ name }) => name === service)
+  if (!entry?.spec) return []
+  const { ports, health, engine } = entry.spec
+  const http = health.probes.some((probe) => probe.type === 'http')
+  return Object.values(ports).map((port) => {
+    if (engine) return `${engine.name}://127.0.0.1:${port}`
+    return http ? `http://127.0.0.1:${port}` : `127.0.0.1:${port}`
+  })
+}
+
+/** `in 3.2s` since a moment of `performance.now()`. */
+export const since = (started: number): string => `in ${formatDuration(performance.now() - started)}`

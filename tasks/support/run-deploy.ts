@@ -1,0 +1,89 @@
+import type { PlatformName } from '../../lib/model/environment.ts'
+import { ok, unwrap } from '../../lib/model/failure.ts'
+import { planDeploy } from '../../lib/plan/deploy.ts'
+import { planRollback, planStopRelease } from '../../lib/plan/rollback.ts'
+import type { TaskContext } from '../../lib/task/definition.ts'
+import { withMigrationFindings } from './database-findings.ts'
+import type { Scope } from './flags.ts'
+import { operate, type PlanFlags, type Work } from './operate.ts'
+import { otherPlatform } from './other-platform.ts'
+import { reportOperation, since } from './result.ts'
+import { filesOfRevision } from './revision.ts'
+import { openSession, type Session, workspaceFolder } from './session.ts'
+import { describeRelease } from './text.ts'
+
+/** The arguments of `task deploy`. */
+export type DeployArguments = PlanFlags & {
+  readonly environment: string
+  readonly services: readonly string[]
+  readonly revision?: string | undefined
+  readonly allowDirty: boolean
+  readonly platform?: PlatformName | undefined
+  readonly resolvePorts?: boolean
+}
+
+/** Deploys, and reports the release. */
+export async function runDeploy(scope: Scope, context: TaskContext & { args: DeployArguments }) {
+  const { args } = context
+  const folder = await workspaceFolder(scope, context)
+  const elsewhere = await otherPlatform(folder, args, context)
+  if (elsewhere) return elsewhere
+  const files = await filesOfRevision(folder, args.revision, context.signal)
+  const session = await openSession(scope, context, {
+    ...(files === undefined ? {} : { files }),
+    environment: args.environment,
+    platform: args.platform,
+    resolvePorts: args.resolvePorts === true,
+    needs: args.platform === undefined ? 'environment' : 'planned',
+  })
+  return deployWith(context, session, args)
+}
+
+/** A deploy in an open session; `task resume` uses it too. */
+export async function deployWith(context: TaskContext, session: Session, args: DeployArguments) {
+  const started = performance.now()
+  const { desired } = session
+  session.requireServices(args.services)
+  const result = await operate(context, session, args, {
+    purpose: `deploy ${args.revision ?? 'HEAD'}`,
+    prepare: async (signal) => {
+      const snapshot = unwrap(
+        await session.platform.observe(desired, {
+          source: { allowDirty: args.allowDirty, ...(args.revision === undefined ? {} : { revision: args.revision }) },
+          signal,
+        }),
+      )
+      const plan = planDeploy(desired, snapshot, {
+        ...(args.services.length > 0 ? { only: [...args.services] } : {}),
+        allowDirty: args.allowDirty,
+        ...(session.writeEnv ? { writeEnv: session.writeEnv } : {}),
+        run: session.run,
+        by: session.by,
+        at: new Date().toISOString(),
+      })
+      return ok({ plan: withMigrationFindings(plan, desired, snapshot), snapshot, desired })
+    },
+    goBack: goBack(session),
+  })
+  return reportOperation(result, {
+    operation: 'deploy',
+    environment: desired.environment,
+    dryRun: args.dryRun === true,
+    text: (view) => describeRelease(result, desired, `deploy ${desired.environment}`, since(started), view),
+  })
+}
+
+/** After a failed deploy: towards the current release, or, where there is none, what it started is stopped. */
+export const goBack =
+  (session: Session): NonNullable<Work['goBack']> =>
+  async (_failure, prepared, signal) => {
+    const observed = await session.platform.observe(session.desired, { signal })
+    if (!observed.ok) return observed
+    const { release } = prepared.plan
+    if (!release || observed.value.current === undefined) {
+      return ok(
+        release ? planStopRelease(observed.value, release) : { ...prepared.plan, ops: [], findings: [], notes: [] },
+      )
+    }
+    return ok(planRollback(observed.value, { environment: session.desired.environment, from: release.number }))
+  }

@@ -1,0 +1,54 @@
+import { type Failure, FailureError, failed, ok } from '../../lib/model/failure.ts'
+import { nearest } from '../../lib/model/nearest.ts'
+import type { Handler } from '../../lib/model/platform.ts'
+import type { TaskContext } from '../../lib/task/definition.ts'
+
+/**
+ * The handler of `run-hook`: runs the task that the hook names, with those of environment, release, revision and previous that it
+ * declares as arguments. Its effect cannot be observed; the executor keeps its end with the release.
+ */
+export const runHookHandler = (context: TaskContext): Handler<'run-hook'> => ({
+  async run(op) {
+    const { task: name, moment } = op.data
+    const found = context.tasks.find(name)
+    if (!found) return failed(unknownTask(name, moment, context.tasks.names))
+    const given: Record<string, unknown> = { ...op.data.arguments, previous: op.data.arguments.previous ?? undefined }
+    const declared = found.definition.args ?? {}
+    const input = Object.fromEntries(
+      Object.keys(declared)
+        .filter((key) => given[key] !== undefined)
+        .map((key) => [key, inKind(given[key], declared[key]?.specification?.kind)]),
+    )
+    try {
+      await context.run(found, input)
+      return ok({})
+    } catch (error) {
+      return failed(hookFailure(name, moment, error))
+    }
+  },
+  async check() {
+    return 'unknown'
+  },
+})
+
+/** A number for a task that takes numbers, else text. */
+const inKind = (value: unknown, kind: string | undefined): unknown =>
+  kind === 'number' ? Number(value) : String(value)
+
+function unknownTask(name: string, moment: string, names: readonly string[]): Failure {
+  const close = nearest(name, names)
+  return {
+    code: 'unknown-hook-task',
+    message: `the hook ${moment} names the task ${name}, which the Taskfile does not have`,
+    ...(close === undefined ? {} : { nearest: close }),
+    next: ['task --list'],
+  }
+}
+
+function hookFailure(name: string, moment: string, error: unknown): Failure {
+  const why =
+    error instanceof FailureError
+      ? error.failures.map((failure) => failure.message).join('; ')
+      : (error as Error).message
+  return { code: 'hook-failed', message: `the hook ${moment} failed: task ${name}`, why }
+}

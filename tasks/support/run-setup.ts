@@ -1,0 +1,104 @@
+import type { PlatformName } from '../../lib/model/environment.ts'
+import { FailureError, ok, unwrap } from '../../lib/model/failure.ts'
+import { isEmpty } from '../../lib/model/plan.ts'
+import { planSetup } from '../../lib/plan/setup.ts'
+import { checkRequirements } from '../../lib/platform/requirements.ts'
+import { finish, type TaskContext, type View } from '../../lib/task/definition.ts'
+import { withMigrationFindings } from './database-findings.ts'
+import type { Scope } from './flags.ts'
+import { operate, type PlanFlags } from './operate.ts'
+import { otherPlatform } from './other-platform.ts'
+import { reportOperation, since } from './result.ts'
+import { openSession, workspaceFolder } from './session.ts'
+import { nextCommands, requirementsTable, statusTable } from './text.ts'
+
+/** The arguments of `task setup`. */
+export type SetupArguments = PlanFlags & {
+  readonly target: string
+  readonly platform?: PlatformName | undefined
+  readonly resolvePorts?: boolean
+}
+type Context = TaskContext & { args: SetupArguments }
+
+/** `task setup dev`, `task setup k8s`, `task setup all`. */
+export async function runSetup(scope: Scope, context: Context) {
+  if (context.args.target === 'k8s') return setupTools(scope, context, ['kubernetes'])
+  if (context.args.target !== 'all') return setupEnvironment(scope, context, context.args.target)
+  await setupTools(scope, context, ['docker', 'kubernetes'])
+  return setupEnvironment(scope, context, 'dev')
+}
+
+/** What can be done for a platform that another machine runs: its tools, contexts and configuration are checked and said. */
+async function setupTools(scope: Scope, context: Context, platforms: PlatformName[]) {
+  const folder = await workspaceFolder(scope, context)
+  const rows = await checkRequirements(platforms, { folder, signal: context.signal })
+  const missing = rows.filter(({ found }) => !found)
+  const text = (view: View) =>
+    `${requirementsTable(rows, view)}${
+      missing.length === 0 ? 'all there' : `${missing.length} missing: see the last column`
+    }\nthis version deploys to the local platform; \`--platform local\` rehearses any environment here\n`
+  const { terminal, color } = context.invocation
+  if (context.args.target === 'all') terminal.err(text({ color, columns: terminal.columns }))
+  return finish(missing.length === 0 ? 'done' : 'unchanged', { requirements: rows, text })
+}
+
+async function setupEnvironment(scope: Scope, context: Context, environment: string) {
+  const { args } = context
+  const started = performance.now()
+  const folder = await workspaceFolder(scope, context)
+  const elsewhere = await otherPlatform(folder, { environment, platform: args.platform }, context)
+  if (elsewhere) return elsewhere
+  await requireTools(folder, context)
+  const session = await openSession(scope, context, {
+    environment,
+    platform: args.platform,
+    needs: 'planned',
+    resolvePorts: args.resolvePorts === true,
+  })
+  const { desired } = session
+  const times = new Map<string, number>()
+  session.onEvent((event) => {
+    if (event.type === 'op-ended') times.set(event.op, event.durationMs)
+  })
+  const result = await operate(context, session, args, {
+    purpose: `setup ${desired.environment}`,
+    prepare: async (signal) => {
+      const snapshot = unwrap(await session.platform.observe(desired, { source: { allowDirty: true }, signal }))
+      const plan = planSetup(desired, snapshot, session.writeEnv ? { writeEnv: session.writeEnv } : {})
+      return ok({ plan: withMigrationFindings(plan, desired, snapshot), snapshot, desired })
+    },
+  })
+  const states = result.outcome === 'done' && !args.dryRun ? await session.platform.status(context.signal) : []
+  return reportOperation(result, {
+    operation: 'setup',
+    environment: desired.environment,
+    dryRun: args.dryRun === true,
+    text: (view) => {
+      if (result.outcome !== 'done' || args.dryRun || !result.plan) return ''
+      const nothing = isEmpty(result.plan)
+        ? 'everything is as it should be; nothing was changed'
+        : `ready ${since(started)}`
+      return [
+        `${desired.workspace.name} ${desired.environment}: ${nothing}`,
+        statusTable(states, desired, view),
+        `next: ${nextCommands(desired).join('\n      ')}`,
+        '',
+      ].join('\n')
+    },
+  })
+
+  async function requireTools(at: string, { invocation, signal }: Context): Promise<void> {
+    const rows = await checkRequirements(['local'], { folder: at, signal })
+    const { terminal, color } = invocation
+    terminal.err(`${requirementsTable(rows, { color, columns: terminal.columns })}\n`)
+    // git is for deploys; a machine with Node and nothing else is set up all the same.
+    const missing = rows.filter(({ found, what }) => !found && !what.startsWith('git'))
+    const [first, ...more] = missing.map(({ what, mend }) => ({
+      code: 'requirement-missing',
+      message: `${what} is missing`,
+      outcome: 'unchanged' as const,
+      ...(mend === undefined ? {} : { next: [mend] }),
+    }))
+    if (first) throw new FailureError(first, ...more)
+  }
+}

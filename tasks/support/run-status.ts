@@ -1,0 +1,55 @@
+import type { PlatformName } from '../../lib/model/environment.ts'
+import type { TaskContext } from '../../lib/task/definition.ts'
+import type { Scope } from './flags.ts'
+import { followLogs } from './logs.ts'
+import { selectedNames } from './selection.ts'
+import { openSession } from './session.ts'
+import { statusTable } from './text.ts'
+import { watching } from './watching.ts'
+
+type Arguments = {
+  readonly names: readonly string[]
+  readonly category?: string | undefined
+  readonly environment: string
+  readonly platform?: PlatformName | undefined
+}
+
+/** `task services status` */
+export async function runStatus(scope: Scope, context: TaskContext & { args: Arguments & { watch: boolean } }) {
+  const { args } = context
+  const session = await openSession(scope, context, {
+    environment: args.environment,
+    platform: args.platform,
+    needs: 'record',
+  })
+  session.requireServices(args.names)
+  const names = selectedNames(session.desired, args)
+  const desired = { ...session.desired, services: session.desired.services.filter(({ name }) => names.has(name)) }
+  const look = async () => {
+    const states = (await session.platform.status(context.signal)).filter(({ service }) => names.has(service))
+    return {
+      platform: session.desired.platform,
+      environment: session.desired.environment,
+      services: states,
+      text: (view: { color: boolean; columns: number }) => statusTable(states, desired, view),
+    }
+  }
+  if (args.watch) await watching(context, look)
+  return look()
+}
+
+/** `task services logs` */
+export async function runLogs(
+  scope: Scope,
+  context: TaskContext & { args: Arguments & { follow: boolean; lines: number } },
+) {
+  const { args } = context
+  const session = await openSession(scope, context, {
+    environment: args.environment,
+    platform: args.platform,
+    needs: 'record',
+  })
+  session.requireServices(args.names)
+  const names = [...selectedNames(session.desired, args)]
+  await followLogs(context, session, { services: names, follow: args.follow, lines: args.lines })
+}

@@ -1,0 +1,121 @@
+import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { newRunId } from '../../lib/execute/journal.ts'
+import { findUnfinished, unfinishedFindings } from '../../lib/execute/recovery.ts'
+import type { LogEvent } from '../../lib/log/events.ts'
+import { createRenderer } from '../../lib/log/index.ts'
+import { createRedactor, type Redactor } from '../../lib/log/redact.ts'
+import type { Desired } from '../../lib/model/desired.ts'
+import { type Failure, FailureError, unwrap } from '../../lib/model/failure.ts'
+import { nearest } from '../../lib/model/nearest.ts'
+import type { OpOf } from '../../lib/model/op.ts'
+import type { Platform, SecretSource } from '../../lib/model/platform.ts'
+import type { ProbeTarget } from '../../lib/model/probe.ts'
+import { userName } from '../../lib/system/machine.ts'
+import { findWorkspace } from '../../lib/system/workspace-files.ts'
+import type { TaskContext } from '../../lib/task/definition.ts'
+import type { Scope } from './flags.ts'
+import { loadSession, type SessionNeeds } from './load.ts'
+
+/** What an operation's task works with: one environment on its platform, and how to talk. */
+export type Session = {
+  folder: string
+  /** The workspace's `.ops` folder. */
+  ops: string
+  desired: Desired
+  platform: Platform
+  secrets: SecretSource
+  redact: Redactor
+  by: string
+  run: string
+  emit(event: LogEvent): void
+  /** Also tells another one of every event. */
+  onEvent(listener: (event: LogEvent) => void): void
+  /** Ends the rendering of progress. */
+  finish(): Promise<void>
+  /** The `.env` file that is to be written first, when the session was opened as `planned`. */
+  writeEnv?: OpOf<'write-env'>['data']
+  /** Makes durable what a plan refers to: the key of digests, and the secrets of a release. */
+  keepSecrets(): Promise<void>
+  /** What a service's probes are run against. */
+  probeTarget(service: string): Promise<ProbeTarget>
+  /** Throws a usage failure for names that are no services, all at once, each with the nearest one. */
+  requireServices(names: readonly string[]): void
+}
+
+/** The workspace's folder: `--workspace` or OPS_WORKSPACE, what the Taskfile says, or upwards from the Taskfile. */
+export async function workspaceFolder(scope: Scope, context: TaskContext): Promise<string> {
+  const { workspace } = scope
+  const said = workspace instanceof URL ? fileURLToPath(workspace) : workspace
+  const cwd = said === undefined ? context.workspaceFolder : resolve(context.workspaceFolder, said)
+  return unwrap(await findWorkspace({ cwd, env: context.invocation.env }))
+}
+
+/** The workspace's `.ops` folder. */
+export const opsFolder = async (scope: Scope, context: TaskContext): Promise<string> =>
+  join(await workspaceFolder(scope, context), '.ops')
+
+/** Opens an environment: loads what the command needs of the workspace, makes the platform, says what was left unfinished. */
+export async function openSession(scope: Scope, context: TaskContext, needs: SessionNeeds): Promise<Session> {
+  const folder = await workspaceFolder(scope, context)
+  const run = newRunId()
+  const loaded = await loadSession(folder, needs, context)
+  const { desired, platform, secrets } = loaded
+  const redact = createRedactor(loaded.redactable)
+  const { invocation } = context
+  const renderer = createRenderer({
+    output: invocation.output,
+    color: invocation.color,
+    columns: invocation.terminal.columns,
+    env: invocation.env,
+    write: (text) => invocation.terminal.err(text),
+  })
+  const listeners: ((event: LogEvent) => void)[] = [(event) => renderer.emit(event)]
+  const ops = join(folder, '.ops')
+  for (const warning of loaded.warnings) context.log.warn(warning)
+  if (needs.needs === 'record') await sayUnfinished(ops, desired, platform, context)
+  return {
+    folder,
+    ops,
+    desired,
+    platform,
+    secrets,
+    redact,
+    by: userName(),
+    run,
+    emit: (event) => {
+      for (const listener of listeners) listener(event)
+    },
+    onEvent: (listener) => listeners.push(listener),
+    finish: () => renderer.end(),
+    ...(loaded.writeEnv ? { writeEnv: loaded.writeEnv } : {}),
+    keepSecrets: () => loaded.keepSecrets(),
+    probeTarget: (service) => loaded.probeTarget(service),
+    requireServices: (names) => requireServices(desired, names),
+  }
+}
+
+function requireServices(desired: Desired, names: readonly string[]): void {
+  const known = desired.services.map(({ name }) => name)
+  const [first, ...more] = names
+    .filter((name) => !known.includes(name))
+    .map((name): Failure => {
+      const close = nearest(name, known)
+      return {
+        code: 'unknown-service',
+        message: `${desired.environment} has no service ${name}`,
+        ...(close === undefined ? { why: `it has ${known.join(', ')}` } : { nearest: close }),
+        outcome: 'usage',
+      }
+    })
+  if (first) throw new FailureError(first, ...more)
+}
+
+/** Commands that only read say what another run left, and what to do about it. */
+async function sayUnfinished(ops: string, desired: Desired, platform: Platform, context: TaskContext): Promise<void> {
+  const holder = await platform.lock.inspect()
+  const place = { ops, environment: desired.environment, releases: platform.releases }
+  const unfinished = await findUnfinished(place, holder)
+  if (!unfinished) return
+  for (const { message, mend } of unfinishedFindings(unfinished)) context.log.warn(`${message}: ${mend}`)
+}

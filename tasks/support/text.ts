@@ -1,0 +1,97 @@
+import type { OperationResult } from '../../lib/execute/operation-request.ts'
+import { table } from '../../lib/log/table.ts'
+import type { Desired } from '../../lib/model/desired.ts'
+import { formatDuration } from '../../lib/model/duration.ts'
+import { isEmpty } from '../../lib/model/plan.ts'
+import type { ServiceState } from '../../lib/model/snapshot.ts'
+import type { Requirement } from '../../lib/platform/requirements.ts'
+import type { View } from '../../lib/task/definition.ts'
+import { addressesOf } from './result.ts'
+
+/** `dev` for the default environment, else the flag that names it. */
+const flagOf = (desired: Desired): string => (desired.environment === 'dev' ? '' : ` -e ${desired.configuredAs}`)
+
+/** The last lines of a deploy or rollback on stdout. */
+export function describeRelease(
+  result: OperationResult,
+  desired: Desired,
+  title: string,
+  took: string,
+  view: View,
+): string {
+  const { plan, release } = result
+  if (!plan || result.outcome === 'unchanged') return ''
+  if (result.outcome !== 'done') {
+    if (result.rolledBackTo === undefined) return ''
+    return `${title}: release ${release} failed; release ${result.rolledBackTo} runs again\n`
+  }
+  if (isEmpty(plan)) return `${title}: nothing to do\n`
+  if (release === undefined) return ''
+  const rows = desired.services
+    .filter(({ spec }) => spec !== undefined)
+    .map(({ name }) => [name, addressesOf(desired, name).join(' ')])
+  return `${title}: release ${release} is healthy, ${took}\n${table(['service', 'address'], rows, view)}`
+}
+
+/** The last lines of `services up|down|restart` on stdout. */
+export function describeServices(
+  result: OperationResult,
+  desired: Desired,
+  states: ServiceState[],
+  title: string,
+  view: View,
+): string {
+  if (result.outcome !== 'done' || states.length === 0) return ''
+  return `${result.plan && isEmpty(result.plan) ? 'nothing to do' : title}\n${statusTable(states, desired, view)}`
+}
+
+/** `running`, `healthy` and so on, in the colours of a traffic light. */
+function painted(word: string, view: View): string {
+  if (!view.color) return word
+  const colour = { running: 32, healthy: 32, error: 31, unhealthy: 31, pending: 33, unknown: 33, stopped: 90 }[word]
+  return colour === undefined ? word : `\u001b[${colour}m${word}\u001b[39m`
+}
+
+/** Services with their status, health, ports, uptime and restarts, in the catalogue's order. */
+export function statusTable(states: ServiceState[], desired: Desired, view: View): string {
+  const rows = desired.services.map(({ name, unavailable }) => {
+    const state = states.find(({ service }) => service === name)
+    if (unavailable !== undefined && !state?.pid) return [name, 'unavailable', '', '', '', '', unavailable]
+    if (!state) return [name, painted('stopped', view), '', '', '', '', '']
+    return [
+      name,
+      painted(state.status, view),
+      state.status === 'stopped' ? '' : painted(state.health, view),
+      addressesOf(desired, name).join(' '),
+      state.uptimeMs === undefined ? '' : formatDuration(state.uptimeMs),
+      String(state.restarts),
+      state.reason ??
+        (state.status === 'stopped' ? '' : state.release ? `release ${state.release}` : source(desired, name)),
+    ]
+  })
+  return table(['service', 'status', 'health', 'address', 'up', 'restarts', 'note'], rows, view)
+}
+
+const source = (desired: Desired, name: string): string =>
+  desired.services.find((entry) => entry.name === name)?.spec?.command ? 'working tree' : ''
+
+/** What is there and what is missing, with the command that mends it. */
+export function requirementsTable(rows: Requirement[], view: View): string {
+  return table(
+    ['requirement', 'found', 'version', 'to mend'],
+    rows.map(({ what, found, version, mend }) => [
+      what,
+      found ? painted('yes', view) : painted('missing', view),
+      version ?? '',
+      found ? '' : (mend ?? ''),
+    ]),
+    view,
+  )
+}
+
+/** What to type next after a setup. */
+export const nextCommands = (desired: Desired): string[] => [
+  `task services status${flagOf(desired)}`,
+  `task services logs -f${flagOf(desired)}`,
+  `task deploy ${desired.configuredAs}${desired.rehearsal ? ' --platform local' : ''}`,
+]
