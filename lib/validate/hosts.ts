@@ -72,7 +72,9 @@ function inPairs(text: string): string[] {
 function inHostPorts(text: string): string[] {
   const pattern =
     /(?<![\w.%@/-])(\[[0-9a-f:.%]+\]|[\p{L}\p{N}_%](?:[\p{L}\p{N}_.%-]*[\p{L}\p{N}_%.])?):(\d{1,5})(?![\w.@])/giu
-  return [...text.matchAll(pattern)].map(([, host]) => withoutPort(host as string)).filter((host) => /[^\d]/.test(host))
+  return [...text.replace(/\b\d{4}-\d\d-\d\dT\d\d:[\d:.]+/g, '').matchAll(pattern)]
+    .map(([, host]) => withoutPort(host as string))
+    .filter((host) => /\D|\d{5}/.test(host))
 }
 
 /** `user:password@host`, `user:password@tcp(host)`, `git@host:path`; a plain e-mail address is none of them. */
