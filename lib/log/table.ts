@@ -4,6 +4,9 @@ import { cut, widthOf } from './text-width.ts'
 /** How a table is shown: with colours, and how many columns the terminal has. */
 export type TableView = { color?: boolean; columns?: number }
 
+/** The last column is never cut shorter than this: what it says matters more than a broken line. */
+const leastLast = 60
+
 /**
  * Rows in aligned columns behind a head, each line ended. Columns that are empty in all rows are left out. Where the terminal's width is known, the
  * last column is cut to fit it. Ends with a line break; no rows give the empty text.

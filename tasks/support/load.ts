@@ -99,7 +99,8 @@ async function fromCatalogue(
 ): Promise<Result<Environment>> {
   const loaded = await loadEnvironment(folder, needs.environment, {
     platform: needs.platform,
-    envFile: needs.needs === 'planned' ? 'planned' : 'present',
+    // What only looks is not kept from it by values that nobody has set yet.
+    envFile: needs.needs === 'environment' ? 'present' : 'planned',
     ports,
     ...(needs.files === undefined ? {} : { files: needs.files }),
     readDatabaseFiles: async (paths) => {
