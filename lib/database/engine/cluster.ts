@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
 import { Secret } from '../../model/secret.ts'
 import { errorCode, fileFailure, syncFolder } from '../../system/files.ts'
+import { removeLeftovers, temporaryName } from './leftovers.ts'
 import { makeFolders } from './native.ts'
 import type { Engine } from './postgres.ts'
 import { runProgram } from './program.ts'
@@ -96,7 +97,7 @@ export async function readAdminSecret(folder: string, major: number): Promise<Re
 async function ensureAdminSecret(folder: string, major: number): Promise<Secret> {
   const file = adminFileOf(folder, major)
   const password = randomBytes(24).toString('base64url')
-  const temporary = `${file}.${process.pid}-${randomBytes(6).toString('hex')}`
+  const temporary = join(folder, temporaryName(`postgres-${major}.admin`))
   const existing = await readAdminSecret(folder, major)
   if (existing.ok && existing.value.reveal() !== '') return existing.value
   const handle = await open(temporary, 'wx', 0o600)
@@ -111,29 +112,11 @@ async function ensureAdminSecret(folder: string, major: number): Promise<Secret>
   return new Secret('administrator of the database', password)
 }
 
-/** `.postgres-17.<pid>-<random>`: the pid tells whether its maker still lives. */
 async function makeTemporary(folder: string, { major, user }: Engine): Promise<string> {
-  const temporary = join(folder, `.postgres-${major}.${process.pid}-${randomBytes(6).toString('hex')}`)
+  const temporary = join(folder, temporaryName(`postgres-${major}`))
   await makeFolders(temporary, 0o700)
   if (user) await chown(temporary, user.uid, user.gid)
   return temporary
-}
-
-async function removeLeftovers(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    const [, pid] = /^\.postgres-\d+\.(\d+)-[0-9a-f]+$|^postgres-\d+\.admin\.(\d+)-[0-9a-f]+$/.exec(name) ?? []
-    if (pid === undefined || isRunning(Number(pid))) continue
-    await rm(join(folder, name), { recursive: true, force: true })
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return errorCode(error) === 'EPERM'
-  }
 }
 
 async function initialise(

@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { chmod, cp, lstat, mkdir, readdir, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
 import { errorCode } from '../../system/files.ts'
+import { removeLeftovers, temporaryName } from './leftovers.ts'
 import type { EnginePackage } from './package.ts'
 import type { EngineUser } from './user.ts'
 import { askVersion } from './version.ts'
@@ -52,15 +53,16 @@ async function linksPresent(native: string): Promise<boolean> {
  * 11's default). Paths in the list begin with `native/`.
  */
 async function makeLinks(native: string): Promise<void> {
-  const root = dirname(native)
+  // A copy's folder has another name.
+  const inside = (path: string) => join(native, relative('native', path))
   for (const { source, target } of await readLinks(native)) {
-    const path = join(native, relative('native', target))
+    const path = inside(target)
     const present = await lstat(path).then(
       () => true,
       () => false,
     )
     if (present) continue
-    await symlink(relative(dirname(path), join(root, source)), path).catch((error: unknown) => {
+    await symlink(relative(dirname(path), inside(source)), path).catch((error: unknown) => {
       if (errorCode(error) !== 'EEXIST') throw error
     })
   }
@@ -74,8 +76,9 @@ async function copyNative(found: EnginePackage, engineFolder: string): Promise<s
     await makeLinks(target)
     return target
   }
-  const temporary = join(engineFolder, `.postgres-${found.version}.${process.pid}-${randomBytes(6).toString('hex')}`)
+  const temporary = join(engineFolder, temporaryName(`postgres-${found.version}`))
   await makeFolders(engineFolder, 0o755)
+  await removeLeftovers(engineFolder)
   try {
     await cp(found.native, temporary, { recursive: true, verbatimSymlinks: true })
     await openToAll(temporary)
