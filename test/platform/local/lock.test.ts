@@ -250,6 +250,17 @@ async function foreign(ops: string, change: { beat?: number; at?: string; ttlMs?
   writeFileSync(join(folderOf(ops), '1.beat'), JSON.stringify({ beat, ttlMs, held: true, monotonicMs: 1, at }))
 }
 
+test('proofs at the same time with different needs all hold: a short one does not shorten what a longer one asks for', async () => {
+  const ops = newOps()
+  const { lease } = await hold(ops)
+  for (let round = 0; round < 10; round += 1) {
+    const proofs = await Promise.all([90_000, 1000, 60_000, 75_000].map((needMs) => lease.prove(needMs)))
+    assert.equal(proofs, [true, true, true, true])
+  }
+  assert.not.ok(lease.lost.aborted)
+  await lease.release()
+})
+
 test('another machine’s holder with a fresh sign of life is named at once', async () => {
   const ops = newOps()
   await foreign(ops, { ttlMs: 60_000 })
