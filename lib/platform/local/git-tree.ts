@@ -7,15 +7,15 @@ import { removeTree } from '../../system/files.ts'
 import { git, gitTopLevel } from '../../system/git.ts'
 import { findProgram } from '../../system/programs.ts'
 
-/** Where a workspace is in its repository: its path from the top, `''` for the top itself. */
-export type Repository = { prefix: string }
+/** Where a workspace is in its repository: the top folder, and its path from there, `''` for the top itself. */
+export type Repository = { top: string; prefix: string }
 
 /** The repository of a workspace; undefined when it is in none, or the machine has no git. */
 export async function repositoryOf(folder: string): Promise<Result<Repository | undefined>> {
   if (findProgram('git') === undefined) return ok(undefined)
   const top = await gitTopLevel(folder)
   if (!top.ok || top.value === undefined) return top.ok ? ok(undefined) : top
-  return ok({ prefix: relative(await realpath(top.value), await realpath(folder)) })
+  return ok({ top: top.value, prefix: relative(await realpath(top.value), await realpath(folder)) })
 }
 
 /** The tree or blob that a commit or tree has at a path; undefined when there is nothing. */
@@ -53,7 +53,7 @@ export type WorkingTree = {
  * Takes the working tree of a workspace: tracked files as they are now, and untracked ones that are not ignored. The same content has the same
  * tree, whether it is committed or not. `.ops/` is never part of it.
  */
-export async function takeWorkingTree(folder: string, { prefix }: Repository): Promise<Result<WorkingTree>> {
+export async function takeWorkingTree(folder: string, { top, prefix }: Repository): Promise<Result<WorkingTree>> {
   const temporary = await mkdtemp(join(tmpdir(), 'vital-ops-tree-'))
   const dispose = () => removeTree(temporary)
   const taken = await take(folder, prefix, temporary)
@@ -72,7 +72,8 @@ export async function takeWorkingTree(folder: string, { prefix }: Repository): P
       const options = signal ? { signal } : {}
       const made = checked(
         ['git', 'archive'],
-        await git(folder, ['archive', '--format=tar', `--output=${archive}`, tree], { env, ...options }),
+        // From the top: in a folder below it, git takes that folder's part of the tree.
+        await git(top, ['archive', '--format=tar', `--output=${archive}`, tree], { env, ...options }),
       )
       if (!made.ok) return made
       const extracted = await runChecked(['tar', '-x', '-f', archive, '-C', destination], options)

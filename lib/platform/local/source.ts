@@ -76,7 +76,7 @@ export async function exportSourceTo(
   const repository = found.value
   if (!source.workingTree) {
     if (!repository) return failed(noRepository(folder, source.revision))
-    return exportTree(folder, source.commit, repository.prefix, destination, signal)
+    return exportTree(repository.top, source.commit, repository.prefix, destination, signal)
   }
   const wanted = source.commit.slice(treePrefix.length)
   if (!repository) {

@@ -14,9 +14,14 @@ export const pruneReleases = (local: LocalContext): Handler<'prune-releases'> =>
     const current = await local.releases.current()
     if (current !== undefined) used.add(current)
     for (const { release } of state.value.records) if (release !== undefined) used.add(release)
-    for (const { number, services } of there) {
-      if (asked.has(number)) continue
-      for (const { spec } of services) if (spec?.source.kind === 'release') used.add(spec.source.release)
+    // What is used stays, and with it what that uses itself.
+    const stays = [...there.filter(({ number }) => !asked.has(number)).map(({ number }) => number), ...used]
+    for (const number of stays) {
+      for (const { spec } of there.find((release) => release.number === number)?.services ?? []) {
+        if (spec?.source.kind !== 'release' || used.has(spec.source.release)) continue
+        used.add(spec.source.release)
+        stays.push(spec.source.release)
+      }
     }
     const removed = data.releases.filter((number) => !used.has(number))
     const kept = data.releases.filter((number) => used.has(number))
