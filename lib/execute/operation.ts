@@ -22,9 +22,11 @@ export async function runOperation(operation: Operation, options: OperationOptio
   if (!first.ok) return ended('unchanged', { failures: first.failures })
   const { plan } = first.value
   const findings = await findingsOf(operation, first.value, options.signal)
-  options.emit({ type: 'plan-shown', plan, findings })
+  const unfit = findings.some((finding) => finding.severity === 'error')
+  // An empty plan that cannot be made is no "nothing to do".
+  if (!unfit || !isEmpty(plan)) options.emit({ type: 'plan-shown', plan, findings })
   const shown = { plan, findings }
-  if (findings.some((finding) => finding.severity === 'error')) return ended('unchanged', shown)
+  if (unfit) return ended('unchanged', shown)
   const unapproved = options.approved && differenceFailure(comparePlans(options.approved, plan))
   if (unapproved) return ended('unchanged', { ...shown, failures: [unapproved] })
   if (options.dryRun || (isEmpty(plan) && operation.recovers === undefined)) return ended('done', shown)
