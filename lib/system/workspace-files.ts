@@ -6,7 +6,7 @@ import type { ConfigurationFailure } from '../validate/concern.ts'
 import type { Workspace } from '../validate/files.ts'
 import { configurationPaths, type WorkspaceTexts } from '../validate/files.ts'
 import { validateWorkspace } from '../validate/relevance.ts'
-import { errorCode, fileFailure } from './files.ts'
+import { fileFailure } from './files.ts'
 import { asText } from './secrets/env-text.ts'
 
 /** How the workspace is found. */
@@ -65,18 +65,26 @@ export async function readWorkspaceTexts(folder: string): Promise<Result<Workspa
   for (const path of await configurationFiles(folder)) {
     const absolute = join(folder, path)
     try {
-      const text = asText(await readFile(absolute), absolute)
-      if (text.ok) texts.set(path, text.value)
-      else failures.push(...text.failures)
+      // Opening a pipe would wait for a writer.
+      if ((await stat(absolute)).isFile()) {
+        const text = asText(await readFile(absolute), absolute)
+        if (text.ok) texts.set(path, text.value)
+        else failures.push(...text.failures)
+      } else failures.push(noFile(absolute))
     } catch (error) {
-      // Removed since its folder was listed.
-      if (errorCode(error) !== 'ENOENT')
-        failures.push({ ...fileFailure(error, 'read', absolute), outcome: 'unchanged' })
+      failures.push({ ...fileFailure(error, 'read', absolute), outcome: 'unchanged' })
     }
   }
   const [first, ...rest] = failures
   return first ? failed(first, ...rest) : ok(texts)
 }
+
+const noFile = (file: string): Failure => ({
+  code: 'no-file',
+  message: `${file} is no file`,
+  place: { file },
+  outcome: 'unchanged',
+})
 
 async function configurationFiles(folder: string): Promise<string[]> {
   const found: string[] = []

@@ -16,6 +16,10 @@ export function configuredPath(folder: string, path: string): string {
 export async function readPrivateFile(path: string, mode: string): Promise<Result<Buffer | undefined>> {
   try {
     const found = await stat(path)
+    // Opening a pipe would wait for a writer.
+    if (!found.isFile() && !found.isDirectory()) {
+      return failed({ code: 'no-file', message: `${path} is no file`, place: { file: path }, outcome: 'unchanged' })
+    }
     const bits = found.mode & 0o777
     if ((bits & 0o077) !== 0) return failed(tooOpen(path, bits, mode))
     return ok(await readFile(path))
