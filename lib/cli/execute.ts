@@ -5,9 +5,10 @@ import type { Task } from '../task/definition.ts'
 import type { Invocation } from '../task/invocation.ts'
 import type { TaskEnd } from '../task/run.ts'
 import type { LoadedTasks } from '../task/table.ts'
+import { onCrash } from './crash.ts'
 import type { GlobalFlags } from './global-flags.ts'
 import type { Ending } from './report.ts'
-import { hasColor } from './terminal.ts'
+import { hasColor, type Streams } from './terminal.ts'
 
 /** A task that is to run, with the values of its arguments. */
 export type Execution = {
@@ -17,31 +18,37 @@ export type Execution = {
   table: LoadedTasks
   invocation: Invocation
   flags: GlobalFlags
+  streams: Streams
 }
 
 /** Runs a task with all that it needs, shows its progress, and gives how the command ends. A first INT, TERM or HUP ends it in order. */
 export async function execute(execution: Execution): Promise<Ending> {
-  const { name, task, values, table, invocation, flags } = execution
+  const { name, task, values, table, invocation, flags, streams } = execution
   const [{ TaskRun }, { onTermination }, { progressOf }] = await Promise.all([
     import('../task/run.ts'),
     import('../system/signals.ts'),
     import('./progress.ts'),
   ])
   const watch = onTermination()
+  const crash = onCrash(watch.signal)
+  if (invocation.json) streams.divertStdout()
   const run = new TaskRun({
     table,
     invocation,
-    signal: watch.signal,
+    signal: crash.signal,
     emit: progressOf(invocation),
     ...(invocation.interactive
-      ? { ask: async (question) => (await import('./ask.ts')).ask(question, watch.signal) }
+      ? { ask: async (question) => (await import('./ask.ts')).ask(question, crash.signal) }
       : {}),
     ...(flags.jobs === undefined ? {} : { jobs: flags.jobs }),
   })
   const end = await run.run(name, task, values)
-  const termination = watch.termination()
+  crash.dispose()
   watch.dispose()
-  const ending = await endingOf(execution, end, termination !== undefined).catch((error: unknown) =>
+  const termination = watch.termination()
+  const crashed = crash.crashed()
+  const told: TaskEnd = crashed ? { state: 'failed', error: crashed.error, task: name } : end
+  const ending = await endingOf(execution, told, termination !== undefined).catch((error: unknown) =>
     // A `render` that throws is a defect of the task.
     failedEnding(execution, { error, task: name }, false),
   )

@@ -19,6 +19,8 @@ async function main(argv: readonly string[]): Promise<number> {
   const color = hasColor(process.stderr, flags?.color, process.env)
   const finish = (ending: Ending, json = flags?.json ?? head.includes('--json')) =>
     report(streams, ending, { json, color, folder })
+  // Nothing is left that could end what is waited for; Node would end with status 13 and no word.
+  process.once('beforeExit', () => process.exit(finish({ outcome: 'failed', failures: [stuck] })))
   try {
     if (!parsed.ok || !flags) return finish(usage(parsed.ok ? [] : parsed.failures))
     const answered = await answer(flags, words, streams, argv)
@@ -26,6 +28,12 @@ async function main(argv: readonly string[]): Promise<number> {
   } finally {
     await streams.flush()
   }
+}
+
+const stuck: Failure = {
+  code: 'task-stuck',
+  message: 'a task waits for a promise that nothing can settle any more',
+  why: 'no timer, connection or command is left; look for a promise whose resolve is never called',
 }
 
 type Answer = Ending & { asJson?: boolean }

@@ -58,7 +58,7 @@ export async function runWords(
   if (!ownYes) delete values.yes
   const json = flags.json || values.json === true
   const invocation = makeInvocation(streams, options.argv, { json, yes, output: flags.output, color: flags.color })
-  return { ending: await execute({ name, task, values, table, invocation, flags }), json, help: false }
+  return { ending: await execute({ name, task, values, table, invocation, flags, streams }), json, help: false }
 }
 
 /** Where a task asks for confirmation, it can also be given behind its name, unless the task has its own use of `--yes`. */

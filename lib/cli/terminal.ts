@@ -1,8 +1,14 @@
 import type { Invocation, Terminal } from '../task/invocation.ts'
 
+type Write = (data: string | Uint8Array, done?: () => void) => boolean
+
 /** The streams of this process. A reader that went away (`task --list | head -1`) is no error: the rest is dropped. */
 export class Streams {
   readonly #closed = new Set<NodeJS.WriteStream>()
+  readonly #write = {
+    out: process.stdout.write.bind(process.stdout) as Write,
+    err: process.stderr.write.bind(process.stderr) as Write,
+  }
 
   constructor() {
     for (const stream of [process.stdout, process.stderr]) {
@@ -15,7 +21,12 @@ export class Streams {
 
   /** Writes, unless the reader went away. */
   write(stream: NodeJS.WriteStream, data: string | Uint8Array): void {
-    if (!this.#closed.has(stream) && data.length > 0) stream.write(data)
+    if (!this.#closed.has(stream) && data.length > 0) this.#write[stream === process.stdout ? 'out' : 'err'](data)
+  }
+
+  /** Leads what tasks print by themselves (`console.log`) to stderr, because stdout is the JSON alone. */
+  divertStdout(): void {
+    process.stdout.write = process.stderr.write.bind(process.stderr) as typeof process.stdout.write
   }
 
   /** Resolves when all that was written is with the system. */
@@ -24,7 +35,7 @@ export class Streams {
       if (this.#closed.has(stream) || stream.writableLength === 0) continue
       await new Promise<void>((resolve) => {
         stream.once('error', () => resolve())
-        stream.write('', () => resolve())
+        this.#write[stream === process.stdout ? 'out' : 'err']('', () => resolve())
       })
     }
   }

@@ -6,6 +6,8 @@ export type CommandOrigin = {
   text: string
   /** Where the Taskfile starts it. */
   place: Place | undefined
+  /** The folder in which it was to run. */
+  folder: string
   /** Its output was shown as it came. */
   shown: boolean
   /** Takes the secrets out of a text. */

@@ -24,6 +24,8 @@ export type CommandRunnerOptions = {
   onOutput(stream: 'stdout' | 'stderr', data: Uint8Array): void
   /** Takes in the secrets that are handed to commands. */
   redactor: Redactor
+  /** stdout is for something else (JSON): a command that inherits it gets stderr. */
+  stdoutTaken?: boolean
   /** From TERM to KILL, in milliseconds; default 5,000. */
   graceMs?: number
 }
@@ -42,7 +44,7 @@ type SpawnOptions = { cwd?: string; env?: object; shell?: unknown; stdio?: Stdio
 type Zx = { $: (options: object) => (...call: unknown[]) => ZxPromise }
 type ZxPromise = Command & {
   finalize?(output: object, legacy?: boolean): unknown
-  isQuiet(): boolean
+  output: object | null
   isVerbose(): boolean
   run(): unknown
   emit(...event: unknown[]): unknown
@@ -68,7 +70,7 @@ export function createCommandRunner(options: CommandRunnerOptions): CommandRunne
     const watched = spawnWatched(String(how.shell), [...quietStart(how.shell), '-c', text], {
       cwd: how.cwd,
       env: how.env as Environment,
-      stdio: how.stdio ?? 'pipe',
+      stdio: options.stdoutTaken ? withoutStdout(how.stdio ?? 'pipe') : (how.stdio ?? 'pipe'),
       graceMs,
     })
     const signals = [signal, how.signal].filter((one) => one !== undefined)
@@ -109,7 +111,7 @@ export function createCommandRunner(options: CommandRunnerOptions): CommandRunne
         first,
         ...values.map((value) => revealed(value, options.redactor)),
       )
-      noteOrigin(command, place, options.redactor)
+      noteOrigin(command, place, own.cwd ?? folder, options.redactor)
       return adopt(command, own, shellWith)
     }
     return call as Shell
@@ -126,17 +128,28 @@ export function createCommandRunner(options: CommandRunnerOptions): CommandRunne
   }
 }
 
+/** The same with stderr in the place of an inherited stdout. */
+function withoutStdout(stdio: StdioOptions): StdioOptions {
+  const [stdin, stdout, stderr] = typeof stdio === 'string' ? [stdio, stdio, stdio] : stdio
+  return [stdin, stdout === 'inherit' || stdout === 1 ? 2 : stdout, stderr]
+}
+
 /** Notes of what a command's output (its error, when it fails) is the output; zx's own note names this file. */
-function noteOrigin(command: ZxPromise, place: () => Place | undefined, redactor: Redactor): void {
+function noteOrigin(command: ZxPromise, place: () => Place | undefined, folder: string, redactor: Redactor): void {
   const { finalize } = command
   if (typeof finalize !== 'function') return
-  const keep = (output: object, legacy?: boolean): unknown => {
+  const note = (output: object) =>
     commandOrigins.set(output, {
       text: redactor.text(String((command as { cmd?: unknown }).cmd ?? '')),
       place: place(),
+      folder,
       shown: command.isVerbose(),
       redact: (plain) => redactor.text(plain),
     })
+  // What cannot even be spawned has ended already.
+  if (command.output) note(command.output)
+  const keep = (output: object, legacy?: boolean): unknown => {
+    note(output)
     return finalize.call(command, output, legacy)
   }
   Object.defineProperty(command, 'finalize', { value: keep })
@@ -199,7 +212,10 @@ const quietStart = (shell: unknown): string[] => (basename(String(shell)) === 'b
 /** Tells of commands and outputs. Each output is redacted on its own, because a secret may be split over its pieces. */
 function reporter({ onCommand, onOutput, redactor }: CommandRunnerOptions): (entry: LogEntry) => void {
   const streams = new Map<string, ByteRedaction>()
-  return ({ kind, id, cmd, data, verbose }) => {
+  const ended = new Set<string>()
+  return ({ kind, id = '', cmd, data, verbose }) => {
+    // zx adds a line break to an output that has none at its end; bytes are shown as they are.
+    if (ended.has(id)) return
     if (kind === 'cmd' && verbose) onCommand(redactor.text(cmd ?? ''))
     if ((kind === 'stdout' || kind === 'stderr') && verbose && data) {
       const key = `${kind} ${id}`
@@ -209,6 +225,7 @@ function reporter({ onCommand, onOutput, redactor }: CommandRunnerOptions): (ent
       if (shown.length > 0) onOutput(kind, shown)
     }
     if (kind !== 'end') return
+    ended.add(id)
     for (const stream of ['stdout', 'stderr'] as const) {
       const rest = streams.get(`${stream} ${id}`)?.end()
       if (rest?.length) onOutput(stream, rest)

@@ -16,6 +16,8 @@ export type ExecuteOptions = {
   folder: string
   env: Readonly<Record<string, string | undefined>>
   redactor: Redactor
+  /** stdout is for the JSON alone. */
+  stdoutTaken: boolean
   /** Aborts the task; the task's own signal also ends with its timeout. */
   signal: AbortSignal
   emit(event: TaskEvent): void
@@ -43,6 +45,7 @@ export async function executeTask({ name, task }: TaskNode, options: ExecuteOpti
     env: options.env,
     signal: own.signal,
     redactor,
+    stdoutTaken: options.stdoutTaken,
     onCommand: (text) => emit({ type: 'command', task: name, text }),
     onOutput: (stream, data) => emit({ type: 'output', task: name, stream, data }),
   })

@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import type { Failure } from '../model/failure.ts'
 import { exitCodes, type Outcome } from '../model/outcome.ts'
-import { commandOrigins } from './command-origin.ts'
+import { type CommandOrigin, commandOrigins } from './command-origin.ts'
 import { type Finished, OutcomeError } from './definition.ts'
 import { isFailureError } from './load-failure.ts'
 import { stackPlaces } from './place.ts'
@@ -43,6 +44,9 @@ export function runFailure(error: unknown, task: string, folder: string): RunFai
       expected: false,
     }
   }
+  const origin = typeof error === 'object' && error !== null ? commandOrigins.get(error) : undefined
+  if (origin)
+    return { outcome: 'failed', exitCode: 1, failures: [notStarted(error as Error, origin, task)], expected: false }
   return { outcome: 'failed', exitCode: 1, failures: [thrown(error, task, folder)], expected: false }
 }
 
@@ -69,6 +73,27 @@ function commandFailure(error: Error, task: string, status: number, folder: stri
     message: `task ${task}: ${origin ? shorten(origin.text) : 'a command'} ${how}`,
     ...where,
     ...(lines.join('') === '' ? {} : { lines }),
+    outcome: 'failed',
+  }
+}
+
+/** The failure of a command that the system did not even start. */
+function notStarted(error: Error, origin: CommandOrigin, task: string): Failure {
+  const { cause } = error
+  const { code } = (cause ?? {}) as { code?: unknown }
+  const why =
+    code === 'E2BIG'
+      ? 'its text is longer than the system lets an argument be (128 KiB on Linux); hand the data over by `input` or a file'
+      : code === 'ENOENT' && !existsSync(origin.folder)
+        ? `there is no folder ${origin.folder}`
+        : cause instanceof Error
+          ? cause.message
+          : error.message
+  return {
+    code: 'command-not-started',
+    message: `task ${task}: ${shorten(origin.text)} could not be started`,
+    ...placed(origin.place),
+    why,
     outcome: 'failed',
   }
 }

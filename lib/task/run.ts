@@ -129,6 +129,7 @@ export class TaskRun {
       folder: this.#folder,
       env: invocation.env,
       redactor: this.#redactor,
+      stdoutTaken: invocation.json,
       signal,
       emit,
       graceMs,

@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Ended, task } from '../support/index.ts'
+import { type Ended, repository, run, task } from '../support/index.ts'
 import { folderWith, writeFiles } from '../support/workspace.ts'
 
 const folder = folderWith({
@@ -26,9 +26,19 @@ export const badRender = task({ run: () => 5, render() { throw new Error('in ren
 export const prints = task({ run: async ({ $, log }) => { log('talk'); await $\`echo out; echo err >&2\` } })
 export const asks = task({ confirm: 'Really?', needs: { prints }, run() {} })
 export const open = task({ run() { setInterval(() => {}, 1000) } })
+export const binary = task({ run: async ({ $ }) => void (await $\`printf '\\\\377\\\\000x'\`) })
+export const forgotten = task({ run({ $, signal }) { void $\`exit 9\`; return new Promise((done) => signal.addEventListener('abort', done)) } })
+export const timer = task({ run({ signal }) { setTimeout(() => { throw new Error('later') }, 5); return new Promise((done) => signal.addEventListener('abort', done)) } })
+export const noFolder = task({ run: async ({ $ }) => void (await $({ cwd: '/nowhere' })\`pwd\`) })
+export const tooLong = task({ run: async ({ $ }) => void (await $\`echo \${'x'.repeat(200_000)}\`) })
+export const noProgram = task({ run: async ({ $ }) => void (await $\`no-such-program\`) })
+export const talks = task({ run: async ({ $ }) => { console.log('printed'); await $({ stdio: 'inherit' })\`echo inherited\` } })
+export const stuck = task({ run: () => new Promise(() => {}) })
 export const floating = task({ async run({ $ }) { void $\`sleep 600\`.catch(() => {}) } })
 `,
 })
+
+const bin = join(repository, 'bin', 'task')
 
 const at = (argv: string[], options = {}): Promise<Ended> => task(argv, { cwd: folder, ...options })
 
@@ -162,6 +172,59 @@ test('what a task leaves open does not keep the command', async () => {
   const floating = await at(['floating'], { timeout: 20_000 })
   assert.is(floating.status, 0)
   assert.match(floating.stderr, /warning: ended a command that nobody waited for: .*sleep 600\n/)
+})
+
+test('bytes of a command are shown as they are', async () => {
+  const { stdout } = await run(['bash', '-c', '"$0" "$1" binary 2>/dev/null | od -An -tx1', process.execPath, bin], {
+    cwd: folder,
+  })
+  assert.is(stdout.trim(), 'ff 00 78')
+})
+
+test('what nobody awaits and fails ends the run, with its status', async () => {
+  const forgotten = await at(['forgotten'], { timeout: 9000 })
+  assert.is(forgotten.status, 9)
+  assert.match(forgotten.stderr, /error: task forgotten: exit 9 ended with status 9\n {2}at Taskfile\.ts/)
+  const timer = await at(['timer'], { timeout: 9000 })
+  assert.is(timer.status, 1)
+  assert.match(timer.stderr, /error: task timer threw: later\n {2}at Taskfile\.ts/)
+})
+
+test('a task that waits for what never happens is told', async () => {
+  const { status, stderr } = await at(['stuck'])
+  assert.is(status, 1)
+  assert.match(stderr, /^error: a task waits for a promise that nothing can settle any more\n/)
+  const json = await at(['--json', 'stuck'])
+  assert.equal([json.status, JSON.parse(json.stdout).failures[0].code], [1, 'task-stuck'])
+})
+
+test('a command that cannot be started says why', async () => {
+  const cases = [
+    [
+      'no-folder',
+      1,
+      /error: task no-folder: pwd could not be started\n {2}at Taskfile\.ts[\s\S]*why: there is no folder \/nowhere\n$/,
+    ],
+    [
+      'too-long',
+      1,
+      /error: task too-long: echo x+… could not be started\n {2}at Taskfile\.ts[\s\S]*why: its text is longer than/,
+    ],
+    ['no-program', 127, /error: task no-program: no-such-program ended with status 127\n/],
+  ] as const
+  for (const [name, status, text] of cases) {
+    const ended = await at([name])
+    assert.is(ended.status, status)
+    assert.match(ended.stderr, text)
+  }
+})
+
+test('with --json, what tasks print by themselves goes to stderr', async () => {
+  const json = await at(['--json', 'talks'])
+  assert.equal(JSON.parse(json.stdout), { task: 'talks', outcome: 'done', exitCode: 0 })
+  assert.match(json.stderr, /printed\n/)
+  assert.match(json.stderr, /inherited\n/)
+  assert.is((await at(['talks'])).stdout, 'printed\ninherited\n')
 })
 
 test('a broken Taskfile ends with 3, as text and as JSON', async () => {
