@@ -7,7 +7,7 @@ import type { TestFile } from './file.ts'
 export type Bundled = { files: TestFile[]; broken: { source: string; text: string }[] }
 
 /**
- * Bundles test files into `outdir`, all in one build. When that fails, each alone, so that one broken file does not hide the others.
+ * Bundles test files into `outdir`, each whole, all in one build. When that fails, each alone, so that one broken file does not hide the others.
  *
  * @param root the folder that `sources` are relative to
  * @param support the folder of this repository's test support, which holds the module that stands in for uvu
@@ -21,7 +21,8 @@ export async function bundle(sources: string[], root: string, support: string, o
       outdir,
       outExtension: { '.js': '.mjs' },
       bundle: true,
-      splitting: true,
+      // No splitting: `import.meta.url` is then the test file's own bundle, whatever else is bundled with it.
+      splitting: false,
       format: 'esm',
       platform: 'node',
       target: 'node20',
