@@ -5,6 +5,7 @@ import type { Op, OpId } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Handlers, Lease, OpContext, OpResult, SecretSource } from '../model/platform.ts'
 import { type EffectStore, Effects } from './effects.ts'
+import { eitherSignal } from './either-signal.ts'
 import type { Journal } from './journal.ts'
 import { defectOf, interruption, lostLock, OpFailure, timedOut, toldToEnd } from './op-failure.ts'
 import { walkGraph } from './walk.ts'
@@ -103,7 +104,7 @@ export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<
     const handler = handlers[op.kind] as AnyHandler
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), op.timeoutMs)
-    const both = AbortSignal.any([signal, deadline.signal])
+    const { signal: both, dispose } = eitherSignal(signal, deadline.signal)
     let insist: NodeJS.Timeout | undefined
     const sayThatItLingers = () => {
       const told = performance.now()
@@ -137,6 +138,7 @@ export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<
       clearTimeout(timer)
       clearInterval(insist)
       both.removeEventListener('abort', sayThatItLingers)
+      dispose()
       await journal.endLog(op.id)
     }
   }
@@ -179,13 +181,13 @@ export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<
   }
 
   const isDone = (op: Op) => ['done', 'present', 'warned'].includes(ended.get(op.id) ?? '')
-  const signal = lease ? AbortSignal.any([options.signal, lease.lost]) : options.signal
+  const ending = eitherSignal(options.signal, ...(lease ? [lease.lost] : []))
   const walked = await walkGraph(
     plan.ops.map((op) => ({ id: op.id, after: op.after, node: op })),
     {
       concurrency: options.concurrency ?? 4,
       mode: options.mode ?? 'fail-fast',
-      signal,
+      signal: ending.signal,
       async run(op, walkSignal) {
         try {
           await proveLock(op)
@@ -199,6 +201,7 @@ export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<
       },
     },
   )
+  ending.dispose()
   if (failures.length === 0) {
     if (lease?.lost.aborted) failures.push(...lostLock(lease))
     else if (options.signal.aborted && !plan.ops.every(isDone)) failures.push(interruption(options.signal.reason))

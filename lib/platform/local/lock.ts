@@ -219,11 +219,9 @@ class Attempt {
     return { takenFrom, settled: 0 }
   }
 
+  /** What lies before an exclusive lock that was given back has all ended: otherwise that one had not been granted. */
   async #prune(own: number, settled: number): Promise<void> {
-    const { numbers, ended } = await this.#files.scan()
-    const limit = Math.min(own - keptTickets, settled)
-    const firstOpen = numbers.find((number) => !ended.has(number)) ?? own
-    const upTo = Math.min(limit, firstOpen - 1)
+    const upTo = Math.min(own - keptTickets, settled)
     if (upTo > 0) await this.#files.prune(upTo)
   }
 }

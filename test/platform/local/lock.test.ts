@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert'
 import type { Result } from '../../../lib/model/failure.ts'
 import type { Holder, Lease } from '../../../lib/model/platform.ts'
 import { localLock } from '../../../lib/platform/local/lock.ts'
+import { LockFiles } from '../../../lib/platform/local/lock-files.ts'
 import { monotonicMs, ownStanding } from '../../../lib/platform/local/lock-liveness.ts'
 import { bundleScript } from '../../execute/support/script.ts'
 import { temporaryFolder, until } from '../../support/index.ts'
@@ -321,6 +322,28 @@ test('a ticket that cannot be read is waited for, then passed over', async () =>
   await lease.release()
 })
 
+test('taken over by somebody who judged it otherwise: it is lost at the next proof, whatever our clock says', async () => {
+  const ops = newOps()
+  const { lease } = await hold(ops)
+  await new LockFiles(folderOf(ops)).end(1, { how: 'taken', run: 'run-far', at: new Date().toISOString() })
+  assert.is(await lease.prove(10), false)
+  assert.ok(lease.lost.aborted)
+  assert.match(String(lease.lost.reason), /run-far has taken over/)
+})
+
+test('expired, with somebody in the queue who may have seen that: it is lost, even before that one has acted', async () => {
+  const ops = newOps()
+  const { lease } = await hold(ops, { ttlMs: 100 })
+  const standing = await ownStanding()
+  const files = new LockFiles(folderOf(ops))
+  await files.take({ mode: 'exclusive', holder: { ...lease.holder, run: 'run-next' }, standing, ttlMs: 60_000 })
+  // Nothing of this process runs meanwhile, as if it were stopped.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 150)
+  assert.is(await lease.prove(10), false)
+  assert.match(String(lease.lost.reason), /run-next has taken over/)
+  assert.is(await files.ended(1), undefined, 'who takes over ends it, and so knows what was left')
+})
+
 test('the lock’s files are deleted under the holder: it is lost, and says why', async () => {
   const ops = newOps()
   const { lease } = await hold(ops)
@@ -329,10 +352,10 @@ test('the lock’s files are deleted under the holder: it is lost, and says why'
   assert.match(String(lease.lost.reason), /were deleted/)
 })
 
-test('500 holders one after the other leave a handful of files', async () => {
+test('120 holders one after the other leave a handful of files', async () => {
   const ops = newOps()
   const lock = localLock({ ops, environment: 'production' })
-  for (let round = 0; round < 500; round += 1) {
+  for (let round = 0; round < 120; round += 1) {
     const result = await lock.acquire({
       mode: 'exclusive',
       run: `r${round}`,
@@ -344,8 +367,30 @@ test('500 holders one after the other leave a handful of files', async () => {
   }
   const names = readdirSync(folderOf(ops))
   assert.ok(names.length < 60, `${names.length} files`)
-  assert.ok(names.includes('500.end'))
-  assert.is(JSON.parse(readFileSync(join(folderOf(ops), 'floor'), 'utf8')).floor > 400, true)
+  assert.ok(names.includes('120.end'))
+  assert.is(JSON.parse(readFileSync(join(folderOf(ops), 'floor'), 'utf8')).floor > 80, true)
+})
+
+test('a number that was used and pruned is not taken again by who read the folder before', async () => {
+  const ops = newOps()
+  const lock = localLock({ ops, environment: 'production' })
+  for (let round = 0; round < 40; round += 1) {
+    const { lease } = await hold(ops)
+    await lease.release()
+  }
+  assert.is(await lock.inspect(), undefined)
+  const holder = await hold(ops)
+  const files = new LockFiles(folderOf(ops))
+  const scan = files.scan.bind(files)
+  // As it was before the first one came.
+  const looks = [{ numbers: [], ended: new Set<number>(), highest: 0 }]
+  files.scan = async () => looks.shift() ?? scan()
+  const standing = await ownStanding()
+  const { number } = await files.take({ mode: 'exclusive', holder: holder.lease.holder, standing, ttlMs: 1000 })
+  assert.is(number, 42)
+  assert.not.ok(readdirSync(folderOf(ops)).includes('1.ticket'))
+  await files.end(number, { how: 'withdrawn', run: 'x', at: '' })
+  await holder.lease.release()
 })
 
 test('a shared holder that stays while many others come and go is neither pruned nor forgotten', async () => {
