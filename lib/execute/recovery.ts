@@ -65,9 +65,9 @@ export function unfinishedFindings(unfinished: Unfinished): Finding[] {
   return texts.map((message) => ({ rule: 'unfinished-run', severity: 'warning', message, mend }))
 }
 
-/** What a person can type about it. `setup` and `services` finish by planning again; a deploy can also be gone back from. */
+/** What a person can type about it: an open deploy is finished or gone back from, everything else is done again. */
 export function nextCommands({ environment, runs, releases }: Unfinished): string[] {
-  if (releases.length > 0 || runs.some(({ openReleases }) => openReleases.length > 0)) {
+  if (releases.length > 0) {
     return [command('resume', environment), command('abort', environment)]
   }
   return [command(runs.at(-1)?.header?.operation ?? 'setup', environment)]

@@ -7,6 +7,7 @@ import {
   leftovers,
   nextCommands,
   settle,
+  type Unfinished,
   unfinishedFindings,
   unfinishedText,
 } from '../../lib/execute/recovery.ts'
@@ -99,6 +100,39 @@ test('with the journal gone, the open release tells of it', async () => {
     leftovers([holder('gone')], found).map(({ run }) => run),
     ['gone'],
   )
+})
+
+test('what can be typed: a deploy is finished or gone back from, everything else is done again', () => {
+  const unfinished = (environment: string, releases: Release[], operation = 'setup'): Unfinished => ({
+    environment,
+    releases,
+    runs: [
+      {
+        run: 'r',
+        state: 'dead',
+        ops: [],
+        openReleases: [],
+        entries: [],
+        header: {
+          type: 'run-header',
+          version: 1,
+          run: 'r',
+          operation,
+          arguments: {},
+          environment,
+          user: 'ada',
+          host: 'h',
+          process: { pid: 1, startTime: '1', bootId: 'b' },
+        },
+      },
+    ],
+  })
+  assert.equal(nextCommands(unfinished('production@local', [release(3, 'r')])), [
+    'task resume production --platform local',
+    'task abort production --platform local',
+  ])
+  assert.equal(nextCommands(unfinished('dev', [], 'setup')), ['task setup dev'])
+  assert.equal(nextCommands(unfinished('dev', [], 'services up')), ['task services up -e dev'])
 })
 
 test('whose children are to be ended: holders that were taken over, and dead runs by their journals, each once', async () => {
