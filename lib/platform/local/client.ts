@@ -3,7 +3,17 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
 import { errorCode, readJson } from '../../system/files.ts'
 import { isAlive } from '../../system/process-identity.ts'
+import {
+  abortedRequest,
+  connectionLost,
+  newerSupervisor,
+  notReachable,
+  recoveredText,
+  supervisorElsewhere,
+  supervisorSilent,
+} from './client-texts.ts'
 import { supervisorRecordPath } from './paths.ts'
+import { holderElsewhere } from './supervisor/claim.ts'
 import { launchSupervisor } from './supervisor/launch.ts'
 import { supervisorProgram } from './supervisor/program.ts'
 import {
@@ -13,7 +23,6 @@ import {
   lineSplitter,
   type Method,
   protocolVersion,
-  type Recovered,
   type Request,
   type Requests,
 } from './supervisor/protocol.ts'
@@ -124,7 +133,10 @@ export async function connectSupervisor(
   const deadline = performance.now() + betweenMs
   for (;;) {
     const record = (await readJson(supervisorRecordPath(folder))) as SupervisorRecord | undefined
-    if (record?.version !== 1 || !(await isAlive(record.identity))) return ok(undefined)
+    if (record?.version !== 1 || !(await isAlive(record.identity))) {
+      const elsewhere = record && (await holderElsewhere(folder))
+      return elsewhere ? failed(supervisorElsewhere(elsewhere.host)) : ok(undefined)
+    }
     const socket = await openSocket(record.socket)
     if (socket.ok) return greet(new SupervisorClient(socket.value, record), options.protocol ?? protocolVersion)
     const [{ code }] = socket.failures
@@ -168,6 +180,7 @@ export async function ensureSupervisor(
     if (!launched.ok) return launched
     const greeting = launched.value
     if (greeting.kind === 'failed') return failed(greeting.failure)
+    if (greeting.kind === 'elsewhere') return failed(supervisorElsewhere(greeting.host))
     if (greeting.kind === 'ready') notices.push(...greeting.recovered.map(recoveredText))
     // Another one was faster, and may be between its claim and its socket.
     else await pause(20)
@@ -245,44 +258,3 @@ function openSocket(path: string): Promise<Result<Socket>> {
     socket.once('error', (error) => resolve(failed({ code: errorCode(error) ?? 'unknown', message: error.message })))
   })
 }
-
-function recoveredText({ environment, service, ended, left, otherBoot }: Recovered): string {
-  if (otherBoot) return `${service} (${environment}) ended when the machine was started anew`
-  const rest = left.length > 0 ? `; pid ${left.join(', ')} could not be ended` : ''
-  const what =
-    ended > 0 ? `was left running by a supervisor that died, and was ended` : 'ended with a supervisor that died'
-  return `${service} (${environment}) ${what}${rest}`
-}
-
-const connectionLost: Failure = {
-  code: 'supervisor-connection-lost',
-  message: 'the supervisor of the local services has ended',
-  next: ['task services status', 'task services up'],
-}
-
-const abortedRequest = (method: string): Failure => ({
-  code: 'aborted',
-  message: `the request ${method} to the supervisor was given up, because the command was interrupted`,
-})
-
-const supervisorSilent = ({ identity }: SupervisorRecord, ms: number): Failure => ({
-  code: 'supervisor-silent',
-  message: `the supervisor of the local services (pid ${identity.pid}) lives, but has not answered for ${ms / 1000}s`,
-  why: 'it may be stopped (SIGSTOP), or the machine is overloaded',
-  next: [`kill -CONT ${identity.pid}`, `kill -9 ${identity.pid}   # its services end with it`],
-})
-
-const notReachable = ({ identity, socket }: SupervisorRecord, code: string): Failure => ({
-  code: 'supervisor-not-reachable',
-  message: `the supervisor of the local services (pid ${identity.pid}) cannot be reached`,
-  why: code === 'EACCES' ? 'it was started by another user' : code,
-  place: { file: socket },
-  next: [`ps -o user= -p ${identity.pid}   # run the command as that user`],
-})
-
-const newerSupervisor = ({ identity }: SupervisorRecord): Failure => ({
-  code: 'supervisor-newer',
-  message: `the supervisor of the local services (pid ${identity.pid}) is of a newer version of vital-ops than this command`,
-  next: ['npm install'],
-  outcome: 'unchanged',
-})

@@ -1,12 +1,19 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { unwrap } from '../../../lib/model/failure.ts'
 import { connectSupervisor, ensureSupervisor, hasEnded } from '../../../lib/platform/local/client.ts'
+import { ownStanding, type Standing } from '../../../lib/platform/local/lock-liveness.ts'
 import { statePath, supervisorFolder, supervisorRecordPath } from '../../../lib/platform/local/paths.ts'
-import { claimWorkspace, highestClaim, isCurrent } from '../../../lib/platform/local/supervisor/claim.ts'
+import {
+  beat,
+  claimWorkspace,
+  highestClaim,
+  holderElsewhere,
+  isCurrent,
+} from '../../../lib/platform/local/supervisor/claim.ts'
 import { observedService, type ServiceRecord } from '../../../lib/platform/local/supervisor/record.ts'
 import { socketPath } from '../../../lib/platform/local/supervisor/socket-path.ts'
 import { identify, ownIdentity, type ProcessIdentity } from '../../../lib/system/process-identity.ts'
@@ -16,7 +23,7 @@ import { endWorkspaces, ensure, lives, request, startService, workspace } from '
 test.after.each(endWorkspaces)
 
 /** A workspace whose dead supervisor has left a state that says: `identity` is the service's process. */
-function leftBehind(identity: ProcessIdentity): string {
+async function leftBehind(identity: ProcessIdentity): Promise<string> {
   const folder = workspace()
   mkdirSync(supervisorFolder(folder), { recursive: true, mode: 0o700 })
   const record: ServiceRecord = {
@@ -50,17 +57,20 @@ function leftBehind(identity: ProcessIdentity): string {
   )
   writeFileSync(
     join(supervisorFolder(folder), 'claim-00000001.json'),
-    JSON.stringify({ generation: 1, identity: dead }),
+    JSON.stringify({ generation: 1, identity: dead, standing: await standingOf(dead), host: 'here' }),
   )
   return folder
 }
+
+/** Where a process of this machine stands. */
+const standingOf = async (process: ProcessIdentity): Promise<Standing> => ({ ...(await ownStanding()), process })
 
 const identityOf = async (pid: number) => (await identify(pid)) as ProcessIdentity
 
 test('a pid that is another process now is not touched', async () => {
   const innocent = start(['sleep', '1000'])
   const now = await identityOf(innocent.pid)
-  const folder = leftBehind({ ...now, startTime: `${Number(now.startTime) - 1}` })
+  const folder = await leftBehind({ ...now, startTime: `${Number(now.startTime) - 1}` })
   const { notices, client } = await ensure(folder)
   assert.ok(lives(innocent.pid))
   assert.equal(notices, ['api (dev) ended with a supervisor that died'])
@@ -70,7 +80,7 @@ test('a pid that is another process now is not touched', async () => {
 
 test('after the machine was started anew, equal pids and start times mean nothing', async () => {
   const innocent = start(['sleep', '1000'])
-  const folder = leftBehind({ ...(await identityOf(innocent.pid)), bootId: 'the boot before' })
+  const folder = await leftBehind({ ...(await identityOf(innocent.pid)), bootId: 'the boot before' })
   const { notices, client } = await ensure(folder)
   assert.ok(lives(innocent.pid))
   assert.equal(notices, ['api (dev) ended when the machine was started anew'])
@@ -81,7 +91,7 @@ test('after the machine was started anew, equal pids and start times mean nothin
 
 test('a recorded process that still lives is ended', async () => {
   const left = start(['sleep', '1000'])
-  const folder = leftBehind(await identityOf(left.pid))
+  const folder = await leftBehind(await identityOf(left.pid))
   const { notices } = await ensure(folder)
   assert.not.ok(lives(left.pid))
   assert.equal(notices, ['api (dev) was left running by a supervisor that died, and was ended'])
@@ -90,11 +100,14 @@ test('a recorded process that still lives is ended', async () => {
 test('without a supervisor nothing is connected to, and nothing is started', async () => {
   const folder = workspace()
   assert.is(unwrap(await connectSupervisor(folder)), undefined)
-  assert.is(unwrap(await connectSupervisor(leftBehind({ pid: 4_194_303, startTime: '1', bootId: 'x' }))), undefined)
+  assert.is(
+    unwrap(await connectSupervisor(await leftBehind({ pid: 4_194_303, startTime: '1', bootId: 'x' }))),
+    undefined,
+  )
 })
 
 test('a torn state file does not keep a supervisor from starting', async () => {
-  const folder = leftBehind({ pid: 4_194_303, startTime: '1', bootId: 'x' })
+  const folder = await leftBehind({ pid: 4_194_303, startTime: '1', bootId: 'x' })
   writeFileSync(statePath(folder), '{"version":1,"serv')
   const { client } = await ensure(folder)
   assert.equal(unwrap(await client.request('status', {})), [])
@@ -111,10 +124,10 @@ test('a path of more than 120 characters', async () => {
 })
 
 test('of many that find a dead claim, one gets it', async () => {
-  const folder = leftBehind({ pid: 4_194_303, startTime: '1', bootId: 'x' })
+  const folder = await leftBehind({ pid: 4_194_303, startTime: '1', bootId: 'x' })
   const sleepers = Array.from({ length: 12 }, () => start(['sleep', '1000']))
-  const identities = await Promise.all(sleepers.map(({ pid }) => identityOf(pid)))
-  const claims = await Promise.all(identities.map((identity) => claimWorkspace(folder, identity)))
+  const standings = await Promise.all(sleepers.map(async ({ pid }) => standingOf(await identityOf(pid))))
+  const claims = await Promise.all(standings.map((standing) => claimWorkspace(folder, standing)))
   const won = claims.flatMap((claim) => (claim.won ? [claim.claim] : []))
   assert.is(won.length, 1)
   assert.equal(await highestClaim(folder), won[0])
@@ -125,11 +138,27 @@ test('of many that find a dead claim, one gets it', async () => {
 test('a claim is lost when a later one was made', async () => {
   const folder = workspace()
   mkdirSync(supervisorFolder(folder), { recursive: true })
-  const first = await claimWorkspace(folder, { pid: 4_194_303, startTime: '1', bootId: 'x' })
+  const first = await claimWorkspace(folder, await standingOf({ ...(await ownIdentity()), pid: 4_194_303 }))
   assert.ok(first.won && (await isCurrent(folder, first.claim)))
-  const second = await claimWorkspace(folder, await ownIdentity())
+  const second = await claimWorkspace(folder, await ownStanding())
   assert.ok(second.won && second.claim.generation === 2)
   assert.not.ok(first.won && (await isCurrent(folder, first.claim)))
+})
+
+test('a holder that cannot be seen from here is left alone as long as it gives signs of life', async () => {
+  const folder = workspace()
+  mkdirSync(supervisorFolder(folder), { recursive: true, mode: 0o700 })
+  const foreign = { ...(await standingOf({ pid: 1, startTime: '1', bootId: 'x' })), namespaces: 'another container' }
+  const first = await claimWorkspace(folder, foreign)
+  if (!first.won) throw new Error('the claim was not won')
+  assert.is((await holderElsewhere(folder))?.generation, 1)
+  const timer = setInterval(() => void beat(folder, first.claim), 100)
+  const ensured = await ensureSupervisor(folder).finally(() => clearInterval(timer))
+  assert.is(!ensured.ok && ensured.failures[0].code, 'supervisor-elsewhere')
+  // It has fallen silent: its container is gone.
+  utimesSync(join(supervisorFolder(folder), 'claim-00000001.json'), 1, 1)
+  assert.is(await holderElsewhere(folder), undefined)
+  assert.is((await ensure(folder)).client.record.generation, 2)
 })
 
 test('a newer version takes over, with the services; an older one refuses', async () => {

@@ -1,31 +1,40 @@
-import { link, readdir, unlink } from 'node:fs/promises'
+import { link, readdir, stat, unlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { errorCode, readJson, writeFileAtomic } from '../../../system/files.ts'
-import { isAlive, type ProcessIdentity } from '../../../system/process-identity.ts'
+import { hostName } from '../../../system/machine.ts'
+import type { ProcessIdentity } from '../../../system/process-identity.ts'
+import { lifeOf, ownStanding, type Standing } from '../lock-liveness.ts'
 import { supervisorFolder } from '../paths.ts'
 
 /** The right to be the workspace's supervisor, held by one process. The claim with the highest generation counts. */
-export type Claim = { generation: number; identity: ProcessIdentity }
+export type Claim = { generation: number; identity: ProcessIdentity; standing: Standing; host: string }
 
 const claimPattern = /^claim-(\d{8})\.json$/
 const claimName = (generation: number): string => `claim-${String(generation).padStart(8, '0')}.json`
 
+/** How often the holder of a claim gives a sign of life, in milliseconds: for those who cannot see its process. */
+export const beatMs = 2000
+const silentMs = 4 * beatMs
+
 /**
- * Claims the workspace for the process `identity`, unless a live one has it. link(2) is the arbiter: of two processes that find the same
+ * Claims the workspace for the process that stands there, unless a live one has it. A holder that cannot be seen from here (another container
+ * or machine that shares the folder) is watched for signs of life. link(2) is the arbiter: of two processes that find the same
  * dead claim, one makes the next generation. The highest claim is never removed, not even by its holder's end, so that a process that
  * slept between its look and its link finds itself outrun and withdraws.
  */
 export async function claimWorkspace(
   folder: string,
-  identity: ProcessIdentity,
+  standing: Standing,
 ): Promise<{ won: true; claim: Claim } | { won: false; holder: Claim }> {
+  const identity = standing.process
   const home = supervisorFolder(folder)
   const draft = join(home, `draft-${identity.pid}-${identity.startTime.replaceAll(/\W/g, '')}.json`)
   try {
     for (;;) {
       const highest = await highestClaim(folder)
-      if (highest && (await isAlive(highest.identity))) return { won: false, holder: highest }
-      const claim: Claim = { generation: (highest?.generation ?? 0) + 1, identity }
+      if (highest && (await holds(folder, highest, standing))) return { won: false, holder: highest }
+      const claim: Claim = { generation: (highest?.generation ?? 0) + 1, identity, standing, host: hostName() }
       await writeFileAtomic(draft, JSON.stringify(claim), { mode: 0o600 })
       const path = join(home, claimName(claim.generation))
       try {
@@ -56,6 +65,41 @@ export async function highestClaim(folder: string): Promise<Claim | undefined> {
     const claim = (await readJson(join(home, claimName(generation)))) as Claim | undefined
     if (claim) return claim
   }
+}
+
+/** Gives a sign of life. */
+export async function beat(folder: string, { generation }: Claim): Promise<void> {
+  const now = new Date()
+  await utimes(join(supervisorFolder(folder), claimName(generation)), now, now).catch(() => {})
+}
+
+/**
+ * The live holder of the workspace whom nobody here can reach, since its process is not to be seen from here; undefined when there is none.
+ * Goes by the time of day of its last sign of life, and does not wait.
+ */
+export async function holderElsewhere(folder: string): Promise<Claim | undefined> {
+  const claim = await highestClaim(folder)
+  if (!claim || (await lifeOf(await ownStanding(), claim.standing)) !== 'unknown') return undefined
+  return Date.now() - (await lastBeat(folder, claim)) < silentMs ? claim : undefined
+}
+
+async function holds(folder: string, claim: Claim, own: Standing): Promise<boolean> {
+  const life = await lifeOf(own, claim.standing)
+  if (life !== 'unknown') return life === 'alive'
+  const before = await lastBeat(folder, claim)
+  const deadline = performance.now() + silentMs
+  while (performance.now() < deadline) {
+    await pause(200)
+    if ((await lastBeat(folder, claim)) !== before) return true
+  }
+  return false
+}
+
+async function lastBeat(folder: string, { generation }: Claim): Promise<number> {
+  return stat(join(supervisorFolder(folder), claimName(generation))).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  )
 }
 
 /** Whether the claim is still the one that counts; not so when a later one was made, or the folder was removed. */

@@ -84,6 +84,8 @@ export type Greeting =
   | { kind: 'ready'; recovered: Recovered[] }
   /** Another one was faster. */
   | { kind: 'lost' }
+  /** One runs that cannot be reached from here: in another container, or on another machine that shares the folder. */
+  | { kind: 'elsewhere'; host: string }
   | { kind: 'failed'; failure: Failure }
 
 /** What a new supervisor found of a service that a dead one had left. */

@@ -3,9 +3,10 @@ import { chmod, unlink } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
 import { FailureError, unwrap } from '../../../model/failure.ts'
 import { ensurePrivateFolder, writeFileAtomic } from '../../../system/files.ts'
-import { ownIdentity, type ProcessIdentity } from '../../../system/process-identity.ts'
+import type { ProcessIdentity } from '../../../system/process-identity.ts'
+import { isComparable, ownStanding } from '../lock-liveness.ts'
 import { supervisorFolder, supervisorLogPath, supervisorRecordPath } from '../paths.ts'
-import { type Claim, claimWorkspace, isCurrent } from './claim.ts'
+import { beat, beatMs, type Claim, claimWorkspace, isCurrent } from './claim.ts'
 import { LogWriter } from './log-writer.ts'
 import { type Greeting, protocolVersion } from './protocol.ts'
 import type { ServiceRecord } from './record.ts'
@@ -25,8 +26,6 @@ export type SupervisorRecord = {
   startedAt: string
 }
 
-/** How often a supervisor looks whether it still is the workspace's, and whether it is needed. */
-const lookMs = 2000
 /** How long a new supervisor waits for its first service. */
 const firstServiceMs = 10_000
 
@@ -40,9 +39,12 @@ export async function runSupervisor(
   protocol: number = protocolVersion,
 ): Promise<void> {
   await ensurePrivateFolder(supervisorFolder(folder))
-  const identity = await ownIdentity()
-  const claimed = await claimWorkspace(folder, identity)
-  if (!claimed.won) return greet({ kind: 'lost' })
+  const standing = await ownStanding()
+  const claimed = await claimWorkspace(folder, standing)
+  if (!claimed.won) {
+    const { holder } = claimed
+    return greet(isComparable(standing, holder.standing) ? { kind: 'lost' } : { kind: 'elsewhere', host: holder.host })
+  }
   const log = new LogWriter(supervisorLogPath(folder), { maxBytes: 1024 * 1024, files: 2 })
   log.note(`supervisor ${claimed.claim.generation} started, pid ${process.pid}`)
   const { records, recovered } = await recover(folder)
@@ -122,7 +124,7 @@ class Supervisor {
       process.on(signal, () => void this.#end(`it got ${signal}`))
     }
     process.on('SIGHUP', () => {})
-    const look = setInterval(() => void this.#look(), lookMs)
+    const look = setInterval(() => void this.#look(), beatMs)
     void this.ended.then(() => clearInterval(look))
   }
 
@@ -181,9 +183,11 @@ class Supervisor {
     await this.#end('no service is left')
   }
 
+  /** Looks whether it still is the workspace's and is needed, and gives a sign of life. */
   async #look(): Promise<void> {
     // Its folder was removed, or another one took it for dead: nobody reaches it any more, and it must not keep ports and data.
     if (!(await isCurrent(this.#folder, this.#claim))) return this.#end('the workspace is no longer its own')
+    await beat(this.#folder, this.#claim)
     await this.#endIfIdle()
   }
 
