@@ -13,8 +13,11 @@ export function ask(question: string, signal: AbortSignal): Promise<string> {
       lines.close()
     }
     lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
+    let answered = false
     lines.on('close', () => {
       signal.removeEventListener('abort', stop)
+      // What is printed next does not stand behind the question.
+      if (!answered) process.stderr.write('\n')
       reject(new FailureError({ code: 'declined', message: 'no answer was given; nothing ran', outcome: 'unchanged' }))
     })
     if (signal.aborted) {
@@ -23,6 +26,7 @@ export function ask(question: string, signal: AbortSignal): Promise<string> {
     }
     signal.addEventListener('abort', stop, { once: true })
     lines.question(question, (answer) => {
+      answered = true
       resolve(answer)
       lines.close()
     })

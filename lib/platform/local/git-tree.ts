@@ -34,8 +34,11 @@ export async function objectAt(
   return hash === '' ? undefined : hash
 }
 
-/** This product's own files, and files with secrets that nobody has told git to ignore. */
-const neverTaken = [':(exclude).ops', ':(exclude,glob)**/.env', ':(exclude,glob)**/.env.*']
+/**
+ * This product's own files, and files with secrets that nobody has told git to ignore. By patterns only: git 2.39 refuses to exclude a path by its
+ * name when a .gitignore names it too.
+ */
+const neverTaken = [':(exclude,glob)**/.ops/**', ':(exclude,glob)**/.env', ':(exclude,glob)**/.env.*']
 
 /** The working tree as git would commit it, in a database of its own: the repository is not written to. */
 export type WorkingTree = {

@@ -72,6 +72,18 @@ test('an artefact changes with its own files only, and is the same before and af
   assert.is(dirty.commit, `tree-${after.artefacts.all}`)
 })
 
+test('this product’s own folder is never taken, whether a .gitignore names it or not', async () => {
+  for (const ignored of ['ignored\n', '.ops/\n']) {
+    for (const sub of ['app', '.']) {
+      const { folder } = repository(sub)
+      writeFiles(folder, { '.gitignore': ignored })
+      const before = unwrap(await workingTreeArtefacts(folder, contexts)).artefacts
+      writeFiles(folder, { '.ops/runs/1/journal': 'x' })
+      assert.equal(unwrap(await workingTreeArtefacts(folder, contexts)).artefacts, before)
+    }
+  }
+})
+
 test('looking at the working tree writes nothing into the repository', async () => {
   const { top, folder } = repository()
   writeFiles(folder, { 'services/api/new.js': 'new content that no object has' })
