@@ -18,7 +18,8 @@ export type LocalReleases = ReleaseStore & {
   folder(number: number): string
 }
 
-const currentSchema = z.looseObject({ release: z.int().min(1) })
+/** `newest` is the highest number that there was when it was written. */
+const currentSchema = z.looseObject({ release: z.int().min(1), newest: z.int().default(0) })
 const effectSchema = z.looseObject({ op: z.string(), ended: z.enum(['begun', 'done', 'failed']), at: z.string() })
 
 /** What a folder is called while it is being removed: it is no release any more. */
@@ -76,17 +77,26 @@ export function localReleases(ops: string, environment: string): LocalReleases {
     return releases
   }
 
-  /** A damaged pointer does not stop a rollback: what it said follows from the records. */
+  /**
+   * What the pointer says, unless the records know better: a deploy is killed between the verdict on its release and the pointer, or
+   * a rollback after it has left the release that the pointer names. A damaged pointer does not stop a rollback either.
+   */
   async function current(): Promise<number | undefined> {
-    const text = await readText(currentPath)
-    if (text === undefined) return undefined
-    try {
-      return currentSchema.parse(JSON.parse(text)).release
-    } catch {
-      const release = (await list()).findLast(({ outcome, left }) => outcome === 'healthy' && !left)
-      left.push(damagedPointer(currentPath, release?.number))
-      return release?.number
+    const releases = await list()
+    const serving = releases.filter(({ outcome, left }) => outcome === 'healthy' && !left)
+    const pointer = readPointer(await readText(currentPath))
+    if (pointer === 'damaged') {
+      left.push(damagedPointer(currentPath, serving.at(-1)?.number))
+      return serving.at(-1)?.number
     }
+    const newer = serving.findLast(({ number }) => number > (pointer?.newest ?? 0))
+    if (newer) return newer.number
+    let named = releases.find(({ number }) => number === pointer?.release)
+    for (let steps = releases.length; named?.left && steps > 0; steps -= 1) {
+      const to = named.left.to
+      named = releases.find(({ number }) => number === to) ?? named
+    }
+    return named?.number ?? pointer?.release
   }
 
   return {
@@ -132,7 +142,8 @@ export function localReleases(ops: string, environment: string): LocalReleases {
 
     async setCurrent(number, run) {
       await read(number)
-      const pointer = { release: number, run, at: new Date().toISOString() }
+      const newest = Math.max(...(await list()).map((release) => release.number))
+      const pointer = { release: number, newest, run, at: new Date().toISOString() }
       await writeFileAtomic(currentPath, `${JSON.stringify(pointer)}\n`)
     },
 
@@ -167,6 +178,15 @@ export function localReleases(ops: string, environment: string): LocalReleases {
         await removeTree(away)
       }
     },
+  }
+}
+
+function readPointer(text: string | undefined): z.output<typeof currentSchema> | 'damaged' | undefined {
+  if (text === undefined) return undefined
+  try {
+    return currentSchema.parse(JSON.parse(text))
+  } catch {
+    return 'damaged'
   }
 }
 

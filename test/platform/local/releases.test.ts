@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -6,6 +6,9 @@ import { FailureError } from '../../../lib/model/failure.ts'
 import type { Release } from '../../../lib/model/release.ts'
 import { localReleases } from '../../../lib/platform/local/releases.ts'
 import { temporaryFolder } from '../../support/index.ts'
+
+const root = temporaryFolder()
+const newOps = () => mkdtempSync(join(root, 'w-'))
 
 const release = (number: number, change: Partial<Release> = {}): Release => ({
   version: 1,
@@ -55,7 +58,7 @@ const codeOf = async (work: Promise<unknown>): Promise<string | undefined> => {
 }
 
 test('a record is read as it was written, and of the later-known fields only those given change', async () => {
-  const store = localReleases(temporaryFolder(), 'dev')
+  const store = localReleases(newOps(), 'dev')
   assert.equal(await store.list(), [])
   assert.is(await store.current(), undefined)
   await store.open(release(1))
@@ -74,7 +77,7 @@ test('a record is read as it was written, and of the later-known fields only tho
 })
 
 test('of twenty that open the same number at once, exactly one does', async () => {
-  const store = localReleases(temporaryFolder(), 'dev')
+  const store = localReleases(newOps(), 'dev')
   const codes = await Promise.all(
     Array.from({ length: 20 }, (_, index) => codeOf(store.open(release(7, { by: `user-${index}` })))),
   )
@@ -84,7 +87,7 @@ test('of twenty that open the same number at once, exactly one does', async () =
 })
 
 test('releases are listed by number, not by name or time', async () => {
-  const store = localReleases(temporaryFolder(), 'dev')
+  const store = localReleases(newOps(), 'dev')
   for (const number of [10, 9, 100, 1]) await store.open(release(number))
   assert.equal(
     (await store.list()).map(({ number }) => number),
@@ -93,7 +96,7 @@ test('releases are listed by number, not by name or time', async () => {
 })
 
 test('torn, foreign and half-made records are left out, and the former two said', async () => {
-  const ops = temporaryFolder()
+  const ops = newOps()
   const store = localReleases(ops, 'dev')
   const put = (number: number, text: string) => {
     mkdirSync(store.folder(number), { recursive: true })
@@ -125,7 +128,7 @@ test('torn, foreign and half-made records are left out, and the former two said'
 })
 
 test('fields of a later version survive a rewrite', async () => {
-  const store = localReleases(temporaryFolder(), 'dev')
+  const store = localReleases(newOps(), 'dev')
   await store.open({ ...release(1), approvedBy: 'grace' } as Release)
   await store.close(1, { outcome: 'failed', cause: 'gate api' })
   const [kept] = await store.list()
@@ -134,7 +137,7 @@ test('fields of a later version survive a rewrite', async () => {
 })
 
 test('a release is removed with its folder at once; what a crash left of a removal is no release and is cleared', async () => {
-  const ops = temporaryFolder()
+  const ops = newOps()
   const store = localReleases(ops, 'dev')
   for (const number of [1, 2, 3]) await store.open(release(number))
   mkdirSync(join(store.folder(1), 'source'))
@@ -152,7 +155,7 @@ test('a release is removed with its folder at once; what a crash left of a remov
 })
 
 test('a damaged pointer to the current release is derived from the records', async () => {
-  const ops = temporaryFolder()
+  const ops = newOps()
   const store = localReleases(ops, 'dev')
   const healthy = (number: number, change: Partial<Release> = {}) =>
     store.open(release(number, { outcome: 'healthy', ...change }))
@@ -165,8 +168,36 @@ test('a damaged pointer to the current release is derived from the records', asy
   assert.match(store.findings().at(-1)?.message ?? '', /by the records it is release 2/)
 })
 
+test('killed between the verdict and the pointer: the new release is current; after going to an older one it is not', async () => {
+  const ops = newOps()
+  const store = localReleases(ops, 'dev')
+  const deploy = async (number: number) => {
+    await store.open(release(number))
+    await store.close(number, { outcome: 'healthy' })
+  }
+  await deploy(1)
+  assert.is(await store.current(), 1, 'the first one, without a pointer')
+  await store.setCurrent(1, 'run-1')
+  for (const number of [2, 3, 4]) {
+    await deploy(number)
+    assert.is(await store.current(), number)
+    await store.setCurrent(number, `run-${number}`)
+  }
+  await store.open(release(5))
+  assert.is(await store.current(), 4, 'a pending one is not')
+  await store.close(5, { outcome: 'failed' })
+  assert.is(await store.current(), 4, 'a failed one is not')
+
+  await store.close(4, { outcome: 'healthy', left: { at: 'now', run: 'run-6', to: 2 } })
+  assert.is(await store.current(), 2, 'a rollback that was killed before it wrote the pointer')
+  await store.setCurrent(2, 'run-6')
+  assert.is(await store.current(), 2, 'although 3 is newer and healthy')
+  await deploy(6)
+  assert.is(await store.current(), 6)
+})
+
 test('effects are kept in order, also when several end at once, and a torn end is passed over', async () => {
-  const ops = temporaryFolder()
+  const ops = newOps()
   const store = localReleases(ops, 'dev')
   await store.open(release(1))
   assert.equal(await store.effects(1), [])
@@ -183,7 +214,7 @@ test('effects are kept in order, also when several end at once, and a torn end i
 })
 
 test('environments do not see each other, also where one name begins with the other', async () => {
-  const ops = temporaryFolder()
+  const ops = newOps()
   await localReleases(ops, 'production').open(release(1, { environment: 'production' }))
   await localReleases(ops, 'production@local').open(release(5, { environment: 'production@local' }))
   const numbers = async (environment: string) => (await localReleases(ops, environment).list()).map((r) => r.number)
