@@ -24,6 +24,7 @@ export const finished = task({
 export const result = task({ run: () => ({ big: 5n, map: new Map([['a', 1]]), set: new Set([2]) }) })
 export const badRender = task({ run: () => 5, render() { throw new Error('in render') } })
 export const prints = task({ run: async ({ $, log }) => { log('talk'); await $\`echo out; echo err >&2\` } })
+export const nested = task({ needs: { prints }, run: ({ run }) => run(prints) })
 export const asks = task({ confirm: 'Really?', needs: { prints }, run() {} })
 export const open = task({ run() { setInterval(() => {}, 1000) } })
 export const binary = task({ run: async ({ $ }) => void (await $\`printf '\\\\377\\\\000x'\`) })
@@ -147,6 +148,11 @@ test('stdout is the result, stderr the talk', async () => {
   assert.is(types[0], 'tasks-planned')
   assert.is(types.at(-1), 'task-ended')
   assert.is(types.filter((type) => type === 'output').length, 2)
+})
+
+test('one place is enough for tasks that need and call others', async () => {
+  const { status, stdout } = await at(['-j1', 'nested'])
+  assert.equal([status, stdout.split('\n').filter((one) => one.endsWith('out')).length], [0, 1])
 })
 
 test('nobody to ask: nothing runs', async () => {

@@ -92,6 +92,24 @@ test('values arrive unchanged, whatever they hold', async () => {
   })
 })
 
+test('10,000 argument vectors arrive unchanged', async () => {
+  let state = 20261121
+  const below = (limit: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return Math.floor((state / 2 ** 32) * limit)
+  }
+  const characters = [...'abc-=,:/ \t\n\\"\'`$(){}[]<>|&;*?!#~%ü→😀\u0000\u0007']
+  const word = () => Array.from({ length: below(8) }, () => characters[below(characters.length)]).join('')
+  const args = { option: text().optional(), list: text().repeated(), rest: text().positional().repeated() }
+  for (let round = 0; round < 10_000; round += 1) {
+    const option = word()
+    const list = Array.from({ length: below(3) }, word)
+    const rest = Array.from({ length: below(5) }, word)
+    const argv = [`--option=${option}`, ...list.map((one) => `--list=${one}`), '--', ...rest]
+    assert.equal(await values(args, argv), { option, list, rest }, JSON.stringify(argv))
+  }
+})
+
 test('all that is wrong is refused at once, with the nearest name', async () => {
   const result = await parseArguments(
     {
