@@ -53,12 +53,11 @@ export class LocalLease implements Lease {
   }
 
   async prove(needMs: number): Promise<boolean> {
-    const until = monotonicMs() + needMs
     return this.#inTurn(async () => {
-      // The latest word counts, since what an earlier op needed may be over; but only when its turn has come: a proof that waits must not
-      // change what the one before it asks for.
-      this.#needUntil = until
       for (let attempt = 0; attempt < 3; attempt += 1) {
+        // The latest word counts, since what an earlier op needed may be over; but only when its turn has come: a proof that waits must
+        // not change what the one before it asks for.
+        this.#needUntil = monotonicMs() + needMs
         if (!(await this.#renew())) return false
         if (this.#beatAt + this.#ttlMs - monotonicMs() >= needMs) return true
       }
