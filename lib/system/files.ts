@@ -1,5 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, chown, lstat, mkdir, open, readFile, realpath, rename, rm, stat, unlink } from 'node:fs/promises'
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  unlink,
+} from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { type Failure, FailureError } from '../model/failure.ts'
@@ -44,6 +57,16 @@ export async function writeFileAtomic(
 /** The name under which a file is written before it gets its own: hidden, unique, recognisable by `isTemporaryName`. */
 function temporaryName(name: string): string {
   return `.${name}.${process.pid}-${randomBytes(6).toString('hex')}.ops-tmp`
+}
+
+/** The names in a folder, sorted; none when there is no such folder. */
+export async function listNames(path: string): Promise<string[]> {
+  try {
+    return (await readdir(path)).sort()
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return []
+    throw new FailureError(fileFailure(error, 'read', path))
+  }
 }
 
 /** Whether a file's name is one of `writeFileAtomic`'s temporary ones, left over by a process that was killed. */

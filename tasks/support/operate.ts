@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import { runOperation } from '../../lib/execute/operation.ts'
 import type { OperationResult, Prepared } from '../../lib/execute/operation-request.ts'
 import { type Failure, FailureError, type Result, unwrap } from '../../lib/model/failure.ts'
 import type { Plan } from '../../lib/model/plan.ts'
 import { parsePlanFile, planFileText } from '../../lib/plan/plan-file.ts'
-import { writeFileAtomic } from '../../lib/system/files.ts'
+import { readText, writeFileAtomic } from '../../lib/system/files.ts'
 import type { TaskContext } from '../../lib/task/definition.ts'
 import { runHookHandler } from './run-hook.ts'
 import type { Session } from './session.ts'
@@ -87,5 +86,12 @@ async function caught<T>(make: () => Promise<Result<T>>): Promise<Result<T>> {
 }
 
 async function readPlan(file: string): Promise<Plan> {
-  return unwrap(parsePlanFile(await readFile(file, 'utf8'), file))
+  const text = await readText(file)
+  if (text !== undefined) return unwrap(parsePlanFile(text, file))
+  throw new FailureError({
+    code: 'plan-file-missing',
+    message: `there is no plan in ${file}`,
+    outcome: 'unchanged',
+    next: [`the same command with --plan-out ${file} makes one`],
+  })
 }

@@ -1,7 +1,6 @@
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FailureError, unwrap } from '../../lib/model/failure.ts'
-import { readText, writeFileAtomic } from '../../lib/system/files.ts'
+import { listNames, readText, writeFileAtomic } from '../../lib/system/files.ts'
 import { checkWorkspace } from '../../lib/system/workspace-files.ts'
 import { kebabCase } from '../../lib/task/arguments.ts'
 import type { Task, TaskContext, View } from '../../lib/task/definition.ts'
@@ -34,9 +33,7 @@ async function catalogText(folder: string, context: TaskContext): Promise<string
   const { workspace } = unwrap(await checkWorkspace(folder))
   const services = [...(workspace?.services.values() ?? [])].map(({ configuration }) => configuration)
   const environments = [...(workspace?.environments.values() ?? [])].map(({ configuration }) => configuration)
-  const bin = (await readdir(join(context.workspaceFolder, 'bin')).catch(() => [])).filter(
-    (name) => !name.includes('.'),
-  )
+  const bin = (await listNames(join(context.workspaceFolder, 'bin'))).filter((name) => !name.includes('.'))
   return [
     '# Catalog',
     '',

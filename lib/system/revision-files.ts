@@ -1,8 +1,8 @@
 import { rename } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { unwrap } from '../../lib/model/failure.ts'
-import { exists, removeTree } from '../../lib/system/files.ts'
-import { exportTree, gitTopLevel, resolveCommit } from '../../lib/system/git.ts'
+import { unwrap } from '../model/failure.ts'
+import { exists, removeTree } from './files.ts'
+import { exportTree, gitTopLevel, resolveCommit } from './git.ts'
 
 /**
  * The workspace's files as another revision has them, so that its configuration and migrations are the ones that count. Kept in the workspace's cache,
