@@ -48,7 +48,7 @@ test.after(async () => {
 test('hits become counts per endpoint and day, once', async () => {
   await insertHits(2100)
   const worker = await start()
-  await until(async () => (await left()) === 0, { what: 'all are rolled up' })
+  await until(async () => (await left()) === 0, { what: 'all are rolled up', deadline: 30_000 })
   assert.equal(await counted(), { hits: 2100, bots: 210, rows: 21 })
   await until(
     async () => {
@@ -59,7 +59,7 @@ test('hits become counts per endpoint and day, once', async () => {
   )
   assert.equal(await counted(), { hits: 2100, bots: 210, rows: 21 })
   await insertHits(70)
-  await until(async () => (await left()) === 0, { what: 'the new ones are added' })
+  await until(async () => (await left()) === 0, { what: 'the new ones are added', deadline: 30_000 })
   assert.equal(await counted(), { hits: 2170, bots: 217, rows: 21 })
   assert.is((await worker.get('/readyz')).status, 200)
 })
@@ -68,7 +68,7 @@ test('workers that race count each hit once', async () => {
   await insertHits(45_000)
   const workers = await Promise.all([start(), start(), start()])
   for (let round = 0; round < 5; round++) await insertHits(1000)
-  await until(async () => (await left()) === 0, { what: 'all are rolled up' })
+  await until(async () => (await left()) === 0, { what: 'all are rolled up', deadline: 30_000 })
   assert.equal(await counted(), { hits: 50_000, bots: 5000, rows: 21 })
   for (const worker of workers) assert.is(worker.line('the roll-up failed'), undefined)
 })
@@ -81,7 +81,7 @@ test('a worker that is killed while it rolls up neither loses nor doubles hits',
     assert.is(await worker.exit(), 'SIGKILL')
   }
   await start()
-  await until(async () => (await left()) === 0, { what: 'all are rolled up' })
+  await until(async () => (await left()) === 0, { what: 'all are rolled up', deadline: 30_000 })
   assert.equal(await counted(), { hits: 100_000, bots: 10_000, rows: 21 })
 })
 

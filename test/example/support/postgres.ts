@@ -48,7 +48,10 @@ export class TestPostgres {
     const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
     const child = spawn(path.join(this.#binaries.folder, 'postgres'), ['-D', this.#data, ...flags], this.#options())
     this.#process = child
-    await until(async () => (await this.query('SELECT 1')).length === 1, { what: 'PostgreSQL answers' })
+    await until(async () => (await this.query('SELECT 1')).length === 1, {
+      what: 'PostgreSQL answers',
+      deadline: 30_000,
+    })
   }
 
   /** Ends the server at once; its connections break, its data stay. */

@@ -20,7 +20,7 @@ export async function startRedis({ port, password }: { port?: number; password?:
       socket.destroy()
       return true
     },
-    { what: 'redis listens' },
+    { what: 'redis listens', deadline: 30_000 },
   )
   return {
     port: taken,

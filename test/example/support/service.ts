@@ -63,7 +63,7 @@ export class Service {
         if (service.child.exitCode === null) return service.line('listening')
         return { level: 'error', message: 'ended', ended: true }
       },
-      { what: 'the service listens' },
+      { what: 'the service listens', deadline: 30_000 },
     )
     if (line.ended) throw new Error(`the service ended:\n${service.errors}`)
     service.url = `http://127.0.0.1:${line.port}`

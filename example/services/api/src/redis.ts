@@ -6,7 +6,7 @@ type Waiting = { resolve(reply: Reply): void; reject(error: Error): void; timer:
 type Connection = { socket: Socket; waiting: Waiting[] }
 
 /** How long the server may take for one answer, in milliseconds; a cache that is slower than its source is none. */
-const patience = 500
+const patience = 1000
 /** How long nothing is tried after the connection was lost, in milliseconds, so that an outage does not slow every request. */
 const pause = 1000
 
