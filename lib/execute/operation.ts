@@ -11,7 +11,7 @@ import {
   type Prepared,
 } from './operation-request.ts'
 import { underLock, type Way } from './perform.ts'
-import { findUnfinished, leftovers, settle } from './recovery.ts'
+import { findUnfinished, leftovers } from './recovery.ts'
 
 /**
  * The way of one command: prepare, preflight, show, confirm, lock, prepare again, record, execute, close. Never throws for what can
@@ -49,9 +49,7 @@ export async function runOperation(operation: Operation, options: OperationOptio
     const place = { ops: operation.ops, environment: operation.environment, releases: operation.platform.releases }
     const unfinished = await findUnfinished(place, lease.holder)
     for (const holder of leftovers(takenFrom, unfinished)) await operation.platform.endLeftovers(holder, options.signal)
-    if (unfinished) await settle(place, unfinished, operation.run, operation.recovers ?? 'superseded')
-    const abandoned = (unfinished?.releases ?? []).map(({ number }) => number)
-    const way: Way = { operation, options, lease, takenFrom, abandoned }
+    const way: Way = { operation, options, lease, takenFrom, ...(unfinished ? { unfinished } : {}) }
     return await underLock(way, options.approved ?? plan, findings)
   } finally {
     await lease.release()

@@ -6,6 +6,7 @@ import type { Snapshot } from '../model/snapshot.ts'
 import { comparePlans, planDigest } from '../plan/digest.ts'
 import { executePlan } from './execute.ts'
 import { type Journal, openJournal } from './journal.ts'
+import { lostLock } from './op-failure.ts'
 import {
   differenceFailure,
   ended,
@@ -14,7 +15,7 @@ import {
   type OperationResult,
   type Prepared,
 } from './operation-request.ts'
-import { command } from './recovery.ts'
+import { command, settle, type Unfinished } from './recovery.ts'
 import type { JournalEntry } from './run-record.ts'
 
 /** What an operation has once it holds the lock. */
@@ -23,8 +24,8 @@ export type Way = {
   options: OperationOptions
   lease: Lease
   takenFrom: Holder[]
-  /** Releases that dead runs left pending; their hooks that may not run twice are not run twice. */
-  abandoned: number[]
+  /** What dead runs left. Their hooks that may not run twice are not run twice. */
+  unfinished?: Unfinished
 }
 
 /**
@@ -41,6 +42,8 @@ export async function underLock(way: Way, approved: Plan, findings: Finding[]): 
   if (errors.length > 0) return ended('unchanged', { ...shown, findings: errors })
   const difference = differenceFailure(comparePlans(approved, plan))
   if (difference) return ended('unchanged', { ...shown, failures: [difference] })
+  if (!(await lease.prove(recordMs))) return lostResult(way, shown)
+  await settleLeft(way)
   if (isEmpty(plan)) return ended('done', shown)
 
   const started = performance.now()
@@ -75,6 +78,19 @@ async function say({ options }: Way, journal: Journal, event: Said): Promise<voi
   if (unkept) options.emit({ type: 'message', level: 'warning', text: `not in the journal: ${unkept.message}` })
 }
 
+/** How long the writing of records may take, in milliseconds. */
+const recordMs = 30_000
+
+/** Dead runs are settled only once their work is superseded for certain: this run's plan is the approved one. */
+async function settleLeft({ operation, unfinished }: Way): Promise<void> {
+  if (!unfinished) return
+  const place = { ops: operation.ops, environment: operation.environment, releases: operation.platform.releases }
+  await settle(place, unfinished, operation.run, operation.recovers ?? 'superseded')
+}
+
+const lostResult = ({ lease }: Way, shown: Partial<OperationResult>): OperationResult =>
+  ended('locked', { ...shown, failures: lostLock(lease) })
+
 type Executed = Pick<OperationResult, 'outcome' | 'failures' | 'release' | 'rolledBackTo'>
 
 /** Opens the release's record before the first changing op, executes, and writes how it ended. */
@@ -99,6 +115,8 @@ async function recordAndExecute(way: Way, prepared: Prepared, journal: Journal):
     if (plan.target !== undefined) return stuck(plan.environment, failures)
     return { ...(await failedWay(way, prepared, journal, failures)), ...numbered }
   }
+  // A holder that was stopped after its last op must not write what is somebody else's by now.
+  if (!(await lease.prove(recordMs))) return { ...interrupted(lostLock(lease)[0], release?.environment), ...numbered }
   if (release) {
     await releases.close(release.number, { outcome: 'healthy', ended: new Date().toISOString() })
     await releases.setCurrent(release.number, operation.run)
@@ -149,13 +167,14 @@ async function execute(way: Way, plan: Plan, number: number, journal: Journal): 
 }
 
 /** The effects of a release together with those of the abandoned ones that it supersedes. */
-function knownEffects({ operation, abandoned }: Way): Pick<ReleaseStore, 'recordEffect' | 'effects'> {
+function knownEffects({ operation, unfinished }: Way): Pick<ReleaseStore, 'recordEffect' | 'effects'> {
   const { releases } = operation.platform
   return {
     recordEffect: (number, effect) => releases.recordEffect(number, effect),
     async effects(number) {
       const all: Effect[] = []
-      for (const one of [...abandoned, number]) all.push(...(await releases.effects(one)))
+      for (const one of [...(unfinished?.releases ?? []).map((release) => release.number), number])
+        all.push(...(await releases.effects(one)))
       return all
     },
   }
@@ -192,6 +211,7 @@ async function failedWay(way: Way, prepared: Prepared, journal: Journal, failure
   const { operation, options } = way
   const [failure] = failures as [Failure, ...Failure[]]
   const { release, environment } = prepared.plan
+  if (!(await way.lease.prove(recordMs))) return interrupted(lostLock(way.lease)[0], environment)
   if (release) {
     const cause = failure.message
     const { number } = release
