@@ -1,4 +1,4 @@
-import { flag, task, text } from 'vital-ops'
+import { flag, number, task, text } from 'vital-ops'
 import { operations } from 'vital-ops/operations'
 
 export * from './example/Taskfile.ts'
@@ -28,4 +28,11 @@ export const test = task({
     long: flag().describe('with the long suites'),
   },
   run: ({ $, args }) => $`npm test -- ${args.filters} ${args.long ? ['--long'] : []}`.then(() => undefined),
+})
+
+export const bench = task({
+  description: "The command's start against Node's own",
+  group: 'this repository',
+  args: { rounds: number({ integer: true, min: 15 }).default(15).describe('alternating rounds; medians are shown') },
+  run: ({ $, args }) => $`node bench/start.mjs ${args.rounds}`.then(() => undefined),
 })
