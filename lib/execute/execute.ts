@@ -50,6 +50,12 @@ type AnyHandler = {
   check(op: Op, context: OpContext): Promise<'done' | 'pending' | 'unknown'>
 }
 
+/** Ops whose failure is a warning: without a message sent or an old release removed, the services run as they should. */
+const onlyWarns = (op: Op): boolean =>
+  op.kind === 'send-notification' ||
+  op.kind === 'prune-releases' ||
+  (op.kind === 'run-hook' && op.data.onError === 'warn')
+
 /** Beyond an op's timeout, the lock must last until the op's children have been ended. */
 const marginMs = 5_000
 /** How often it is said that an op does not end. */
@@ -167,7 +173,7 @@ export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<
         throw error
       }
       await effects.end(op, 'failed').catch(() => {})
-      const tolerated = op.kind === 'run-hook' && op.data.onError === 'warn'
+      const tolerated = onlyWarns(op)
       await end(op, tolerated ? 'warned' : 'failed', since(), tolerated ? failure.message : undefined, failure)
       if (!tolerated) throw error
     }

@@ -148,7 +148,8 @@ test('a claim is lost when a later one was made', async () => {
 test('a holder that cannot be seen from here is left alone as long as it gives signs of life', async () => {
   const folder = workspace()
   mkdirSync(supervisorFolder(folder), { recursive: true, mode: 0o700 })
-  const foreign = { ...(await standingOf({ pid: 1, startTime: '1', bootId: 'x' })), namespaces: 'another container' }
+  const { bootId } = await ownIdentity()
+  const foreign = { ...(await standingOf({ pid: 1, startTime: '1', bootId })), namespaces: 'another container' }
   const first = await claimWorkspace(folder, foreign)
   if (!first.won) throw new Error('the claim was not won')
   assert.is((await holderElsewhere(folder))?.generation, 1)

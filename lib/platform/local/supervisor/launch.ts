@@ -29,7 +29,8 @@ export async function launchSupervisor(folder: string, program: string): Promise
 
 /** What a process needs to find its files, and nothing that could be secret or belong to a run. */
 export function neutralEnvironment(env: NodeJS.ProcessEnv): Record<string, string> {
-  const names = ['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR']
+  // Certificates: its probes are to judge a server as the commands' do.
+  const names = ['PATH', 'HOME', 'USER', 'LOGNAME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'NODE_EXTRA_CA_CERTS']
   return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])))
 }
 

@@ -26,6 +26,8 @@ export type SupervisorRecord = {
   startedAt: string
 }
 
+/** How often a supervisor looks whether it still is the workspace's, and whether it is needed. */
+const lookMs = 2000
 /** How long a new supervisor waits for its first service. */
 const firstServiceMs = 10_000
 
@@ -124,8 +126,12 @@ class Supervisor {
       process.on(signal, () => void this.#end(`it got ${signal}`))
     }
     process.on('SIGHUP', () => {})
-    const look = setInterval(() => void this.#look(), beatMs)
-    void this.ended.then(() => clearInterval(look))
+    const look = setInterval(() => void this.#look(), lookMs)
+    const beats = setInterval(() => void beat(this.#folder, this.#claim), beatMs)
+    void this.ended.then(() => {
+      clearInterval(look)
+      clearInterval(beats)
+    })
   }
 
   readonly #answers: Answers = {
@@ -183,11 +189,9 @@ class Supervisor {
     await this.#end('no service is left')
   }
 
-  /** Looks whether it still is the workspace's and is needed, and gives a sign of life. */
   async #look(): Promise<void> {
     // Its folder was removed, or another one took it for dead: nobody reaches it any more, and it must not keep ports and data.
     if (!(await isCurrent(this.#folder, this.#claim))) return this.#end('the workspace is no longer its own')
-    await beat(this.#folder, this.#claim)
     await this.#endIfIdle()
   }
 
