@@ -6,7 +6,7 @@ import type { Plan } from '../model/plan.ts'
 import { opText } from '../plan/render.ts'
 import type { LogEvent } from './events.ts'
 import { paint } from './failure-text.ts'
-import { messageText, plainRenderer } from './plain.ts'
+import { causeText, messageText, plainRenderer } from './plain.ts'
 import type { Renderer, RendererOptions } from './renderer.ts'
 import { cut, plainLine } from './text-width.ts'
 
@@ -58,7 +58,7 @@ class Row {
     const event = await this.#ended
     if (!event || event.end === 'skipped') return wrapper.skip(this.title)
     const took = event.durationMs > 0 ? ` ${paint(formatDuration(event.durationMs), 'dim', this.#color)}` : ''
-    const why = event.failure?.message ?? event.message
+    const why = causeText(event)
     const bad = event.end === 'failed' || event.end === 'aborted'
     wrapper.title = `${this.title}${took}${why ? `: ${why}` : bad ? `: ${event.end}` : ''}`
     if (bad) throw new Error(event.end)

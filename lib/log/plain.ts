@@ -83,9 +83,16 @@ export function plainRenderer({ write, color }: RendererOptions, options: { grou
   }
 }
 
+/** Why an op ended so. What only warns is not told again at the end, so its whole cause is told here. */
+export function causeText({ end, failure, message }: Extract<LogEvent, { type: 'op-ended' }>): string | undefined {
+  if (!failure) return message
+  return end === 'warned' && failure.why ? `${failure.message}: ${failure.why}` : failure.message
+}
+
 /** How an op ended, how long it took, and why. */
 export function howText(event: Extract<LogEvent, { type: 'op-ended' }>): string {
-  const why = event.failure ? `: ${event.failure.message}` : event.message ? ` (${event.message})` : ''
+  const cause = causeText(event)
+  const why = cause === undefined ? '' : event.failure ? `: ${cause}` : ` (${cause})`
   const took = event.durationMs > 0 ? ` ${formatDuration(event.durationMs)}` : ''
   return `${event.end === 'present' ? 'was done already' : event.end}${took}${why}`
 }

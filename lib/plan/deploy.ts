@@ -73,7 +73,7 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
   const given: HookArguments = {
     environment,
     release: number,
-    revision: source.revision,
+    revision: nameOf(source),
     previous: snapshot.current ?? null,
   }
   const moment = (name: Parameters<typeof hookOps>[1]) => hookOps(hooks, name, given)
@@ -127,7 +127,7 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
     created: options.at,
     by: options.by,
     run: options.run,
-    revision: source.revision,
+    revision: nameOf(source),
     commit: source.commit,
     services: targets.map(released),
     ...(options.only ? { only: options.only } : {}),
@@ -139,6 +139,9 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
 }
 
 const databaseRecord = ({ service, name, user, password }: DesiredDatabase) => ({ service, name, user, password })
+
+/** `HEAD` is another one tomorrow: a record names the commit. */
+const nameOf = ({ revision, commit }: ObservedSource): string => (revision === 'HEAD' ? commit.slice(0, 12) : revision)
 
 /** A deploy also replaces what runs from elsewhere than a healthy release. */
 function deployCause(target: Target, snapshot: Snapshot, current: Release | undefined): string | undefined {

@@ -48,7 +48,7 @@ function unknownTask(name: string, moment: string, names: readonly string[]): Fa
 function hookFailure(name: string, moment: string, error: unknown): Failure {
   const why =
     error instanceof FailureError
-      ? error.failures.map((failure) => failure.message).join('; ')
+      ? error.failures.map(({ message, why }) => (why ? `${message}: ${why}` : message)).join('; ')
       : (error as Error).message
   return { code: 'hook-failed', message: `the hook ${moment} failed: task ${name}`, why }
 }

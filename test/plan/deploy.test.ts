@@ -79,7 +79,7 @@ test('only the service whose files changed is built and restarted', () => {
       '  + build:api  build api: node build.js — its files changed',
       '  ~ start:api  restart api (release 2) on 8003 — its files changed',
       '  · gate:api   gate api: 2 passes in a row of being alive, within 60s',
-      '  note: when a gate fails: back to release 1 (HEAD); the schema stays',
+      '  note: when a gate fails: back to release 1 (c0ffee00c0ff); the schema stays',
     ].join('\n'),
   )
   const worker = plan.release?.services.find((entry) => entry.service === 'worker')
@@ -101,7 +101,7 @@ test('a changed variable is named, its value is not', () => {
       '  + build:api  build api: node build.js — environment changed: LOG_LEVEL',
       '  ~ start:api  restart api (release 2) on 8003 — environment changed: LOG_LEVEL',
       '  · gate:api   gate api: 2 passes in a row of being alive, within 60s',
-      '  note: when a gate fails: back to release 1 (HEAD); the schema stays',
+      '  note: when a gate fails: back to release 1 (c0ffee00c0ff); the schema stays',
     ].join('\n'),
   )
 })
@@ -128,7 +128,7 @@ test('pending expand migrations run between the build and the roll, with their h
       '  · hook:beforeGate:prime         hook beforeGate: prime',
       '  · gate:worker                   gate worker: 2 passes in a row of being alive, within 60s',
       '  · hook:afterHealthy:warm-cache  hook afterHealthy: warm-cache (a failure only warns) [after gate:api, gate:worker]',
-      '  note: when a gate fails: back to release 1 (HEAD); the schema stays',
+      '  note: when a gate fails: back to release 1 (c0ffee00c0ff); the schema stays',
     ].join('\n'),
   )
 })
@@ -160,7 +160,7 @@ test('a partial deploy rolls what it names, copies the rest, and prunes only by 
       '  + build:worker  build worker: node build.js — its files changed',
       '  ~ start:worker  restart worker (release 2) on 8006 — its files changed',
       '  · gate:worker   gate worker: 2 passes in a row of being alive, within 60s',
-      '  note: when a gate fails: back to release 1 (HEAD); the schema stays',
+      '  note: when a gate fails: back to release 1 (c0ffee00c0ff); the schema stays',
     ].join('\n'),
   )
   const sources = plan.release?.services.map(({ service: name, spec }) => [name, spec?.artefact, spec?.source])
@@ -203,7 +203,7 @@ test('a service that left the catalogue is stopped after the gates', () => {
       '  ~ start:api    restart api (release 2) on 8003 — its files changed',
       '  · gate:api     gate api: 2 passes in a row of being alive, within 60s',
       '  - stop:worker  stop worker — no longer in the catalogue',
-      '  note: when a gate fails: back to release 1 (HEAD); the schema stays',
+      '  note: when a gate fails: back to release 1 (c0ffee00c0ff); the schema stays',
     ].join('\n'),
   )
 })
@@ -223,7 +223,7 @@ test('what a dead deploy left running is replaced: its release is not healthy', 
       '  + build:api  build api: node build.js — runs release 2, which is not healthy',
       '  ~ start:api  restart api (release 3) on 8003 — runs release 2, which is not healthy',
       '  · gate:api   gate api: 2 passes in a row of being alive, within 60s',
-      '  note: when a gate fails: back to release 1 (HEAD); the schema stays',
+      '  note: when a gate fails: back to release 1 (c0ffee00c0ff); the schema stays',
     ].join('\n'),
   )
 })

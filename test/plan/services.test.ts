@@ -78,7 +78,7 @@ test('up runs the current release once there is one; --working-tree says otherwi
   const snapshot = revised(deployed(up()), 'v2', { api: 'a2', worker: 'w1' })
   assert.is(
     renderPlan(planServicesUp(desired(), snapshot, { workingTree: false })),
-    ['services up dev: nothing to do', '  note: runs release 1 (HEAD)'].join('\n'),
+    ['services up dev: nothing to do', '  note: runs release 1 (c0ffee00c0ff)'].join('\n'),
   )
   assert.is(
     renderPlan(planServicesUp(desired(), snapshot, { names: ['api'], workingTree: true })),

@@ -83,7 +83,7 @@ test('with a release, setup runs the release and leaves its schema alone', () =>
       'setup dev: 1 change',
       '  + start:api  start api (release 1) on 8003 — not running',
       '  · gate:api   gate api: 2 passes in a row of being alive, within 60s',
-      '  note: runs release 1 (HEAD)',
+      '  note: runs release 1 (c0ffee00c0ff)',
     ].join('\n'),
   )
 })
