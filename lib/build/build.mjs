@@ -15,8 +15,7 @@ import { declarations } from './declarations.mjs'
 const repository = fileURLToPath(new URL('../..', import.meta.url)).slice(0, -1)
 
 try {
-  const skipped = await bundle(repository, { keepMs: 0 })
-  for (const source of skipped) console.log(`build: ${source} does not exist, skipped`)
+  await bundle(repository, { keepMs: 0 })
   if (!(await declarations(repository))) console.log('build: typescript is not installed, no declarations made')
   await linkOwnCommands()
 } catch (error) {

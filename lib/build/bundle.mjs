@@ -12,20 +12,17 @@ import { publish } from './publish.mjs'
  *
  * @param {string} repository the folder of package.json
  * @param {{ keepMs: number }} options see `publish`
- * @returns {Promise<string[]>} the entry points that were skipped, since their source does not exist
- * @throws when a required entry point does not exist, and esbuild's BuildFailure
+ * @throws when the source of an entry point does not exist, and esbuild's BuildFailure
  */
 export async function bundle(repository, { keepMs }) {
-  const has = (/** @type {{ source: string }} */ entry) => existsSync(join(repository, entry.source))
-  const missing = entryPoints.filter((entry) => !has(entry))
-  const required = missing.find((entry) => entry.required)
-  if (required) throw new Error(`cannot build dist/${required.name}.js: ${required.source} does not exist`)
+  const missing = entryPoints.find(({ source }) => !existsSync(join(repository, source)))
+  if (missing) throw new Error(`cannot build dist/${missing.name}.js: ${missing.source} does not exist`)
 
   await mkdir(join(repository, '.cache'), { recursive: true })
   const temporary = await mkdtemp(join(repository, '.cache', 'build-'))
   try {
     await build({
-      entryPoints: entryPoints.filter(has).map(({ name, source }) => ({ out: name, in: source })),
+      entryPoints: entryPoints.map(({ name, source }) => ({ out: name, in: source })),
       absWorkingDir: repository,
       outdir: temporary,
       bundle: true,
@@ -42,5 +39,4 @@ export async function bundle(repository, { keepMs }) {
   } finally {
     await rm(temporary, { recursive: true, force: true })
   }
-  return missing.map(({ source }) => source)
 }

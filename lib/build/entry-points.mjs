@@ -1,19 +1,19 @@
 // @ts-check
 
 /**
- * What becomes a file of dist. `required: false` is skipped while its source does not exist.
+ * What becomes a file of dist.
  *
- * @type {{ name: string, source: string, required: boolean }[]}
+ * @type {{ name: string, source: string }[]}
  */
 export const entryPoints = [
   // The `task` command, which bin/ imports.
-  { name: 'task', source: 'lib/cli/main.ts', required: true },
+  { name: 'task', source: 'lib/cli/main.ts' },
   // What the scripts in a workspace's bin/ import.
-  { name: 'entry', source: 'lib/cli/entry.ts', required: true },
+  { name: 'entry', source: 'lib/cli/entry.ts' },
   // What a Taskfile imports as `vital-ops`.
-  { name: 'index', source: 'lib/index.ts', required: true },
+  { name: 'index', source: 'lib/index.ts' },
   // What a Taskfile imports as `vital-ops/operations`.
-  { name: 'operations', source: 'tasks/index.ts', required: false },
+  { name: 'operations', source: 'tasks/index.ts' },
   // The process that keeps local services; it is started by its path.
-  { name: 'supervisor', source: 'lib/platform/local/supervisor/main.ts', required: true },
+  { name: 'supervisor', source: 'lib/platform/local/supervisor/main.ts' },
 ]

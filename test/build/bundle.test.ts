@@ -35,21 +35,20 @@ const start = (root: string, ...args: string[]) => run([process.execPath, join(r
 
 test('each entry point becomes a file, with a source map', async () => {
   const root = sources(1)
-  assert.equal(await bundle(root, { keepMs: 0 }), [])
+  await bundle(root, { keepMs: 0 })
   for (const { name } of entryPoints) assert.ok(existsSync(join(root, 'dist', `${name}.js`)), name)
   assert.ok(existsSync(join(root, 'dist', 'task.js.map')))
   assert.is((await start(root, 'a b')).stdout, '1 1 ["a b"]\n')
   assert.equal(readdirSync(join(root, '.cache')), [])
 })
 
-test('a required entry point that does not exist is named', async () => {
+test('an entry point that does not exist is named', async () => {
   const root = temporaryFolder()
-  const { source } = entryPoints.find(({ required }) => required) ?? { source: '' }
   try {
     await bundle(root, { keepMs: 0 })
     assert.unreachable()
   } catch (error) {
-    assert.match((error as Error).message, `${source} does not exist`)
+    assert.match((error as Error).message, 'lib/cli/main.ts does not exist')
   }
 })
 
@@ -83,24 +82,24 @@ test('what an earlier build left stays for a while', async () => {
 test('who starts the command while it is built gets a whole build', async () => {
   const root = sources(1)
   await bundle(root, { keepMs: 60_000 })
+  let starts = 0
   let isBuilding = true
-  const builds = (async () => {
-    for (let generation = 2; generation < 12; generation++) {
+  const builds = async () => {
+    for (let generation = 2; generation < 12 || (starts < 5 && generation < 200); generation++) {
       sources(generation, root)
       await Promise.all([bundle(root, { keepMs: 60_000 }), bundle(root, { keepMs: 60_000 })])
     }
     isBuilding = false
-  })()
-  let starts = 0
-  while (isBuilding) {
-    const { status, stdout, stderr } = await start(root)
-    assert.is(status, 0, stderr)
-    const [entry, later] = stdout.split(' ')
-    assert.is(entry, later)
-    starts++
   }
-  await builds
-  assert.ok(starts > 1)
+  const commands = async () => {
+    for (; isBuilding; starts++) {
+      const { status, stdout, stderr } = await start(root)
+      assert.is(status, 0, stderr)
+      const [entry, later] = stdout.split(' ')
+      assert.is(entry, later)
+    }
+  }
+  await Promise.all([builds(), commands()])
 })
 
 test('bin/task starts the command, also through a link', async () => {
