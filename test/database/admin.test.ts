@@ -44,6 +44,7 @@ test('another password is set, without the server ever seeing it in a statement'
   await server.query("alter system set log_statement = 'all'")
   await server.query('select pg_reload_conf()')
   await until(() => server.query("select 1 where current_setting('log_statement') = 'all'").then((rows) => rows[0]), {
+    deadline: 30_000,
     what: 'the setting',
   })
   await server.connect((admin) => ensureDatabase(admin, request))
@@ -96,10 +97,10 @@ test('an aborted use cancels its statement on the server and is a failure', asyn
   })
   const active =
     "select 1 from pg_stat_activity where query like '%pg_sleep(300)%' and pid <> pg_backend_pid() and state = 'active'"
-  await until(async () => (await server.query(active)).length === 1, { what: 'the statement to run' })
+  await until(async () => (await server.query(active)).length === 1, { deadline: 30_000, what: 'the statement to run' })
   controller.abort()
   assert.is(failureOf(await sleeping).code, 'aborted')
-  await until(async () => (await server.query(active)).length === 0, { what: 'the statement to end' })
+  await until(async () => (await server.query(active)).length === 0, { deadline: 30_000, what: 'the statement to end' })
   assert.is(failureOf(await withDatabase(login(request, controller.signal), async () => ok(1))).code, 'aborted')
 })
 
@@ -114,7 +115,10 @@ test('the sessions of a run are ended, others are not', async () => {
   const [mine, other] = [sleep('dead-run'), sleep('living-run')]
   const count = (run: string) =>
     server.query('select 1 from pg_stat_activity where application_name = $1', [applicationName(run)])
-  await until(async () => (await count('dead-run')).length + (await count('living-run')).length === 2, { what: 'both' })
+  await until(async () => (await count('dead-run')).length + (await count('living-run')).length === 2, {
+    deadline: 30_000,
+    what: 'both',
+  })
   assert.is(await server.connect((admin) => terminateSessions(admin, applicationName('dead-run'))), 1)
   assert.is(failureOf(await mine).code, 'database-connection-lost')
   assert.is((await count('dead-run')).length, 0)
@@ -149,7 +153,10 @@ test('the postgres probe: passes, false, errors, deadline, refused, without the 
     assert.not.match(message, 'wrong-password')
   }
   const active = "select 1 from pg_stat_activity where query like '%pg_sleep(300)%' and pid <> pg_backend_pid()"
-  await until(async () => (await server.query(active)).length === 0, { what: "the probe's query to end" })
+  await until(async () => (await server.query(active)).length === 0, {
+    deadline: 30_000,
+    what: "the probe's query to end",
+  })
   const none = await attempt({ type: 'postgres' })
   assert.is(none.message, 'no database address is known for api: give the probe a url')
 })

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { chown, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { chown, link, open, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
+import { type Failure, failed, ok, type Result, unwrap } from '../../model/failure.ts'
 import { Secret } from '../../model/secret.ts'
 import { errorCode, fileFailure, syncFolder } from '../../system/files.ts'
 import { removeLeftovers, temporaryName } from './leftovers.ts'
@@ -62,9 +62,9 @@ export async function createCluster(options: {
     temporary = await makeTemporary(folder, engine)
     const result = await initialise(engine, temporary, secret, options)
     if (!result.ok) return result
-    await rename(join(temporary, 'data'), dataFolder)
+    const created = await takeName(join(temporary, 'data'), dataFolder)
     await syncFolder(folder)
-    return ok({ dataFolder, created: true })
+    return ok({ dataFolder, created })
   } catch (error) {
     if (errorCode(error) === undefined) throw error
     return failed(fileFailure(error, 'prepared for the database', folder))
@@ -94,22 +94,37 @@ export async function readAdminSecret(folder: string, major: number): Promise<Re
   }
 }
 
+/** Of two that make it at once, both get the same: whose cluster gets the name is not yet known. */
 async function ensureAdminSecret(folder: string, major: number): Promise<Secret> {
   const file = adminFileOf(folder, major)
-  const password = randomBytes(24).toString('base64url')
-  const temporary = join(folder, temporaryName(`postgres-${major}.admin`))
   const existing = await readAdminSecret(folder, major)
-  if (existing.ok && existing.value.reveal() !== '') return existing.value
+  if (existing.ok) return existing.value
+  const temporary = join(folder, temporaryName(`postgres-${major}.admin`))
   const handle = await open(temporary, 'wx', 0o600)
   try {
-    await handle.writeFile(`${password}\n`)
+    await handle.writeFile(`${randomBytes(24).toString('base64url')}\n`)
     await handle.sync()
   } finally {
     await handle.close()
   }
-  await rename(temporary, file)
+  // Unlike rename(2), link(2) takes nobody's place.
+  await link(temporary, file).catch((error: unknown) => {
+    if (errorCode(error) !== 'EEXIST') throw error
+  })
+  await rm(temporary, { force: true })
   await syncFolder(folder)
-  return new Secret('administrator of the database', password)
+  return unwrap(await readAdminSecret(folder, major))
+}
+
+/** Gives the new cluster its name; false if somebody else's has it by now, which serves as well. */
+async function takeName(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to)
+    return true
+  } catch (error) {
+    if (!['ENOTEMPTY', 'EEXIST'].includes(errorCode(error) ?? '')) throw error
+    return false
+  }
 }
 
 async function makeTemporary(folder: string, { major, user }: Engine): Promise<string> {

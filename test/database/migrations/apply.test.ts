@@ -199,7 +199,10 @@ test('a lock that is not to be had: it gives way, says who, and tries again', as
     async (connection) => {
       await connection.query('begin; lock table a in access share mode')
       applied = folder.up()
-      await until(() => folder.lines.some((line) => line.includes('trying again')), { what: 'the second try' })
+      await until(() => folder.lines.some((line) => line.includes('trying again')), {
+        deadline: 30_000,
+        what: 'the second try',
+      })
       await connection.query('commit')
     },
     folder.database,
@@ -249,7 +252,7 @@ test('waiting ends with a failure that names the holder', async () => {
           "select 1 from pg_stat_activity where query like '%pg_sleep(300)%' and pid <> pg_backend_pid()",
         )
       ).length,
-    { what: 'the first one' },
+    { deadline: 30_000, what: 'the first one' },
   )
   const failure = failureOf(await folder.up({ lockWaitMs: 300 }))
   assert.equal([failure.code, failure.outcome], ['migrations-locked', 'locked'])

@@ -22,7 +22,7 @@ const sleeping = (folder: MigrationFolder) =>
           "select 1 from pg_stat_activity where state = 'active' and query ~ '^select pg_sleep' and pid <> pg_backend_pid()",
         )
       ).length > 0,
-    { what: 'the migration to run' },
+    { deadline: 30_000, what: 'the migration to run' },
   )
 
 const slow = 'create table a (b int);\nselect pg_sleep(300);'
@@ -99,7 +99,7 @@ async function pooler() {
         if (result.ok || result.failures[0].code === 'database-unreachable') return undefined
         return result.failures[0]
       },
-      { what: 'pgbouncer to answer' },
+      { deadline: 30_000, what: 'pgbouncer to answer' },
     )
     assert.equal([failure.code, failure.outcome], ['pooler-between', 'unchanged'], JSON.stringify(failure))
     assert.match(failure.next?.[0] ?? '', 'to the server itself')

@@ -84,7 +84,7 @@ export async function startServer(engine?: Engine, folder = join(temporaryFolder
     await until(() => server.query('select 1'), { what: 'the server to answer', deadline: 20_000 })
   } catch (error) {
     await server.stop()
-    throw new Error(`${(error as Error).message}\n${log}`)
+    throw new Error(`${(error as Error).message}\n${log.split('\n').slice(-15).join('\n')}`)
   }
   return server
 }

@@ -35,6 +35,7 @@ export function stepwiseSuite(name: string, locate: () => Promise<Engine>) {
 
   const building = (folder: MigrationFolder) =>
     until(async () => (await folder.query('select 1 from pg_index where not indisvalid')).length > 0, {
+      deadline: 30_000,
       what: 'the build of the index to begin',
     })
 
@@ -95,7 +96,10 @@ export function stepwiseSuite(name: string, locate: () => Promise<Engine>) {
       await building(folder)
       const second = folder.up({ output: (line) => lines.push(line) })
       both = Promise.all([first, second])
-      await until(() => lines.some((line) => line.startsWith('waiting for')), { what: 'the second one to wait' })
+      await until(() => lines.some((line) => line.startsWith('waiting for')), {
+        deadline: 30_000,
+        what: 'the second one to wait',
+      })
     })
     assert.equal(
       (await both)?.flatMap((result) => unwrap(result as never)),
@@ -215,6 +219,7 @@ export function stepwiseSuite(name: string, locate: () => Promise<Engine>) {
       await connection.query('begin isolation level repeatable read; select * from a')
       const migrator = startMigrator(import.meta.url, folder.target)
       await until(async () => (await folder.query('select 1 from pg_inherits where inhdetachpending')).length > 0, {
+        deadline: 30_000,
         what: 'the first half',
       })
       migrator.child.kill('SIGKILL')
@@ -231,7 +236,7 @@ export function stepwiseSuite(name: string, locate: () => Promise<Engine>) {
       async () =>
         (await folder.query("select 1 from pg_stat_activity where application_name = 'vital-ops/test-run'")).length ===
         0,
-      { what: 'the session to end' },
+      { deadline: 30_000, what: 'the session to end' },
     )
 
   /** Kills a migrator after it announced its statement and before that has an effect: a lock on a table keeps it waiting. */
@@ -243,7 +248,7 @@ export function stepwiseSuite(name: string, locate: () => Promise<Engine>) {
         async () =>
           (await folder.query("select 1 from pg_class where relname = 'migration_progress'")).length > 0 &&
           (await folder.query('select 1 from vital_ops.migration_progress where begun = 0')).length > 0,
-        { what: 'the announcement' },
+        { deadline: 30_000, what: 'the announcement' },
       )
       migrator.child.kill('SIGKILL')
       await migrator.ended
