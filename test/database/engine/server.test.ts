@@ -12,7 +12,7 @@ import { failureOf, startServer, type TestServer, testEngine } from '../support/
 let server: TestServer
 
 test.before(async () => {
-  server = await startServer()
+  server = await startServer(undefined, undefined, { durable: true })
 })
 test.after(() => server?.stop())
 

@@ -40,8 +40,15 @@ export async function testEngine(version = 17, prefer: 'embedded' | 'system' = '
   return engine.value
 }
 
-/** Makes a cluster and starts its server. */
-export async function startServer(engine?: Engine, folder = join(temporaryFolder(), 'service')): Promise<TestServer> {
+/**
+ * Makes a cluster and starts its server. Without fsync unless `durable`: a killed process loses nothing by that, only a power cut would, and
+ * tests share a disk.
+ */
+export async function startServer(
+  engine?: Engine,
+  folder = join(temporaryFolder(), 'service'),
+  options: { durable?: boolean } = {},
+): Promise<TestServer> {
   const used = engine ?? (await testEngine())
   const { dataFolder } = unwrap(await createCluster({ engine: used, folder }))
   const password = unwrap(await readAdminSecret(folder, used.major))
@@ -51,7 +58,8 @@ export async function startServer(engine?: Engine, folder = join(temporaryFolder
   const take = (chunk: Buffer) => {
     log += chunk.toString('utf8')
   }
-  const process = unwrap(await startProcess({ ...how, stdout: take, stderr: take }))
+  const argv: typeof how.argv = options.durable ? how.argv : [...how.argv, '-c', 'fsync=off']
+  const process = unwrap(await startProcess({ ...how, argv, stdout: take, stderr: take }))
   let databases = 0
   const server: TestServer = {
     engine: used,
