@@ -1,10 +1,11 @@
 import { runOperation } from '../../lib/execute/operation.ts'
 import type { OperationResult, Prepared } from '../../lib/execute/operation-request.ts'
-import { type Failure, FailureError, type Result, unwrap } from '../../lib/model/failure.ts'
+import { type Failure, FailureError, ok, type Result, unwrap } from '../../lib/model/failure.ts'
 import type { Plan } from '../../lib/model/plan.ts'
 import { parsePlanFile, planFileText } from '../../lib/plan/plan-file.ts'
 import { readText, writeFileAtomic } from '../../lib/system/files.ts'
 import type { TaskContext } from '../../lib/task/definition.ts'
+import { withHookFindings } from './hook-findings.ts'
 import { runHookHandler } from './run-hook.ts'
 import type { Session } from './session.ts'
 import { writeEnvHandler } from './write-env.ts'
@@ -38,6 +39,7 @@ export async function operate(
 ): Promise<OperationResult> {
   const approved = flags.plan === undefined ? undefined : await readPlan(flags.plan)
   const { desired, platform } = session
+  const known = (plan: Plan) => withHookFindings(plan, context.tasks)
   const result = await runOperation(
     {
       run: session.run,
@@ -49,12 +51,15 @@ export async function operate(
       secrets: session.secrets,
       arguments: { argv: [...context.invocation.argv] },
       purpose: work.purpose,
-      prepare: (signal) => caught(() => work.prepare(signal)),
+      prepare: async (signal) => {
+        const prepared = await caught(() => work.prepare(signal))
+        return prepared.ok ? ok({ ...prepared.value, plan: known(prepared.value.plan) }) : prepared
+      },
       beforeExecute: async (prepared) => {
         await session.keepSecrets()
         await work.beforeExecute?.(prepared)
       },
-      ...(work.goBack ? { goBack: work.goBack } : {}),
+      ...(work.goBack ? { goBack: knowing(work.goBack, known) } : {}),
       ...(work.recovers ? { recovers: work.recovers } : {}),
     },
     {
@@ -74,6 +79,13 @@ export async function operate(
   }
   return result
 }
+
+const knowing =
+  (goBack: NonNullable<Work['goBack']>, known: (plan: Plan) => Plan): NonNullable<Work['goBack']> =>
+  async (...given) => {
+    const back = await goBack(...given)
+    return back.ok ? ok(known(back.value)) : back
+  }
 
 /** An expected failure that had to be thrown, as a result again. */
 async function caught<T>(make: () => Promise<Result<T>>): Promise<Result<T>> {
