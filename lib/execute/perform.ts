@@ -4,6 +4,7 @@ import { isEmpty, type Plan } from '../model/plan.ts'
 import type { Effect, Holder, Lease, ReleaseStore } from '../model/platform.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { comparePlans, planDigest } from '../plan/digest.ts'
+import { withoutChanges } from '../plan/rollback.ts'
 import { executePlan } from './execute.ts'
 import { type Journal, openJournal } from './journal.ts'
 import { lostLock } from './op-failure.ts'
@@ -141,8 +142,17 @@ async function moveTo({ platform, run }: Operation, snapshot: Snapshot, target: 
   await platform.releases.setCurrent(target, run)
 }
 
-/** Executes the run's `number`th plan. Returns its failures; none when all is done. */
-async function execute(way: Way, plan: Plan, number: number, journal: Journal): Promise<Failure[]> {
+/**
+ * Executes the run's `number`th plan. Returns its failures; none when all is done.
+ * @param release with which the ends of ops are kept that nobody can observe
+ */
+async function execute(
+  way: Way,
+  plan: Plan,
+  number: number,
+  journal: Journal,
+  release = plan.release?.number,
+): Promise<Failure[]> {
   const { operation, options, lease } = way
   const unkept = await journal.record({
     type: 'plan-fixed',
@@ -161,7 +171,7 @@ async function execute(way: Way, plan: Plan, number: number, journal: Journal): 
     emit: options.emit,
     signal: options.signal,
     redact: options.redact,
-    ...(plan.release ? { effects: { store: knownEffects(way), release: plan.release.number } } : {}),
+    ...(release === undefined ? {} : { effects: { store: knownEffects(way), release } }),
   })
   return failures
 }
@@ -225,6 +235,7 @@ async function failedWay(way: Way, prepared: Prepared, journal: Journal, failure
   if (refused.length > 0) {
     const why = refused.map((finding) => finding.message).join('; ')
     const next = refused.flatMap((finding) => finding.mend ?? [])
+    await execute(way, withoutChanges(back.value), 2, journal, release?.number)
     return stuck(
       environment,
       [{ ...failure, why: [failure.why, why].filter(Boolean).join('; ') }, ...failures.slice(1)],
@@ -232,7 +243,7 @@ async function failedWay(way: Way, prepared: Prepared, journal: Journal, failure
     )
   }
   options.emit({ type: 'plan-shown', plan: back.value, findings: back.value.findings })
-  const again = await execute(way, back.value, 2, journal)
+  const again = await execute(way, back.value, 2, journal, release?.number)
   if (again.length > 0) return stuck(environment, [...again, ...failures])
   const to = prepared.snapshot.current
   if (to === undefined || !release) return { outcome: failure.outcome ?? 'failed', failures }

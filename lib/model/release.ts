@@ -37,6 +37,8 @@ export type Release = {
   only?: string[]
   /** The environment's hooks, probes and policy are part of the record: a rollback needs no working tree. */
   hooks: Record<string, { task: string; timeoutMs: number; onError: 'fail' | 'warn'; repeatable: boolean }[]>
+  /** Who is told how it ended. Absent in records of versions that did not keep it. */
+  notifications?: { on: ('healthy' | 'failed' | 'rolled-back')[]; command: string[]; timeoutMs: number }[]
   /** The schema after this release's migrations. */
   schema: AppliedMigration[]
   outcome: ReleaseOutcome

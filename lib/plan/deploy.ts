@@ -7,6 +7,7 @@ import type { Release } from '../model/release.ts'
 import type { ObservedSource, Snapshot } from '../model/snapshot.ts'
 import { envOps } from './env.ts'
 import { type HookArguments, hookOps, recordedHooks } from './hooks.ts'
+import { notificationOps, recordedNotifications } from './notifications.ts'
 import { prunable } from './prune.ts'
 import { chain, pendingMigrations, roll } from './roll.ts'
 import { ownBuild, stop, withDependencies } from './services.ts'
@@ -70,6 +71,7 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
   if (causes.size === 0 && !schemaChanges && removed.length === 0) return empty
 
   const hooks = recordedHooks(desired.configuration)
+  const notifications = recordedNotifications(desired.configuration)
   const given: HookArguments = {
     environment,
     release: number,
@@ -112,7 +114,11 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
   ops.push(...removed.map((name) => stop(name, snapshot, 'no longer in the catalogue', leaves(ops))))
 
   const tail = chain(
-    [...moment('afterHealthy'), ...pruneOps(desired, snapshot, number, targets), ...notifications(desired, number)],
+    [
+      ...moment('afterHealthy'),
+      ...pruneOps(desired, snapshot, number, targets),
+      ...notificationOps(notifications, 'healthy', number),
+    ],
     leaves(ops),
   )
   ops.push(...tail)
@@ -132,6 +138,7 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
     services: targets.map(released),
     ...(options.only ? { only: options.only } : {}),
     hooks,
+    ...(notifications.length > 0 ? { notifications } : {}),
     schema: schemaAfter(desired, snapshot),
     outcome: 'pending',
   }
@@ -249,19 +256,6 @@ function pruneOps(desired: Desired, snapshot: Snapshot, number: number, targets:
     },
   ]
 }
-
-const notifications = (desired: Desired, release: number): Op[] =>
-  desired.configuration.notifications
-    .filter(({ on }) => on.includes('healthy'))
-    .map(({ command }, index) => ({
-      id: `notify:${index + 1}`,
-      kind: 'send-notification' as const,
-      after: [],
-      cause: 'the environment asks for it',
-      changes: false,
-      timeoutMs: 60_000,
-      data: { on: 'healthy' as const, command, release },
-    }))
 
 function schemaAfter(desired: Desired, snapshot: Snapshot): AppliedMigration[] {
   const applied = snapshot.database?.applied ?? []

@@ -4,6 +4,7 @@ import type { Plan } from '../model/plan.ts'
 import type { Release } from '../model/release.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { hookOps } from './hooks.ts'
+import { notificationOps } from './notifications.ts'
 import { rollbackTarget } from './prune.ts'
 import { chain, roll } from './roll.ts'
 import { stop } from './services.ts'
@@ -35,27 +36,50 @@ export function planRollback(snapshot: Snapshot, options: RollbackOptions): Plan
     const cause = rollbackCause(service, snapshot)
     if (cause !== undefined) causes.set(service.service, cause)
   }
-  const rolled = roll({ targets, snapshot, cause: (service) => causes.get(service.service), first: [] })
-  const ops: Op[] = [...rolled.ops]
+  const told = options.from !== undefined && left ? failureOps(left, snapshot.current) : []
+  const first = told.slice(-1).map((op) => op.id)
+  const rolled = roll({ targets, snapshot, cause: (service) => causes.get(service.service), first })
+  const ops: Op[] = [...told, ...rolled.ops]
   const extra = (left?.services ?? []).filter(
     ({ service }) => !targets.some((t) => t.service === service) && isUp(snapshot.services[service]),
   )
-  ops.push(...extra.map(({ service }) => stop(service, snapshot, `release ${target.number} does not have it`, [])))
+  ops.push(...extra.map(({ service }) => stop(service, snapshot, `release ${target.number} does not have it`, first)))
   const gone = snapshot.current !== target.number
-  if (ops.some((op) => op.changes)) {
-    const ends = ops.map((op) => op.id).filter((id) => !ops.some((op) => op.after.includes(id)))
-    const hooks = hookOps(target.hooks, 'afterRollback', {
-      environment,
-      release: target.number,
-      revision: target.revision,
-      previous: left?.number ?? null,
-    })
-    ops.push(...chain(hooks, ends))
-  }
+  const hooks = hookOps(target.hooks, 'afterRollback', {
+    environment,
+    release: target.number,
+    revision: target.revision,
+    previous: left?.number ?? null,
+  })
+  const messages = notificationOps((left ?? target).notifications, 'rolled-back', target.number)
+  const ends = ops.map((op) => op.id).filter((id) => !ops.some((op) => op.after.includes(id)))
+  ops.push(...chain([...(ops.some((op) => op.changes) ? hooks : []), ...messages], ends))
   if (!gone) return { ...plan, ops }
   const note = `release ${target.number} (${target.revision}) becomes current; the schema stays`
   return { ...plan, ops, notes: [note], target: target.number }
 }
+
+/** What follows a failure before anything is changed back: the failed release's hooks, then who is told. A failing one only warns. */
+function failureOps(failed: Release, previous: number | undefined): Op[] {
+  const { environment, number, revision } = failed
+  const given = { environment, release: number, revision, previous: previous ?? null }
+  const hooks = hookOps(failed.hooks, 'onFailure', given).map((op) =>
+    op.kind === 'run-hook' ? { ...op, data: { ...op.data, onError: 'warn' as const } } : op,
+  )
+  return chain([...hooks, ...notificationOps(failed.notifications, 'failed', number)], [])
+}
+
+/** What of a plan may run where the way back is refused: its ops before the first one that changes anything. */
+export function withoutChanges(plan: Plan): Plan {
+  const changing = plan.ops.findIndex((op) => op.changes)
+  const told = plan.ops.filter((op, index) => (changing < 0 || index < changing) && !isLast(op))
+  return { ...plan, ops: told }
+}
+
+/** Ops that say that the way back was gone. */
+const isLast = (op: Op): boolean =>
+  (op.kind === 'run-hook' && op.data.moment === 'afterRollback') ||
+  (op.kind === 'send-notification' && op.data.on === 'rolled-back')
 
 function chooseTarget(snapshot: Snapshot, options: RollbackOptions, findings: Finding[]): Release | undefined {
   const { releases, current } = snapshot
@@ -108,7 +132,7 @@ function rollbackCause(target: Target, snapshot: Snapshot): string | undefined {
 
 /** After a failed first deploy: stops what it started, keeps data. */
 export function planStopRelease(snapshot: Snapshot, release: Release): Plan {
-  const ops: Op[] = []
+  const ops: Op[] = failureOps(release, undefined)
   for (const { service } of [...release.services].reverse()) {
     const observed = snapshot.services[service]
     if (observed?.release !== release.number || (!isUp(observed) && observed.pid === undefined)) continue

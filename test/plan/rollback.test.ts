@@ -5,7 +5,7 @@ import type { Release } from '../../lib/model/release.ts'
 import type { Snapshot } from '../../lib/model/snapshot.ts'
 import { prunable, rollbackTarget } from '../../lib/plan/prune.ts'
 import { renderPlan } from '../../lib/plan/render.ts'
-import { planRollback, planStopRelease } from '../../lib/plan/rollback.ts'
+import { planRollback, planStopRelease, withoutChanges } from '../../lib/plan/rollback.ts'
 import { deployed, desired, migration, revised, running, up } from './world.ts'
 
 const environment = 'dev'
@@ -102,6 +102,71 @@ test('a failed first deploy stops what it started and nothing else', () => {
       '  - stop:api     stop api — release 1 failed',
     ].join('\n'),
   )
+})
+
+/** A failed release 2 over a healthy release 1, with hooks and people to tell. */
+function failedWithHooks(): Snapshot {
+  const wanted = desired({
+    deploy: {
+      hooks: {
+        onFailure: [{ task: 'collect' }, { task: 'page', onError: 'fail', repeatable: false }],
+        afterRollback: [{ task: 'warm' }],
+      },
+    },
+    notifications: [{ on: ['healthy', 'failed', 'rolled-back'], command: ['tell'], timeout: '5s' }],
+  })
+  const before = deployed(up(), wanted)
+  const bad = deployed(revised(before, 'v2', { api: 'a2', worker: 'w1' }), wanted)
+  return change({ ...bad, current: 1 }, 2, { outcome: 'failed' })
+}
+
+test('the way back begins with the hooks of the failed release and says how it ended', () => {
+  const plan = planRollback(failedWithHooks(), { environment, from: 2 })
+  assert.is(
+    renderPlan(plan),
+    [
+      'rollback dev: 1 change',
+      '  · hook:onFailure:collect   hook onFailure: collect (a failure only warns)',
+      '  · hook:onFailure:page      hook onFailure: page (a failure only warns)',
+      '  · notify:failed:1          notify (failed): tell',
+      '  ~ start:api                restart api (release 1) on 8003 — its files changed',
+      '  · gate:api                 gate api: 2 passes in a row of being alive, within 60s',
+      '  · hook:afterRollback:warm  hook afterRollback: warm',
+      '  · notify:rolled-back:1     notify (rolled-back): tell',
+    ].join('\n'),
+  )
+  assert.equal(
+    plan.ops.map((op) => op.after),
+    plan.ops.map((_, index) => (index === 0 ? [] : [plan.ops[index - 1]?.id])),
+    'one after the other',
+  )
+  const [, page] = plan.ops
+  assert.equal(page?.kind === 'run-hook' && page.data.arguments, {
+    environment,
+    release: 2,
+    revision: 'v2',
+    previous: 1,
+  })
+})
+
+test('where the way back is refused, the hooks of the failure still run', () => {
+  const plan = planRollback(failedWithHooks(), { environment, from: 2 })
+  assert.equal(
+    withoutChanges(plan).ops.map((op) => op.id),
+    ['hook:onFailure:collect', 'hook:onFailure:page', 'notify:failed:1'],
+  )
+})
+
+test('a failed first deploy runs its hooks before anything is stopped', () => {
+  const snapshot = failedWithHooks()
+  const first = { ...(snapshot.releases[1] as Release), number: 1 }
+  const { services } = snapshot
+  const plan = planStopRelease({ ...snapshot, services, releases: [first] }, first)
+  assert.equal(
+    plan.ops.map((op) => op.id),
+    ['hook:onFailure:collect', 'hook:onFailure:page', 'notify:failed:1', 'stop:worker'],
+  )
+  assert.equal(plan.ops[3]?.after, ['notify:failed:1'])
 })
 
 test('needs no catalogue: a service that is gone from it comes back from the record', () => {

@@ -45,6 +45,15 @@ const recordSchema = z.looseObject({
     .optional(),
   only: z.array(z.string()).optional(),
   hooks: z.record(z.string(), z.array(hookSchema)),
+  notifications: z
+    .array(
+      z.looseObject({
+        on: z.array(z.enum(['healthy', 'failed', 'rolled-back'])),
+        command: z.array(z.string()),
+        timeoutMs: z.number(),
+      }),
+    )
+    .optional(),
   schema: z.array(migrationSchema),
   outcome: z.enum(['pending', 'healthy', 'failed']),
   cause: z.string().optional(),
