@@ -132,6 +132,7 @@ async function* newLines(follower: Follower): AsyncGenerator<string> {
     // The last lines may have come between the look at the content and the look at the name.
     if (follower.handle) yield* readOn(follower)
     const next = await nextFile(follower, own)
+    // At the next look, then.
     if (!next) return
     await follower.handle?.close()
     follower.handle = next
@@ -139,16 +140,29 @@ async function* newLines(follower: Follower): AsyncGenerator<string> {
   }
 }
 
-/** The file that comes after the one that was read: with a fast writer it may have been set aside itself already. */
-async function nextFile(follower: Follower, own: { ino: number } | undefined): Promise<FileHandle | undefined> {
-  if (own) {
-    for (let index = 1; ; index++) {
-      const older = await stat(rotatedPath(follower.path, index)).catch(() => undefined)
-      if (!older) break
-      if (older.ino === own.ino) return openIfThere(rotatedPath(follower.path, index - 1))
-    }
+/**
+ * The file that comes after the one that was read: with a fast writer it may have been set aside itself already. Undefined when that cannot be
+ * told now, because files are just being renamed. A follower that is a whole rotation behind goes on with the newest file.
+ */
+async function nextFile({ path }: Follower, own: { ino: number } | undefined): Promise<FileHandle | undefined> {
+  const index = own && (await indexOf(path, own.ino))
+  if (index === undefined) return openIfThere(path)
+  const next = await openIfThere(rotatedPath(path, index - 1))
+  // Files move from the oldest to the newest: as long as ours has not moved, the one before it has not either.
+  const still = await stat(rotatedPath(path, index)).catch(() => undefined)
+  if (still?.ino === own?.ino) return next
+  await next?.close()
+  return undefined
+}
+
+/** Under which number a file was set aside. While files are renamed, one number at a time is free. */
+async function indexOf(path: string, ino: number): Promise<number | undefined> {
+  for (let index = 1, missing = 0; missing < 2; index++) {
+    const found = await stat(rotatedPath(path, index)).catch(() => undefined)
+    if (found?.ino === ino) return index
+    missing = found ? 0 : missing + 1
   }
-  return openIfThere(follower.path)
+  return undefined
 }
 
 async function* readOn(follower: Follower): AsyncGenerator<string> {

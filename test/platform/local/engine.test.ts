@@ -19,13 +19,16 @@ test.before(async () => {
   const found = await findEnginePackage(repository, 17)
   if (!found.ok) skip(`no embedded PostgreSQL 17: ${found.failures[0].message}`)
 })
-test.before.each(() => {
+test.before(() => {
   process.env.OPS_DATA_ROOT = temporaryFolder()
 })
 test.after.each(endWorkspaces)
 
+/** One cluster for all tests: making one takes seconds. */
+const shared = temporaryFolder()
+
 async function engine(): Promise<Bench & { spec: RunSpec; look(): Promise<Snapshot> }> {
-  const folder = workspace()
+  const folder = workspace(shared)
   const port = await freePort()
   const database = { name: 'stats', user: 'stats', password: reference('POSTGRES_PASSWORD') }
   const { command: _, ...rest } = spec({
@@ -95,13 +98,13 @@ test('an engine: made, started, ready, looked at, used, stopped', async () => {
   assert.equal(after.database, { created: true, reachable: true, ready: true, applied: [], seeded: [] })
   assert.is(after.services.postgres?.status, 'running')
   assert.equal(after.ports, [])
-  await query(made.spec, 'create table hits (n int); insert into hits values (7)')
+  await query(made.spec, 'create table first (n int); insert into first values (7)')
   await made.run('stop-service', { service: 'postgres', before: { engine: 'a' } })
   assert.equal((await made.look()).database, { created: true, reachable: false })
 
   await made.run('start-service', startData(made.spec, { engine: 'a' }))
   await made.run('wait-gate', { service: 'postgres', spec: made.spec })
-  assert.equal(await query(made.spec, 'select n from hits'), [{ n: 7 }])
+  assert.equal(await query(made.spec, 'select n from first'), [{ n: 7 }])
 })
 
 test('an engine is replaced while it runs', async () => {

@@ -14,9 +14,9 @@ import { temporaryFolder, until } from '../../support/index.ts'
 
 const made: string[] = []
 
-/** An empty workspace; `endWorkspaces` ends its supervisor. */
+/** An empty workspace, or the folder given; `endWorkspaces` ends its supervisor. */
 export function workspace(name = ''): string {
-  const folder = join(temporaryFolder(), name)
+  const folder = name.startsWith('/') ? name : join(temporaryFolder(), name)
   mkdirSync(folder, { recursive: true })
   made.push(folder)
   return folder
