@@ -12,7 +12,7 @@ let server: TestServer
 test.before(async () => {
   server = await startServer()
 })
-test.after(() => server?.stop())
+test.after(() => server?.dispose())
 
 const wanted = (name: string, password: string) => ({ name, user: `${name}_user`, password: secret(password) })
 

@@ -43,7 +43,7 @@ test.before(async () => {
   writeFileSync(join(root, 'migrations/2_b.sql'), 'create index concurrently b_idx on a (b)')
   writeFileSync(join(root, 'seeds/1.sql'), 'insert into a values (1)')
 })
-test.after(() => server?.stop())
+test.after(() => server?.dispose())
 
 test('create-data makes the cluster once', async () => {
   const create = op('create-data', { service: 'postgres', engine: 'postgres', version: 17, prefer: 'embedded' })

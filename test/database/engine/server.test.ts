@@ -14,7 +14,7 @@ let server: TestServer
 test.before(async () => {
   server = await startServer(undefined, undefined, { durable: true })
 })
-test.after(() => server?.stop())
+test.after(() => server?.dispose())
 
 test('it listens on 127.0.0.1 alone, demands a password, and keeps the disk in order', async () => {
   const settings = await server.query('select name, setting from pg_settings where name = any($1)', [
@@ -128,7 +128,7 @@ test('two creators at once end with one cluster and one password that fits', asy
   assert.equal(results.map((result) => unwrap(result).created).sort(), [false, true])
   const own = await startServer(engine, folder)
   assert.equal(await own.query('select 1 as one'), [{ one: 1 }])
-  await own.stop()
+  await own.dispose()
 })
 
 test('kill -9 of the server: acknowledged data are there after the next start', async () => {
@@ -140,7 +140,7 @@ test('kill -9 of the server: acknowledged data are there after the next start', 
   assert.is(await endServer(own.dataFolder), true)
   const next = await startServer(own.engine, own.folder)
   assert.equal(await next.query('select count(*)::int as n from t'), [{ n: 1000 }])
-  await next.stop()
+  await next.dispose()
 })
 
 test('a stale postmaster.pid whose pid another process has got does not keep it from starting', async () => {
@@ -164,7 +164,7 @@ test('a stale postmaster.pid whose pid another process has got does not keep it 
   assert.is(await runningServer(own.dataFolder), undefined)
   const next = await startServer(own.engine, own.folder)
   assert.equal(await next.query('select 1 as one'), [{ one: 1 }])
-  await next.stop()
+  await next.dispose()
   assert.is(other.child.exitCode, null, 'the other process was not touched')
   other.child.kill('SIGKILL')
 })
@@ -176,7 +176,7 @@ test('endServer ends a server that nobody supervises any more', async () => {
   assert.is(await runningServer(own.dataFolder), undefined)
   assert.match(own.log(), 'database system is shut down')
   assert.is((await own.process.exited).status, 0)
-  await own.stop()
+  await own.dispose()
 })
 
 test('a port that is taken ends the server with a readable log', async () => {

@@ -13,7 +13,7 @@ const make = () => MigrationFolder.make(server)
 test.before(async () => {
   server = await startServer()
 })
-test.after(() => server?.stop())
+test.after(() => server?.dispose())
 
 test('pending ones run in version order, once, and the ledger says who, when and for which release', async () => {
   const folder = await make()

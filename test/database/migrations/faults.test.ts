@@ -66,7 +66,7 @@ async function serverKilled() {
   folder.write({ '2_b.sql': quick })
   const target = { ...folder.target, port: own.port }
   assert.equal(unwrap(await migrate(target)), ['2'])
-  await own.stop()
+  await own.dispose()
 }
 
 async function pooler() {
@@ -114,7 +114,7 @@ else {
   test.before(async () => {
     server = await startServer()
   })
-  test.after(() => server?.stop())
+  test.after(() => server?.dispose())
   test('kill -9 of the migrator in the middle: nothing of the migration stays, the next run applies it', killedMidway)
   test('its session ended by the administrator: a failure that says so, and the next run applies it', sessionEnded)
   test('kill -9 of the server in the middle: after its recovery the next run goes on', serverKilled)

@@ -65,7 +65,7 @@ else {
   test.before(async () => {
     server = await startServer()
   })
-  test.after(() => server?.stop())
+  test.after(() => server?.dispose())
   test(`${migrators} migrators, half of them killed at random moments, ${rounds} times: each migration once`, async () => {
     const base = Math.floor(Math.random() * 1_000_000) + 1
     for (let round = 0; round < rounds; round++) await race(base + round)

@@ -18,7 +18,7 @@ export function stepwiseSuite(name: string, locate: () => Promise<Engine>) {
   test.before(async () => {
     server = await startServer(await locate())
   })
-  test.after(() => server?.stop())
+  test.after(() => server?.dispose())
 
   const indexes = (folder: MigrationFolder) =>
     folder.query(`select c.relname as name, indisvalid as valid from pg_index join pg_class c on c.oid = indexrelid
