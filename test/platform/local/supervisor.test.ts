@@ -248,9 +248,11 @@ test('TERM to the supervisor ends its services in order', async () => {
   const folder = workspace()
   const { client } = await ensure(folder)
   const path = join(folder, 'order')
-  const script = (name: string) => `trap 'echo ${name} >> ${path}; exit 0' TERM; while :; do sleep 0.05; done`
+  const script = (name: string) =>
+    `trap 'echo ${name} >> ${path}; exit 0' TERM; echo $$ > ${path}-${name}; while :; do sleep 0.05; done`
   await startService(client, request(script('first'), { service: 'first' }))
   await startService(client, request(script('second'), { service: 'second' }))
+  for (const name of ['first', 'second']) await pidIn(`${path}-${name}`)
   process.kill(client.record.identity.pid, 'SIGTERM')
   unwrap(await hasEnded(client.record))
   assert.is(readFileSync(path, 'utf8'), 'second\nfirst\n')
