@@ -4,7 +4,7 @@ import type { PlatformName, SecretProvider } from '../model/environment.ts'
 import { type Failure, failed, ok, type Result } from '../model/failure.ts'
 import type { Finding } from '../model/finding.ts'
 import type { SecretSource } from '../model/platform.ts'
-import { Secret, type SecretReference } from '../model/secret.ts'
+import type { Secret, SecretReference } from '../model/secret.ts'
 import { checkValues } from '../validate/check-values.ts'
 import { type ConfigurationFailure, inOrderOfPlace } from '../validate/concern.ts'
 import { configurationPaths, type LoadedEnvironment, type Workspace } from '../validate/files.ts'
@@ -106,8 +106,7 @@ export async function loadEnvironment(
     return fail([...errors, ...unresolved], files, unread)
   }
 
-  const { desired } = resolution
-  const current = currentSecrets(values.value.values, resolution.secretNames)
+  const { desired, secrets: current } = resolution
   const byDigest = new Map(current.map((secret) => [keyring.value.digest(secret).digest, secret]))
   return ok({
     workspace,
@@ -179,13 +178,6 @@ async function databaseFiles(
 function programsOf({ services }: Workspace, env: NodeJS.ProcessEnv): Record<string, string | undefined> {
   const required = [...services.values()].flatMap(({ configuration }) => configuration.local?.requires ?? [])
   return Object.fromEntries(required.map((program) => [program, findProgram(program, env)]))
-}
-
-function currentSecrets(values: ProvidedValues, secretNames: ReadonlySet<string>): Secret[] {
-  return [...values].flatMap(([name, value]) => {
-    const secret = typeof value === 'string' && secretNames.has(name) ? new Secret(name, value) : value
-    return secret instanceof Secret && secret.reveal() !== '' ? [secret] : []
-  })
 }
 
 /** Every secret that the services or the database refer to. */

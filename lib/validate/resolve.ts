@@ -3,7 +3,7 @@ import type { EnvironmentConfiguration, PlatformName } from '../model/environmen
 import { failed, ok, type Result } from '../model/failure.ts'
 import type { Finding } from '../model/finding.ts'
 import { nearest } from '../model/nearest.ts'
-import type { Secret, SecretReference } from '../model/secret.ts'
+import { Secret, type SecretReference } from '../model/secret.ts'
 import { checkPortConflicts, checkRequired } from './checks.ts'
 import { type ConfigurationFailure, inOrderOfPlace } from './concern.ts'
 import { inDependencyOrder } from './dependency-graph.ts'
@@ -39,8 +39,8 @@ export type Resolution = {
   warnings: Finding[]
   /** Where each value is written: `api.environment.DATABASE_URL`. */
   origins: ReadonlyMap<string, Origin>
-  /** The names whose values are secrets. */
-  secretNames: ReadonlySet<string>
+  /** Every secret that has a value, wherever the value is from. */
+  secrets: Secret[]
 }
 
 /**
@@ -101,8 +101,9 @@ export function tryResolve(
     ...(database && { database }),
   }
   if (rehearsal) context.failures.push(...assertLoopbackOnly(desired, context))
-  const { warnings, origins, secretNames } = context
-  const resolution = { desired, warnings, origins, secretNames }
+  warnOfCommitted(context)
+  const { warnings, origins } = context
+  const resolution = { desired, warnings, origins, secrets: secretsOf(context) }
   return { resolution, failures: inOrderOfPlace(withoutEchoes(context)) }
 }
 
@@ -149,6 +150,26 @@ function mergeValues(
   const texts = (mapping: typeof values) =>
     Object.entries(mapping).map(([name, value]) => [name, String(value)] as const)
   return new Map([...texts(values), ...provided, ...(isRehearsal ? texts(rehearsal?.values ?? {}) : [])])
+}
+
+function secretsOf({ values, secretNames }: ResolveContext): Secret[] {
+  return [...values].flatMap(([name, value]) => {
+    const secret = typeof value === 'string' && secretNames.has(name) ? new Secret(name, value) : value
+    return secret instanceof Secret && secret.reveal() !== '' ? [secret] : []
+  })
+}
+
+/** A secret among the committed values is in everybody's clone. */
+function warnOfCommitted({ environment, secretNames, warnings }: ResolveContext): void {
+  for (const name of Object.keys(environment.configuration.values).filter((name) => secretNames.has(name))) {
+    warnings.push({
+      rule: 'committed-secret',
+      severity: 'warning',
+      message: `the value of the secret ${name} stands in a committed file`,
+      place: environment.yaml.keySpot(['values', name]).place,
+      mend: `move ${name} to .env.${environment.name}, and change its value`,
+    })
+  }
 }
 
 /** A rehearsal keeps the policy and the hooks, and nothing that points away from this machine or tells others. */

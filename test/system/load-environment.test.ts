@@ -175,6 +175,23 @@ test('kept values are found by digest after they have changed, and are hidden in
   assert.ok(after.redactable.some((secret) => secret.reveal() === 'kept-key'))
 })
 
+test('a secret among the committed values works, is hidden in output, and is warned of', async () => {
+  const folder = withValues(
+    broken([
+      { file: 'config/environments/dev.yaml', from: 'values:\n', to: 'values:\n  SESSION_KEY: committed-key\n' },
+    ]),
+  )
+  writeFileSync(join(folder, dev), 'POSTGRES_PASSWORD=kept-password\n')
+  const loaded = await load(folder, 'dev')
+  assert.equal(
+    loaded.warnings.map(({ rule, place }) => [rule, place?.line]),
+    [['committed-secret', 4]],
+  )
+  assert.is(loaded.secrets.find(sessionKey(loaded))?.reveal(), 'committed-key')
+  assert.ok(loaded.redactable.some((secret) => secret.reveal() === 'committed-key'))
+  assert.not.match(JSON.stringify(loaded.warnings), /committed-key/)
+})
+
 test('programs that services require are looked for', async () => {
   const folder = withValues()
   const { desired } = await load(folder, 'dev', { env: { PATH: '/nonexistent' } })
