@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, readdir, realpath, rename, stat, unlink, writeFile } from 'node:fs/promises'
+import { chmod, link, mkdir, readdir, realpath, rename, stat, unlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { errorCode, readJson, readText, writeFileAtomic } from '../../system/files.ts'
 import { opsFolder } from './paths.ts'
@@ -109,12 +109,16 @@ async function isCopied(root: string, { folder, workspaceId }: DataOwner, clone:
 }
 
 async function makePassable(folder: string): Promise<void> {
-  await mkdir(folder, { mode: 0o711 }).catch(async (error: unknown) => {
-    if (errorCode(error) === 'ENOENT') {
-      await mkdir(dirname(folder), { recursive: true, mode: 0o755 })
-      await mkdir(folder, { mode: 0o711 })
-    } else if (errorCode(error) !== 'EEXIST') throw error
-  })
+  try {
+    await mkdir(folder, { mode: 0o711 })
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return
+    if (errorCode(error) !== 'ENOENT') throw error
+    await mkdir(dirname(folder), { recursive: true, mode: 0o755 })
+    await mkdir(folder, { mode: 0o711 })
+  }
+  // The mode of mkdir is cut by the umask: with 077 nobody else could pass through.
+  await chmod(folder, 0o711)
 }
 
 async function names(folder: string): Promise<string[]> {
