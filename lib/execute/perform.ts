@@ -18,6 +18,7 @@ import {
 } from './operation-request.ts'
 import { command, settle, type Unfinished } from './recovery.ts'
 import type { JournalEntry } from './run-record.ts'
+import { stuckFailures } from './stuck.ts'
 
 /** What an operation has once it holds the lock. */
 export type Way = {
@@ -92,6 +93,8 @@ async function settleLeft({ operation, unfinished }: Way): Promise<void> {
 const lostResult = ({ lease }: Way, shown: Partial<OperationResult>): OperationResult =>
   ended('locked', { ...shown, failures: lostLock(lease) })
 
+const stuck = (failures: Failure[]): Executed => ({ outcome: 'stuck', failures })
+
 type Executed = Pick<OperationResult, 'outcome' | 'failures' | 'release' | 'rolledBackTo'>
 
 /** Opens the release's record before the first changing op, executes, and writes how it ended. */
@@ -113,7 +116,11 @@ async function recordAndExecute(way: Way, prepared: Prepared, journal: Journal):
   if (failure) {
     if (lease.lost.aborted || options.signal.aborted)
       return { ...interrupted(failure, release?.environment), ...numbered }
-    if (plan.target !== undefined) return stuck(plan.environment, failures)
+    // A rollback to the release that is current has no target to move to.
+    if (plan.target !== undefined || plan.operation === 'rollback') {
+      const failedTarget = plan.target ?? snapshot.current
+      return stuck(stuckFailures(failures, { environment: plan.environment, snapshot, failedTarget }))
+    }
     return { ...(await failedWay(way, prepared, journal, failures)), ...numbered }
   }
   // A holder that was stopped after its last op must not write what is somebody else's by now.
@@ -199,23 +206,6 @@ function interrupted(failure: Failure, environment: string | undefined): Execute
   }
 }
 
-/** There is no way back by itself: said with the exact next commands, never "pending" for ever. */
-function stuck(environment: string, failures: Failure[], next: string[] = []): Executed {
-  const [first, ...rest] = failures as [Failure, ...Failure[]]
-  const commands = [
-    command('health-check', environment),
-    command('releases', environment),
-    `${command('rollback', environment)} --to <release>`,
-  ]
-  return {
-    outcome: 'stuck',
-    failures: [
-      { ...first, outcome: 'stuck', next: [...(first.next ?? []), ...(next.length > 0 ? next : commands)] },
-      ...rest,
-    ],
-  }
-}
-
 /** After a failed op: the record says failed, and the environment goes back to where it was. */
 async function failedWay(way: Way, prepared: Prepared, journal: Journal, failures: Failure[]): Promise<Executed> {
   const { operation, options } = way
@@ -230,21 +220,21 @@ async function failedWay(way: Way, prepared: Prepared, journal: Journal, failure
   }
   if (!operation.goBack) return { outcome: failure.outcome ?? 'failed', failures }
   const back = await operation.goBack(failure, prepared, options.signal)
-  if (!back.ok) return stuck(environment, [...failures, ...back.failures])
+  const where = { environment, snapshot: prepared.snapshot }
+  if (!back.ok) return stuck(stuckFailures([...failures, ...back.failures], where))
   const refused = back.value.findings.filter((finding) => finding.severity === 'error')
   if (refused.length > 0) {
     const why = refused.map((finding) => finding.message).join('; ')
     const next = refused.flatMap((finding) => finding.mend ?? [])
     await execute(way, withoutChanges(back.value), 2, journal, release?.number)
-    return stuck(
-      environment,
-      [{ ...failure, why: [failure.why, why].filter(Boolean).join('; ') }, ...failures.slice(1)],
-      next,
-    )
+    const told = { ...failure, why: [failure.why, why].filter(Boolean).join('; ') }
+    return stuck(stuckFailures([told, ...failures.slice(1)], where, next))
   }
   options.emit({ type: 'plan-shown', plan: back.value, findings: back.value.findings })
   const again = await execute(way, back.value, 2, journal, release?.number)
-  if (again.length > 0) return stuck(environment, [...again, ...failures])
+  if (again.length > 0) {
+    return stuck(stuckFailures([...again, ...failures], { ...where, failedTarget: prepared.snapshot.current }))
+  }
   const to = prepared.snapshot.current
   if (to === undefined || !release) return { outcome: failure.outcome ?? 'failed', failures }
   return { outcome: 'rolledBack', failures, rolledBackTo: to }

@@ -27,7 +27,11 @@ export type ServiceState = {
 }
 
 /** A service as observed, with what it was started with. */
-export type ObservedService = ServiceState & { fingerprint?: Fingerprint }
+export type ObservedService = ServiceState & {
+  fingerprint?: Fingerprint
+  /** It does not run at this moment and is started again later: a crash loop between two starts. */
+  retrying?: true
+}
 
 /** Who listens on a port that the environment wants. */
 export type PortOwner = { pid?: number; command?: string; user?: string }

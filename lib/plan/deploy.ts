@@ -11,7 +11,7 @@ import { notificationOps, recordedNotifications } from './notifications.ts'
 import { prunable } from './prune.ts'
 import { chain, pendingMigrations, roll } from './roll.ts'
 import { ownBuild, stop, withDependencies } from './services.ts'
-import { causeOfChange, hasFiles, isUp, released, releaseTargets, type Target, targetOf } from './target.ts'
+import { causeOfChange, hasFiles, isAtWork, released, releaseTargets, type Target, targetOf } from './target.ts'
 
 /** What a deploy was asked to do, and who asks. */
 export type DeployOptions = {
@@ -66,7 +66,7 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
   const pending = desired.database ? pendingMigrations(desired.database, snapshot.database) : []
   const removed = options.only
     ? []
-    : [...copied.keys()].filter((name) => !fresh.some((t) => t.service === name) && isUp(snapshot.services[name]))
+    : [...copied.keys()].filter((name) => !fresh.some((t) => t.service === name) && isAtWork(snapshot.services[name]))
   const schemaChanges = pending === null || pending.length > 0
   if (causes.size === 0 && !schemaChanges && removed.length === 0) return empty
 

@@ -8,7 +8,7 @@ import { notificationOps } from './notifications.ts'
 import { rollbackTarget } from './prune.ts'
 import { chain, roll } from './roll.ts'
 import { stop } from './services.ts'
-import { causeOfChange, hasFiles, isUp, releaseTargets, type Target } from './target.ts'
+import { causeOfChange, hasFiles, isAtWork, releaseTargets, type Target } from './target.ts'
 
 /** How a rollback was asked for. */
 export type RollbackOptions = {
@@ -41,7 +41,7 @@ export function planRollback(snapshot: Snapshot, options: RollbackOptions): Plan
   const rolled = roll({ targets, snapshot, cause: (service) => causes.get(service.service), first })
   const ops: Op[] = [...told, ...rolled.ops]
   const extra = (left?.services ?? []).filter(
-    ({ service }) => !targets.some((t) => t.service === service) && isUp(snapshot.services[service]),
+    ({ service }) => !targets.some((t) => t.service === service) && isAtWork(snapshot.services[service]),
   )
   ops.push(...extra.map(({ service }) => stop(service, snapshot, `release ${target.number} does not have it`, first)))
   const gone = snapshot.current !== target.number
@@ -135,7 +135,7 @@ export function planStopRelease(snapshot: Snapshot, release: Release): Plan {
   const ops: Op[] = failureOps(release, undefined)
   for (const { service } of [...release.services].reverse()) {
     const observed = snapshot.services[service]
-    if (observed?.release !== release.number || (!isUp(observed) && observed.pid === undefined)) continue
+    if (observed?.release !== release.number || !isAtWork(observed)) continue
     const previous = ops.at(-1)
     ops.push(stop(service, snapshot, `release ${release.number} failed`, previous ? [previous.id] : []))
   }

@@ -4,7 +4,7 @@ import type { Op } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { roll } from './roll.ts'
-import { causeOfChange, isUp, releaseTargets, type Target, workingTreeTargets } from './target.ts'
+import { causeOfChange, isAtWork, isUp, releaseTargets, type Target, workingTreeTargets } from './target.ts'
 
 /** Which services a command speaks of: names, a category, or all when both are absent. */
 export type Selection = { names?: string[]; category?: string }
@@ -104,7 +104,7 @@ export function planServicesDown(desired: Desired, snapshot: Snapshot, options: 
   const stopOf = new Map<string, string>()
   for (const { name, dependencies } of [...desired.services].reverse()) {
     const observed = snapshot.services[name]
-    if (!isUp(observed) && observed?.pid === undefined) continue
+    if (!isAtWork(observed)) continue
     if (!names.has(name)) {
       for (const { service, optional } of dependencies) {
         if (!optional && names.has(service) && isUp(snapshot.services[service])) {

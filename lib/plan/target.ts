@@ -71,6 +71,10 @@ export function differingParts(before: Fingerprint, after: Fingerprint): string[
 export const isUp = (observed: ObservedService | undefined): boolean =>
   observed !== undefined && (observed.status === 'running' || observed.status === 'pending')
 
+/** Whether there is something to stop: it is up, processes of it live on, or it will be started again. */
+export const isAtWork = (observed: ObservedService | undefined): boolean =>
+  isUp(observed) || observed?.pid !== undefined || observed?.retrying === true
+
 /** Whether a one-shot service has done its work. */
 const isFinished = (spec: RunSpec, observed: ObservedService | undefined): boolean =>
   spec.oneShot && observed?.status === 'stopped' && observed.exit?.status === 0

@@ -53,8 +53,8 @@ export const stopService = (local: LocalContext): Handler<'stop-service'> => ({
     if (!state.ok) return 'unknown'
     const record = state.value.records.find(({ service }) => service === op.data.service)
     if (!record) return 'done'
-    const { status, pid } = observedService(record, Date.now())
-    return status === 'running' || status === 'pending' || pid !== undefined ? 'pending' : 'done'
+    const { status, pid, retrying } = observedService(record, Date.now())
+    return status === 'running' || status === 'pending' || pid !== undefined || retrying ? 'pending' : 'done'
   },
 })
 

@@ -87,6 +87,7 @@ export function observedService(record: ServiceRecord, now: number): ObservedSer
     ...(release !== undefined && { release }),
     last_updated: record.last_updated,
     fingerprint: record.fingerprint,
+    ...((phase === 'starting' || phase === 'waiting') && { retrying: true as const }),
   }
 }
 
