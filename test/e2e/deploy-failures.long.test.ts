@@ -1,6 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Ended, timeLimit } from '../support/index.ts'
+import { timeLimit } from '../support/index.ts'
+import { expectExit, releasesOf, shown } from './deploys.ts'
 import { type Behaviour, makeWorld, type World } from './world.ts'
 
 timeLimit(280_000)
@@ -10,23 +11,10 @@ let world: World
 
 test.before(async () => {
   world = await makeWorld({ health: 'interval: 100ms\n  passes: 3\n  deadline: 12s' })
-  const first = await world.task(['setup', 'dev'])
-  assert.is(first.status, 0, shown(first))
-  const deployed = await world.task(['deploy', 'dev'])
-  assert.is(deployed.status, 0, shown(deployed))
+  await expectExit(0, world, ['setup', 'dev'])
+  await expectExit(0, world, ['deploy', 'dev'])
 })
 test.after(() => world.end())
-
-const shown = (ended: Ended) => ended.stdout + ended.stderr
-
-type Releases = {
-  result: {
-    current?: number
-    rollbackTarget?: number
-    releases: { number: number; revision: string; outcome: string; cause?: string; left?: { to: number } }[]
-  }
-}
-const releases = async () => (await world.json<Releases>(['releases', 'dev'])).result
 
 type Shown = {
   result: { entries: { type: string; at: string; plan?: number; op?: string | { id: string }; end?: string }[] }
@@ -45,11 +33,11 @@ async function gateTook(): Promise<number> {
 
 async function badDeploy(behaviour: Behaviour, version: string): Promise<string> {
   await world.commit(behaviour, version)
-  const before = await releases()
+  const before = await releasesOf(world)
   const ended = await world.task(['deploy', 'dev'])
   assert.is(ended.status, 6, shown(ended))
   assert.match((await world.get('/version'))?.body ?? '', /^v1 1$/)
-  const after = await releases()
+  const after = await releasesOf(world)
   assert.is(after.current, 1)
   assert.is(after.releases.length, before.releases.length + 1)
   const last = after.releases.at(-1)
@@ -70,7 +58,7 @@ test('the same bad release again fails again', async () => {
   const ended = await world.task(['deploy', 'dev'])
   assert.is(ended.status, 6, shown(ended))
   assert.match((await world.get('/version'))?.body ?? '', /^v1 1$/)
-  const { current, releases: all } = await releases()
+  const { current, releases: all } = await releasesOf(world)
   assert.equal([current, all.map(({ outcome }) => outcome)], [1, ['healthy', 'failed', 'failed']])
 })
 
@@ -104,7 +92,7 @@ test('rollback goes over all that failed to the last healthy release', async () 
   const ended = await world.task(['rollback', 'dev'])
   assert.is(ended.status, 0, shown(ended))
   assert.is((await world.get('/version'))?.body, 'v1 1')
-  assert.is((await releases()).current, 1)
+  assert.is((await releasesOf(world)).current, 1)
 })
 
 test.run()

@@ -1,0 +1,47 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { timeLimit } from '../support/index.ts'
+import { expectExit, health, releasesOf, writeSecrets } from './deploys.ts'
+import { makeWorld, type World } from './world.ts'
+
+timeLimit(200_000)
+
+let world: World
+
+test.before(async () => {
+  world = await makeWorld()
+  await writeSecrets(world, 'dev', { POSTGRES_PASSWORD: 'correct-horse-battery', GREETING: 'hello' })
+})
+test.after(() => world.end())
+
+test('a first deploy that fails stops what it started and keeps the database with its data', async () => {
+  await world.commit('crash', 'v0')
+  const text = await expectExit(1, world, ['deploy', 'dev'])
+  assert.match(text, /cannot find the frobnicator/)
+  assert.match(text, /stop api/)
+  const { current, releases } = await releasesOf(world)
+  assert.is(current, undefined)
+  assert.equal(
+    releases.map(({ outcome }) => outcome),
+    ['failed'],
+  )
+  assert.match(releases[0]?.cause ?? '', /api/)
+  assert.is(await world.get('/readyz'), undefined)
+  const now = await health(world)
+  assert.is(now.postgres, 'running healthy')
+  assert.match(now.api ?? '', /^stopped/)
+  assert.match(await expectExit(0, world, ['migrate', 'status', 'dev']), /001.*applied/)
+})
+
+test('rollback has nothing to go to, and says so', async () => {
+  assert.match(await expectExit(3, world, ['rollback', 'dev']), /no release to roll back from/)
+})
+
+test('the next good one is the first healthy release', async () => {
+  await world.commit('good', 'v1')
+  await expectExit(0, world, ['deploy', 'dev'])
+  assert.is((await world.get('/version'))?.body, 'v1 2')
+  assert.is((await releasesOf(world)).current, 2)
+})
+
+test.run()
