@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import type { Redactor } from '../log/redact.ts'
 import type { Failure } from '../model/failure.ts'
 import type { Termination } from '../system/signals.ts'
 import type { Task } from '../task/definition.ts'
@@ -52,7 +53,18 @@ export async function execute(execution: Execution): Promise<Ending> {
     // A `render` that throws is a defect of the task.
     failedEnding(execution, { error, task: name }, false),
   )
-  return termination ? terminated(ending, termination) : ending
+  return concealed(termination ? terminated(ending, termination) : ending, run.redactor)
+}
+
+/** What is printed last holds nothing that a task has concealed. */
+function concealed(ending: Ending, redactor: Redactor): Ending {
+  const { text, result, failures } = ending
+  return {
+    ...ending,
+    ...(text === undefined ? {} : { text: redactor.text(text) }),
+    ...(result === undefined ? {} : { result: redactor.value(result) }),
+    ...(failures ? { failures: redactor.value(failures) as readonly Failure[] } : {}),
+  }
 }
 
 const endingOf = async (execution: Execution, end: TaskEnd, isTerminated: boolean): Promise<Ending> =>

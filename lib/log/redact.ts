@@ -82,6 +82,8 @@ function redactValue(value: unknown, text: (plain: string) => string, done: Map<
   if (done.has(value)) return done.get(value)
   const inner = (part: unknown) => redactValue(part, text, done)
   if (ArrayBuffer.isView(value)) return text(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString())
+  const { toJSON } = value as { toJSON?: unknown }
+  if (typeof toJSON === 'function') return inner(toJSON.call(value))
   if (Array.isArray(value)) {
     const copy: unknown[] = []
     done.set(value, copy)

@@ -30,6 +30,7 @@
  */
 import { type Failure, FailureError, type Place } from '../model/failure.ts'
 import type { Outcome } from '../model/outcome.ts'
+import type { Secret } from '../model/secret.ts'
 import { type ArgumentInput, type Arguments, type ArgumentValues, kebabCase } from './arguments.ts'
 import type { Invocation } from './invocation.ts'
 import { callerPlace } from './place.ts'
@@ -73,6 +74,8 @@ export type TaskContext<Args extends Arguments = Arguments, Needed extends Needs
   /** The folder of the Taskfile. */
   readonly workspaceFolder: string
   readonly invocation: Invocation
+  /** Keeps a value, in every form, out of what this invocation prints from now on. */
+  conceal(secret: Secret): void
   /** Asks on the terminal and gives the answer without its line break; fails with `unchanged` when there is nobody to ask. */
   ask(question: string): Promise<string>
 }

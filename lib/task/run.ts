@@ -32,10 +32,11 @@ export type TaskEnd = { state: 'done'; value: unknown } | { state: 'failed'; err
 
 /** One invocation: runs tasks, each with the same arguments once. */
 export class TaskRun {
+  /** Keeps what tasks conceal out of what is printed. */
+  readonly redactor = createRedactor()
   readonly #options: TaskRunOptions
   readonly #folder: string
   readonly #slots: Slots
-  readonly #redactor = createRedactor()
   readonly #started = new Map<string, Promise<unknown>>()
   readonly #ended = new Set<string>()
   /** Who waits for whom, needs and dynamic calls alike, to find tasks that wait for each other. */
@@ -128,7 +129,7 @@ export class TaskRun {
     return executeTask(node, {
       folder: this.#folder,
       env: invocation.env,
-      redactor: this.#redactor,
+      redactor: this.redactor,
       stdoutTaken: invocation.json,
       signal,
       emit,
@@ -149,6 +150,7 @@ export class TaskRun {
       tasks: table,
       workspaceFolder: this.#folder,
       invocation,
+      conceal: (secret) => this.redactor.add(secret),
       ask: (question) => this.#ask(question),
     }
   }

@@ -161,6 +161,7 @@ function withPlatform(folder: string, environment: Environment): Loaded {
     workspaceId: desired.workspace.id,
     environment: desired.environment,
     secrets: environment.secrets,
+    redactable: environment.redactable,
   })
   return {
     ...environment,

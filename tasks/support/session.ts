@@ -62,6 +62,8 @@ export async function openSession(scope: Scope, context: TaskContext, needs: Ses
   const loaded = await loadSession(folder, needs, context)
   const { desired, platform, secrets } = loaded
   const redact = createRedactor(loaded.redactable)
+  // Hooks, and what the command says last, are not the operation's own output.
+  for (const secret of loaded.redactable) context.conceal(secret)
   const { invocation } = context
   const renderer = createRenderer({
     output: invocation.output,
