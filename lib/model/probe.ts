@@ -105,6 +105,8 @@ export type ProbeTarget = {
   /** Working folder and environment of exec probes. */
   directory: string
   environment: Record<string, string>
+  /** Values that no message may show, in no form. */
+  secrets?: string[]
 }
 
 const health = {

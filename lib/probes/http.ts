@@ -135,10 +135,10 @@ function atPath(document: unknown, path: string): unknown {
   return value
 }
 
+/** Cut far behind what is shown: a secret that is cut in half would not be found any more. */
 function beginning(body: string): string {
   const text = body.trim()
-  if (text === '') return ' (empty body)'
-  return `: ${text.length > 120 ? `${text.slice(0, 120)}…` : text}`
+  return text === '' ? ' (empty body)' : `: ${text.slice(0, 64 * 1024)}`
 }
 
 function safeLocation(location: string): string {

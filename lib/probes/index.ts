@@ -1,5 +1,7 @@
+import { createRedactor, type Redactor } from '../log/redact.ts'
 import { formatDuration, parseDuration } from '../model/duration.ts'
 import type { Probe, ProbeOf, ProbeResult, ProbeTarget, ProbeType } from '../model/probe.ts'
+import { Secret } from '../model/secret.ts'
 import type { ProbeRunner, Verdict } from './probe.ts'
 import { oneLine } from './text.ts'
 
@@ -41,9 +43,23 @@ export async function runProbe(probe: Probe, target: ProbeTarget, signal: AbortS
   clearTimeout(timer)
   return {
     passed: verdict.passed,
-    message: oneLine(verdict.message, [...(verdict.secrets ?? []), ...environmentSecrets(target)]),
+    message: oneLine(redactorOf(target).text(verdict.message), [
+      ...(verdict.secrets ?? []),
+      ...environmentSecrets(target),
+    ]),
     latencyMs: performance.now() - started,
   }
+}
+
+const redactors = new WeakMap<ProbeTarget, Redactor>()
+
+/** A gate asks many times; what is searched for stays the same. */
+function redactorOf(target: ProbeTarget): Redactor {
+  const known = redactors.get(target)
+  if (known) return known
+  const made = createRedactor((target.secrets ?? []).map((value) => new Secret(target.service, value)))
+  redactors.set(target, made)
+  return made
 }
 
 async function attempt<T extends ProbeType>(
