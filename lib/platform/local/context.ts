@@ -12,4 +12,6 @@ export type LocalContext = {
   releases: ReleaseStore
   supervisor: SupervisorOptions
   clock: Clock
+  /** Values that no log and no message may hold, whichever service writes it: a database logs what others send to it. */
+  hidden: readonly string[]
 }

@@ -4,6 +4,7 @@ import { FailureError, failed, ok, type Result } from '../../model/failure.ts'
 import type { OpKindName } from '../../model/op.ts'
 import type { Endpoint, Handler, Platform, SecretSource } from '../../model/platform.ts'
 import type { ProbeTarget } from '../../model/probe.ts'
+import type { Secret } from '../../model/secret.ts'
 import { type Clock, systemClock } from '../../system/clock.ts'
 import type { SupervisorOptions } from './client.ts'
 import type { LocalContext } from './context.ts'
@@ -42,6 +43,8 @@ export type LocalPlatformOptions = {
   environment: string
   /** For looking at the database, and for checks; ops are given their own. */
   secrets: SecretSource
+  /** What no log may hold, besides each service's own secrets. */
+  redactable?: readonly Secret[]
   injected?: InjectedHandlers
   /** Told of what takes longer than a moment, e.g. that a silent holder of the lock is watched. */
   say?(text: string): void
@@ -65,6 +68,7 @@ export function createLocalPlatform(options: LocalPlatformOptions): LocalPlatfor
     releases: localReleases(opsFolder(folder), environment),
     supervisor: options.supervisor ?? {},
     clock: options.clock ?? systemClock,
+    hidden: (options.redactable ?? []).map((secret) => secret.reveal()),
   }
   return {
     observe: (desired, how) => observeLocal(local, desired, secrets, how),

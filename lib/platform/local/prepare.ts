@@ -72,23 +72,26 @@ export async function probeTarget(
   if (!known.ok) return known
   const resolved = resolveVariables(spec, secrets, known.value)
   if (!resolved.ok) return resolved
+  const hidden = [...new Set([...resolved.value.secrets, ...local.hidden])]
   const common = {
     service: spec.service,
     host: '127.0.0.1',
     ports: spec.ports,
     directory: join(sourceFolder(local, spec.source), spec.directory),
     environment: { ...baseEnvironment(process.env), ...resolved.value.env },
+    secrets: hidden,
   }
-  if (!spec.engine) return ok({ target: common, secrets: resolved.value.secrets })
+  if (!spec.engine) return ok({ target: common, secrets: hidden })
   // The server as such is asked, as its administrator: the service's own database may not have been made yet.
   const place = enginePlace(spec)
-  if (!place || !(await isCreated(local, place))) return ok({ target: common, secrets: resolved.value.secrets })
+  if (!place || !(await isCreated(local, place))) return ok({ target: common, secrets: hidden })
   const admin = await adminAddress(local, place, 'probe')
   if (!admin.ok) return admin
   const { host, port, user, database } = admin.value
   const password = admin.value.password.reveal()
   const databaseUrl = `postgres://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`
-  return ok({ target: { ...common, databaseUrl }, secrets: [...resolved.value.secrets, password] })
+  const withOwn = [...hidden, password]
+  return ok({ target: { ...common, databaseUrl, secrets: withOwn }, secrets: withOwn })
 }
 
 async function engineStart(local: LocalContext, spec: RunSpec, signal: AbortSignal): Promise<Result<EngineProcess>> {

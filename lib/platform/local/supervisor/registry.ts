@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { createRedactor } from '../../../log/redact.ts'
+import { createRedactor, type Redactor } from '../../../log/redact.ts'
 import { type Failure, failed, ok, type Result } from '../../../model/failure.ts'
 import { Secret } from '../../../model/secret.ts'
 import { serviceLogPath } from '../paths.ts'
@@ -17,6 +17,7 @@ export class Registry {
   readonly #past = new Map<string, ServiceRecord>()
   readonly #queues = new Map<string, Promise<unknown>>()
   readonly #logs = new Map<string, LogWriter>()
+  readonly #redactors = new Map<string, { of: string; redactor: Redactor }>()
   #closed = false
 
   /** `past` are the records of services that an earlier supervisor had. */
@@ -45,11 +46,10 @@ export class Registry {
       const stuck = await this.#endOld(key)
       if (stuck) return failed(stuck)
       if (this.#closed) return failed({ code: 'supervisor-ending', message: 'the supervisor is about to end' })
-      const secrets = request.secrets.map((value) => new Secret(request.service, value))
       const path = serviceLogPath(this.#folder, request.environment, request.service)
       await mkdir(dirname(path), { recursive: true, mode: 0o700 })
       const log = new LogWriter(path, {
-        ...(secrets.length > 0 && { redactor: createRedactor(secrets) }),
+        ...(request.secrets.length > 0 && { redactor: this.#redactorOf(request) }),
       })
       this.#logs.set(key, log)
       const service = new Supervised(request, log, this.#onChange)
@@ -59,6 +59,16 @@ export class Registry {
       const started = await service.start()
       return started.ok ? ok(service.record) : started
     })
+  }
+
+  /** Services of an environment hide the same values, mostly: one automaton serves them all. */
+  #redactorOf(request: StartRequest): Redactor {
+    const { service, secrets } = request
+    const of = JSON.stringify(secrets)
+    const known = [...this.#redactors.values()].find((entry) => entry.of === of)
+    const redactor = known?.redactor ?? createRedactor(secrets.map((value) => new Secret(service, value)))
+    this.#redactors.set(serviceKey(request), { of, redactor })
+    return redactor
   }
 
   /** Ends a service; one that does not run is fine. */
