@@ -91,6 +91,7 @@ export interface ReleaseStore {
     number: number,
     change: Pick<Release, 'outcome'> & Partial<Pick<Release, 'ended' | 'cause' | 'left' | 'schema'>>,
   ): Promise<void>
+  /** Makes a release current; one that a rollback had left is not left any more. */
   setCurrent(number: number, run: string): Promise<void>
   recordEffect(number: number, effect: Effect): Promise<void>
   effects(number: number): Promise<Effect[]>

@@ -141,7 +141,9 @@ export function localReleases(ops: string, environment: string): LocalReleases {
     },
 
     async setCurrent(number, run) {
-      await read(number)
+      // Gone back to although it was left once: a rollback may choose it again.
+      const { left: gone, ...release } = await read(number)
+      if (gone) await writeFileAtomic(recordPath(number), text(release))
       const newest = Math.max(...(await list()).map((release) => release.number))
       const pointer = { release: number, newest, run, at: new Date().toISOString() }
       await writeFileAtomic(currentPath, `${JSON.stringify(pointer)}\n`)

@@ -196,6 +196,20 @@ test('killed between the verdict and the pointer: the new release is current; af
   assert.is(await store.current(), 6)
 })
 
+test('a release that was left and is chosen again is current', async () => {
+  const store = localReleases(newOps(), 'dev')
+  for (const number of [1, 2, 3]) {
+    await store.open(release(number))
+    await store.close(number, { outcome: 'healthy' })
+    await store.setCurrent(number, `run-${number}`)
+  }
+  await store.close(3, { outcome: 'healthy', left: { at: 'now', run: 'run-4', to: 2 } })
+  await store.setCurrent(2, 'run-4')
+  await store.setCurrent(3, 'run-5')
+  assert.is(await store.current(), 3)
+  assert.is((await store.list()).at(-1)?.left, undefined)
+})
+
 test('effects are kept in order, also when several end at once, and a torn end is passed over', async () => {
   const ops = newOps()
   const store = localReleases(ops, 'dev')
