@@ -140,18 +140,20 @@ export function planServicesRestart(
   for (const name of names) delete stopped.services[name]
   const { targets, note } = upTargets(desired, snapshot, options.workingTree)
   const builds = buildOps(targets, snapshot, names)
+  // A failed build stops nothing, and nothing is started before what it replaces has been stopped.
+  const built = builds.map((op) => op.id)
+  const stops = down.ops.map((op) => (op.after.length > 0 ? op : { ...op, after: built }))
   const { ops, findings } = roll({
     targets,
     snapshot: stopped,
     only: names,
     cause: () => 'asked for',
-    first: down.ops.map((op) => op.id),
-    built: ownBuild(builds),
+    first: stops.length > 0 ? stops.map((op) => op.id) : built,
   })
   return {
     operation: 'services restart',
     environment: desired.environment,
-    ops: [...down.ops, ...builds, ...ops],
+    ops: [...builds, ...stops, ...ops],
     findings,
     notes: [note],
   }

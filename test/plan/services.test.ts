@@ -139,4 +139,20 @@ test('restart stops and starts exactly what it names', () => {
   )
 })
 
+test('restart builds first, then stops, then starts', () => {
+  const plan = planServicesRestart(desired(), revised(up(), 'v2', { api: 'a2', worker: 'w1' }), {
+    names: ['api'],
+    workingTree: false,
+  })
+  assert.equal(
+    plan.ops.map(({ id, after }) => [id, after]),
+    [
+      ['build:api', []],
+      ['stop:api', ['build:api']],
+      ['start:api', ['stop:api']],
+      ['gate:api', ['start:api']],
+    ],
+  )
+})
+
 test.run()
