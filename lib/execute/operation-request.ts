@@ -71,6 +71,17 @@ export const ended = (outcome: Outcome, rest: Partial<OperationResult>): Operati
   ...rest,
 })
 
+/** Why an approved plan is none for this command; undefined when it is. Ops alone do not say which environment they are for. */
+export function foreignPlan(approved: Plan, plan: Plan): Failure | undefined {
+  if (approved.operation === plan.operation && approved.environment === plan.environment) return undefined
+  return {
+    code: 'plan-of-another',
+    message: `the approved plan is ${approved.operation} ${approved.environment}, not ${plan.operation} ${plan.environment}; nothing was changed`,
+    outcome: 'unchanged',
+    next: ['give --plan the file that --plan-out wrote for this command'],
+  }
+}
+
 /** Why a plan made anew may not run in place of the approved one; undefined when it may. */
 export function differenceFailure(difference: PlanDifference): Failure | undefined {
   if (isApproved(difference)) return undefined

@@ -5,6 +5,7 @@ import { confirm } from './confirm.ts'
 import {
   differenceFailure,
   ended,
+  foreignPlan,
   type Operation,
   type OperationOptions,
   type OperationResult,
@@ -27,7 +28,8 @@ export async function runOperation(operation: Operation, options: OperationOptio
   if (!unfit || !isEmpty(plan)) options.emit({ type: 'plan-shown', plan, findings })
   const shown = { plan, findings }
   if (unfit) return ended('unchanged', shown)
-  const unapproved = options.approved && differenceFailure(comparePlans(options.approved, plan))
+  const { approved } = options
+  const unapproved = approved && (foreignPlan(approved, plan) ?? differenceFailure(comparePlans(approved, plan)))
   if (unapproved) return ended('unchanged', { ...shown, failures: [unapproved] })
   if (options.dryRun || (isEmpty(plan) && operation.recovers === undefined)) return ended('done', shown)
   const declined = await confirm(plan, {

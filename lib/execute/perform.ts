@@ -169,7 +169,7 @@ async function execute(
     ops: plan.ops.map((op) => op.id),
   })
   if (unkept) return [unkept]
-  const { failures } = await executePlan(plan, {
+  const { failures, ended: ends } = await executePlan(plan, {
     handlers: operation.handlers,
     journal,
     lease,
@@ -180,7 +180,14 @@ async function execute(
     redact: options.redact,
     ...(release === undefined ? {} : { effects: { store: knownEffects(way), release } }),
   })
-  return failures
+  const changed = plan.ops.some((op) => op.changes && ends.get(op.id) === 'done')
+  return changed ? failures.map(afterChanges) : failures
+}
+
+/** An op says `unchanged` of itself; of a run that has changed something before it, that is untrue. */
+function afterChanges(failure: Failure): Failure {
+  const { outcome, ...rest } = failure
+  return outcome === 'unchanged' || outcome === 'usage' ? rest : failure
 }
 
 /** The effects of a release together with those of the abandoned ones that it supersedes. */
