@@ -37,7 +37,8 @@ export async function runResume(scope: Scope, context: TaskContext & { args: Arg
     ...(files === undefined ? {} : { files }),
     environment: args.environment,
     platform: args.platform,
-    needs: 'environment',
+    // A rehearsal may have died before its `.env` file was written.
+    needs: args.platform === undefined ? 'environment' : 'planned',
   })
   return deployWith(context, session, { ...args, services: pending.only ?? [], revision, allowDirty: dirty })
 }
