@@ -28,8 +28,13 @@ export class Effects {
     if (!this.#target || !unobservable.has(op.kind) || mayRepeat(op)) return { skip: false }
     this.#known ??= this.#target.store.effects(this.#target.release)
     const mine = (await this.#known).filter((effect) => effect.op === op.id)
-    if (mine.some((effect) => effect.ended === 'done')) return { skip: true }
+    // Noted again, with the newest release: the one that it was noted with may be pruned.
+    if (mine.some((effect) => effect.ended === 'done')) {
+      await this.#note(op, 'done')
+      return { skip: true }
+    }
     if (mine.at(-1)?.ended !== 'begun') return { skip: false }
+    await this.#note(op, 'begun')
     return {
       skip: true,
       doubt: `${op.id} was begun before and nobody knows whether it was completed; it may not be repeated, so look at what it did`,

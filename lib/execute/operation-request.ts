@@ -32,8 +32,8 @@ export type Operation = {
   /** Makes durable what the plan relies on (generated keys, kept secrets), under the lock, before the first op. */
   beforeExecute?(prepared: Prepared): Promise<void>
   /**
-   * How it deals with what a dead run left; other operations supersede it. Takes the lock even where nothing is to be done, so that a
-   * pending release is closed.
+   * How it deals with what a dead run left; other operations supersede it. Where it is given, the lock is taken even where nothing is
+   * to be done and nobody has left anything.
    */
   recovers?: 'aborted' | 'superseded'
   /** After a failure: the plan towards the state before, made from what is observed now. */

@@ -31,12 +31,12 @@ export async function runOperation(operation: Operation, options: OperationOptio
   const { approved } = options
   const unapproved = approved && (foreignPlan(approved, plan) ?? differenceFailure(comparePlans(approved, plan)))
   if (unapproved) return ended('unchanged', { ...shown, failures: [unapproved] })
-  if (options.dryRun || (isEmpty(plan) && operation.recovers === undefined)) return ended('done', shown)
-  const declined = await confirm(plan, {
-    ...options,
-    environment: operation.environment,
-    protected: operation.protected,
-  })
+  if (options.dryRun) return ended('done', shown)
+  if (isEmpty(plan) && !(await hasToSettle(operation))) return ended('done', shown)
+  // Where nothing is to be done there is nothing to agree to.
+  const declined = isEmpty(plan)
+    ? undefined
+    : await confirm(plan, { ...options, environment: operation.environment, protected: operation.protected })
   if (declined) return ended('unchanged', { ...shown, failures: [declined] })
 
   const lock = await operation.platform.lock.acquire({
@@ -56,6 +56,13 @@ export async function runOperation(operation: Operation, options: OperationOptio
   } finally {
     await lease.release()
   }
+}
+
+/** Whether a dead run is to be dealt with though nothing is to be done: else it would be reported for ever, and its children live on. */
+async function hasToSettle({ ops, environment, platform, recovers }: Operation): Promise<boolean> {
+  if (recovers !== undefined) return true
+  const { releases, lock } = platform
+  return (await findUnfinished({ ops, environment, releases }, await lock.inspect())) !== undefined
 }
 
 async function findingsOf(operation: Operation, prepared: Prepared, signal: AbortSignal): Promise<Finding[]> {

@@ -45,8 +45,10 @@ export async function underLock(way: Way, approved: Plan, findings: Finding[]): 
   const difference = differenceFailure(comparePlans(approved, plan))
   if (difference) return ended('unchanged', { ...shown, failures: [difference] })
   if (!(await lease.prove(recordMs))) return lostResult(way, shown)
-  await settleLeft(way)
-  if (isEmpty(plan)) return ended('done', shown)
+  if (isEmpty(plan)) {
+    await settleLeft(way)
+    return ended('done', shown)
+  }
 
   const started = performance.now()
   const journal = await openJournal({
@@ -61,7 +63,9 @@ export async function underLock(way: Way, approved: Plan, findings: Finding[]): 
   options.emit({ ...run, environment: operation.environment, by: lease.holder.user })
   let result: OperationResult | undefined
   try {
-    result = { ...shown, ...(await recordAndExecute(way, again.value, journal)) }
+    const executed = await recordAndExecute(way, again.value, journal)
+    if (executed.outcome === 'done' || !isInterrupted(way)) await settleLeft(way)
+    result = { ...shown, ...executed }
     return result
   } finally {
     const durationMs = Math.round(performance.now() - started)
@@ -69,6 +73,8 @@ export async function underLock(way: Way, approved: Plan, findings: Finding[]): 
     await journal.close()
   }
 }
+
+const isInterrupted = ({ lease, options }: Way): boolean => lease.lost.aborted || options.signal.aborted
 
 /** What people see and the journal keeps alike. */
 type Said = Extract<JournalEntry, { type: 'release-opened' | 'release-closed' | 'run-ended' }>
@@ -83,9 +89,12 @@ async function say({ options }: Way, journal: Journal, event: Said): Promise<voi
 /** How long the writing of records may take, in milliseconds. */
 const recordMs = 30_000
 
-/** Dead runs are settled only once their work is superseded for certain: this run's plan is the approved one. */
-async function settleLeft({ operation, unfinished }: Way): Promise<void> {
-  if (!unfinished) return
+/**
+ * Dead runs are settled only once this run has ended in order: if it dies too, or is interrupted, all of it is still unfinished, and
+ * what may not run twice is still known.
+ */
+async function settleLeft({ operation, lease, unfinished }: Way): Promise<void> {
+  if (!unfinished || !(await lease.prove(recordMs))) return
   const place = { ops: operation.ops, environment: operation.environment, releases: operation.platform.releases }
   await settle(place, unfinished, operation.run, operation.recovers ?? 'superseded')
 }
@@ -99,7 +108,7 @@ type Executed = Pick<OperationResult, 'outcome' | 'failures' | 'release' | 'roll
 
 /** Opens the release's record before the first changing op, executes, and writes how it ended. */
 async function recordAndExecute(way: Way, prepared: Prepared, journal: Journal): Promise<Executed> {
-  const { operation, options, lease } = way
+  const { operation, lease } = way
   const { plan, snapshot } = prepared
   const { releases } = operation.platform
   const { release } = plan
@@ -114,8 +123,7 @@ async function recordAndExecute(way: Way, prepared: Prepared, journal: Journal):
   const failures = await execute(way, plan, 1, journal)
   const [failure] = failures
   if (failure) {
-    if (lease.lost.aborted || options.signal.aborted)
-      return { ...interrupted(failure, release?.environment), ...numbered }
+    if (isInterrupted(way)) return { ...interrupted(failure, release?.environment), ...numbered }
     // A rollback to the release that is current has no target to move to.
     if (plan.target !== undefined || plan.operation === 'rollback') {
       const failedTarget = plan.target ?? snapshot.current
@@ -167,6 +175,7 @@ async function execute(
     operation: plan.operation,
     digest: planDigest(plan),
     ops: plan.ops.map((op) => op.id),
+    ...(plan.target === undefined ? {} : { target: plan.target }),
   })
   if (unkept) return [unkept]
   const { failures, ended: ends } = await executePlan(plan, {

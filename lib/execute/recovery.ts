@@ -29,11 +29,26 @@ export async function findUnfinished(
   place: RecoveryPlace,
   holder: Holder | undefined,
 ): Promise<Unfinished | undefined> {
-  const releases = (await place.releases.list()).filter(
-    ({ outcome, run }) => outcome === 'pending' && run !== holder?.run,
-  )
-  const runs = await unfinishedRuns(place.ops, place.environment, holder)
+  const pending = (await place.releases.list()).filter(({ outcome }) => outcome === 'pending')
+  const releases = pending.filter(({ run }) => run !== holder?.run)
+  const open = new Set(pending.map(({ number }) => number))
+  const runs = await unfinishedRuns(place.ops, place.environment, holder, open)
   return runs.length + releases.length === 0 ? undefined : { environment: place.environment, runs, releases }
+}
+
+/**
+ * The release that unfinished work is about: the newest pending one, else the one that the last dead run had opened and closed as
+ * failed before it had gone back. Undefined when it is about none.
+ */
+export async function leftRelease(
+  unfinished: Unfinished | undefined,
+  releases: Pick<ReleaseStore, 'list'>,
+): Promise<Release | undefined> {
+  if (!unfinished) return undefined
+  const pending = unfinished.releases.at(-1)
+  if (pending) return pending
+  const runs = new Set(unfinished.runs.map(({ run }) => run))
+  return (await releases.list()).findLast(({ run, outcome }) => outcome === 'failed' && runs.has(run))
 }
 
 /**
@@ -70,7 +85,9 @@ export function nextCommands({ environment, runs, releases }: Unfinished): strin
   if (releases.length > 0) {
     return [command('resume', environment), command('abort', environment)]
   }
-  return [command(runs.at(-1)?.header?.operation ?? 'setup', environment)]
+  const operation = runs.at(-1)?.header?.operation ?? 'setup'
+  // Its release is closed as failed, and it was going back.
+  return [command(operation === 'deploy' ? 'abort' : operation, environment)]
 }
 
 /** An operation as it is typed for an environment: `task services up -e dev`, `task deploy production --platform local`. */
@@ -103,7 +120,8 @@ export async function settle(
 ): Promise<void> {
   if (how !== 'resumed') {
     const cause = how === 'superseded' ? `not finished; superseded by run ${by}` : `not finished; aborted by run ${by}`
-    for (const { number } of unfinished.releases) {
+    const present = new Set((await place.releases.list()).map(({ number }) => number))
+    for (const { number } of unfinished.releases.filter((release) => present.has(release.number))) {
       await place.releases.close(number, { outcome: 'failed', ended: new Date().toISOString(), cause })
     }
   }

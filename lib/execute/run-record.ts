@@ -26,8 +26,8 @@ export type Settlement = { type: 'run-settled'; by: string; how: 'superseded' | 
 /** What a journal has besides the events that people see: what recovery needs. */
 export type RecoveryEntry =
   | RunHeader
-  /** A plan that is going to run. `plan` counts within the run, from 1. */
-  | { type: 'plan-fixed'; plan: number; operation: string; digest: string; ops: string[] }
+  /** A plan that is going to run. `plan` counts within the run, from 1. `target` becomes current when it is done. */
+  | { type: 'plan-fixed'; plan: number; operation: string; digest: string; ops: string[]; target?: number }
   | { type: 'lock-taken'; environment: string; takenFrom: Holder[] }
   | Settlement
 

@@ -45,6 +45,8 @@ export type Run = {
   ops: OpRecord[]
   /** The releases it opened and did not close. */
   openReleases: number[]
+  /** The release that its last plan makes current (a rollback). */
+  target?: number
   entries: StampedEntry[]
   /** Why the journal could not be read, or not all of it. */
   damage?: Failure
@@ -76,6 +78,7 @@ export async function readRun(ops: string, run: string): Promise<Run | undefined
     ...(settled ? { settled } : {}),
     ops: opsOf(entries),
     openReleases: openReleases(entries),
+    ...targetOf(entries),
     entries,
     ...(foreign > 0 ? { damage: foreignEntries(ops, run, foreign) } : {}),
   }
@@ -106,6 +109,11 @@ function opsOf(entries: readonly StampedEntry[]): OpRecord[] {
     }
   }
   return [...records.values()]
+}
+
+function targetOf(entries: readonly StampedEntry[]): { target?: number } {
+  const fixed = entries.findLast((entry) => entry.type === 'plan-fixed')
+  return fixed?.target === undefined ? {} : { target: fixed.target }
 }
 
 function openReleases(entries: readonly StampedEntry[]): number[] {
@@ -141,20 +149,27 @@ export async function listRuns(ops: string, options: { limit?: number; environme
 
 /**
  * Whether a run left work, and nobody has dealt with it since: it opened a release and did not close it, ended by saying so, or died
- * after it had begun to act and before all was done. One that another machine began counts when it does not hold the lock (any more).
+ * after it had begun to act and before all was done. A plan with a target is done when the run says so: only then is the target
+ * current. One that another machine began counts when it does not hold the lock (any more).
+ * @param open the releases that are pending by their records, where they are known: a run may die after it closed one
  */
-export function isUnfinished(run: Run, holder: Holder | undefined): boolean {
+export function isUnfinished(run: Run, holder: Holder | undefined, open?: ReadonlySet<number>): boolean {
   if (run.settled || run.state === 'running' || holder?.run === run.run) return false
-  if (run.openReleases.length > 0 || run.outcome === 'unfinished') return true
-  return (
-    run.state !== 'ended' && run.ops.some((op) => op.kind !== undefined) && run.ops.some((op) => op.state !== 'done')
-  )
+  if (run.openReleases.some((number) => open?.has(number) ?? true) || run.outcome === 'unfinished') return true
+  if (run.state === 'ended') return false
+  const begun = run.ops.some((op) => op.kind !== undefined)
+  return run.target !== undefined || (begun && run.ops.some((op) => op.state !== 'done'))
 }
 
-/** The runs of an environment that left work, oldest first. `holder` is who holds its lock now. */
-export async function unfinishedRuns(ops: string, environment: string, holder: Holder | undefined): Promise<Run[]> {
+/** The runs of an environment that left work, oldest first. `holder` is who holds its lock now; `open` as for `isUnfinished`. */
+export async function unfinishedRuns(
+  ops: string,
+  environment: string,
+  holder: Holder | undefined,
+  open?: ReadonlySet<number>,
+): Promise<Run[]> {
   const runs = await listRuns(ops, { environment })
-  return runs.filter((run) => isUnfinished(run, holder)).reverse()
+  return runs.filter((run) => isUnfinished(run, holder, open)).reverse()
 }
 
 /**

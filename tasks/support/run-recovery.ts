@@ -1,3 +1,4 @@
+import { findUnfinished, leftRelease } from '../../lib/execute/recovery.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
 import { FailureError, ok, unwrap } from '../../lib/model/failure.ts'
 import type { Release } from '../../lib/model/release.ts'
@@ -13,15 +14,17 @@ import { describeRelease } from './text.ts'
 
 type Arguments = PlanFlags & { readonly environment: string; readonly platform?: PlatformName | undefined }
 
-/** The release that a dead run left pending. */
-async function unfinishedRelease(session: Session): Promise<Release> {
-  const pending = (await session.platform.releases.list()).filter((release) => release.outcome === 'pending').at(-1)
-  if (pending) return pending
+/** The release that a dead deploy, or the dead abort of one, left; to go on with it is only possible while it is pending. */
+async function unfinishedRelease({ ops, desired, platform }: Session, onlyPending: boolean): Promise<Release> {
+  const { lock, releases } = platform
+  const place = { ops, environment: desired.environment, releases }
+  const left = await leftRelease(await findUnfinished(place, await lock.inspect()), releases)
+  if (left && !(onlyPending && left.outcome !== 'pending')) return left
   throw new FailureError({
     code: 'nothing-unfinished',
-    message: `${session.desired.environment} has no unfinished deploy`,
+    message: `${desired.environment} has no unfinished deploy`,
     outcome: 'unchanged',
-    next: [`task releases ${session.desired.configuredAs}`],
+    next: [`task releases ${desired.configuredAs}`],
   })
 }
 
@@ -29,7 +32,7 @@ async function unfinishedRelease(session: Session): Promise<Release> {
 export async function runResume(scope: Scope, context: TaskContext & { args: Arguments }) {
   const { args } = context
   const looked = await openSession(scope, context, { ...args, platform: args.platform, needs: 'record' })
-  const pending = await unfinishedRelease(looked)
+  const pending = await unfinishedRelease(looked, true)
   const dirty = pending.commit.startsWith('tree-')
   const revision = dirty ? undefined : pending.commit
   const files = await filesOfRevision(looked.folder, revision, context.signal)
@@ -49,7 +52,7 @@ export async function runAbort(scope: Scope, context: TaskContext & { args: Argu
   const started = performance.now()
   const session = await openSession(scope, context, { ...args, platform: args.platform, needs: 'record' })
   const { desired } = session
-  const pending = await unfinishedRelease(session)
+  const pending = await unfinishedRelease(session, false)
   const result = await operate(context, session, args, {
     purpose: `abort release ${pending.number}`,
     recovers: 'aborted',

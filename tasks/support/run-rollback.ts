@@ -1,3 +1,4 @@
+import { findUnfinished, leftRelease } from '../../lib/execute/recovery.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
 import { ok, unwrap } from '../../lib/model/failure.ts'
 import { planRollback } from '../../lib/plan/rollback.ts'
@@ -5,7 +6,7 @@ import type { TaskContext } from '../../lib/task/definition.ts'
 import type { Scope } from './flags.ts'
 import { operate, type PlanFlags } from './operate.ts'
 import { reportOperation, since } from './result.ts'
-import { openSession } from './session.ts'
+import { openSession, type Session } from './session.ts'
 import { describeRelease } from './text.ts'
 
 /** The arguments of `task rollback`. */
@@ -13,6 +14,21 @@ export type RollbackArguments = PlanFlags & {
   readonly environment: string
   readonly to?: number | undefined
   readonly platform?: PlatformName | undefined
+}
+
+/**
+ * What an unfinished run makes of a rollback without `--to`: one that died is finished, and goes no further back; from a deploy that
+ * died, it goes back to the release that is still current. Looked at once, since taking the lock settles what was left.
+ */
+async function begunBefore({ ops, desired, platform }: Session): Promise<{ to?: number; from?: number }> {
+  const { environment } = desired
+  const { lock, releases } = platform
+  const unfinished = await findUnfinished({ ops, environment, releases }, await lock.inspect())
+  const last = unfinished?.runs.at(-1)
+  if (last?.target !== undefined) return { to: last.target }
+  const current = await releases.current()
+  const left = await leftRelease(unfinished, releases)
+  return left && current !== undefined && left.number > current ? { from: left.number } : {}
 }
 
 /** Goes back to a healthy release. Planned from the records alone: a broken catalogue is a warning. */
@@ -25,13 +41,14 @@ export async function runRollback(scope: Scope, context: TaskContext & { args: R
     needs: 'record',
   })
   const { desired } = session
+  const begun = args.to === undefined ? await begunBefore(session) : {}
   const result = await operate(context, session, args, {
     purpose: args.to === undefined ? 'rollback' : `rollback to release ${args.to}`,
     prepare: async (signal) => {
       const snapshot = unwrap(await session.platform.observe(desired, { signal }))
       const plan = planRollback(snapshot, {
         environment: desired.environment,
-        ...(args.to === undefined ? {} : { to: args.to }),
+        ...(args.to === undefined ? begun : { to: args.to }),
       })
       return ok({ plan, snapshot, desired })
     },
