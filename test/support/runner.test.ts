@@ -211,6 +211,13 @@ test('skipped tests are counted with their reasons', async () => {
   assert.is(ended.status, 0)
 })
 
+test('what a test notes is shown though it passed', async () => {
+  const text = `import { note } from '${repository}/test/support/session.ts'
+    test('x', () => note('covered 3 of 3'))\ntest.run()`
+  const ended = await runSuites(suites({ 'a.test.ts': text }))
+  assert.match(ended.stdout, /^ok .*a\.test\.ts.*\n {5}covered 3 of 3$/m)
+})
+
 test('with CI=true a skip is a failure', async () => {
   const ended = await runSuites(suites({ 'a.test.ts': skipping }), [], { CI: 'true' })
   assert.is(lastLine(ended), '1 passed, 2 failed')

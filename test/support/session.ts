@@ -35,6 +35,9 @@ export function timeLimit(ms: number): void {
   else limitOfFile = ms
 }
 
+/** A line that the runner shows with this file's result, whether it passed or not: what was measured or covered. */
+export const note = (text: string): void => report({ type: 'note', text })
+
 /** Tells the runner what happened; nothing without a runner. */
 export function report(event: TestEvent): void {
   if (!reportTo) return

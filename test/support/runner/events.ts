@@ -15,6 +15,8 @@ export type TestEvent =
   | { type: 'passed'; id: TestId }
   | { type: 'failed'; id: TestId; text: string }
   | { type: 'skipped'; id: TestId; reason: string; allowedOnCi: boolean }
+  /** To be shown with the file's result, whether it passed or not. */
+  | { type: 'note'; text: string }
   | { type: 'hook-failed'; suite: string; hook: string; text: string }
   /** All suites ended and the process is still there: what keeps it. */
   | { type: 'lingering'; resources: string[] }

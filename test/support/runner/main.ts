@@ -80,6 +80,7 @@ const notRun = (source: string, text: string): FileResult => ({
   source,
   passed: 0,
   skipped: [],
+  notes: [],
   failed: [{ name: 'the build', text }],
   durationMs: 0,
   output: '',

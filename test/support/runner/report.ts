@@ -1,12 +1,13 @@
 import type { FileResult } from './file.ts'
 import type { Options } from './options.ts'
 
-/** One line about a file that has run. */
-export function lineOfFile({ source, passed, failed, skipped, durationMs }: FileResult): string {
+/** One line about a file that has run, and its notes below. */
+export function lineOfFile({ source, passed, failed, skipped, durationMs, notes }: FileResult): string {
   const counts = [`${passed} passed`]
   if (failed.length > 0) counts.push(`${failed.length} failed`)
   if (skipped.length > 0) counts.push(`${skipped.length} skipped`)
-  return `${failed.length > 0 ? 'FAIL' : 'ok  '} ${source}  ${counts.join(', ')}  ${(durationMs / 1000).toFixed(1)} s`
+  const line = `${failed.length > 0 ? 'FAIL' : 'ok  '} ${source}  ${counts.join(', ')}  ${(durationMs / 1000).toFixed(1)} s`
+  return [line, ...notes.map((note) => `     ${note}`)].join('\n')
 }
 
 /** What failed in a file, and what its process wrote. */

@@ -13,7 +13,7 @@ type Entry = { suite: string; name: string; state: 'declared' | 'queued' | 'excl
 export type Fault = { name: string; text: string }
 
 /** A file's result. `passed + skipped + failed.length` is at least the number of declared tests. */
-export type Result = { passed: number; skipped: { name: string; reason: string }[]; failed: Fault[] }
+export type Result = { notes: string[]; passed: number; skipped: { name: string; reason: string }[]; failed: Fault[] }
 
 /** How a test process ended, as far as the count needs it. */
 export type Ending = { status: number | null; signal: string | null; killed?: string; leftovers: string[] }
@@ -23,6 +23,7 @@ export class Tally {
   private readonly entries = new Map<TestId, Entry>()
   private readonly hooks: { suite: string; fault: Fault }[] = []
   private lingering: string[] = []
+  private readonly notes: string[] = []
 
   /** Takes one event in. */
   add(event: TestEvent): void {
@@ -54,6 +55,9 @@ export class Tally {
       case 'lingering':
         this.lingering = event.resources
         break
+      case 'note':
+        this.notes.push(event.text)
+        break
       case 'idle':
         break
     }
@@ -61,7 +65,7 @@ export class Tally {
 
   /** The file's result: a test that was declared and neither passed nor was skipped has failed. With `ci`, a skip has too. */
   result(ending: Ending, ci: boolean): Result {
-    const result: Result = { passed: 0, skipped: [], failed: this.hooks.map(({ fault }) => fault) }
+    const result: Result = { notes: this.notes, passed: 0, skipped: [], failed: this.hooks.map(({ fault }) => fault) }
     for (const entry of this.entries.values()) {
       const name = entry.suite ? `${entry.suite}: ${entry.name}` : entry.name
       const outcome = entry.outcome
