@@ -169,6 +169,17 @@ test('a failed first deploy runs its hooks before anything is stopped', () => {
   assert.equal(plan.ops[3]?.after, ['notify:failed:1'])
 })
 
+test('a failed first deploy also stops what is between two starts of a crash loop', () => {
+  const snapshot = deployed(up())
+  const { pid: _, ...api } = snapshot.services.api as NonNullable<Snapshot['services'][string]>
+  snapshot.services.api = { ...api, status: 'error', health: 'unknown', retrying: true }
+  const plan = planStopRelease(snapshot, snapshot.releases[0] as Release)
+  assert.equal(
+    plan.ops.map((op) => op.id),
+    ['stop:worker', 'stop:api'],
+  )
+})
+
 test('needs no catalogue: a service that is gone from it comes back from the record', () => {
   const snapshot = history(2)
   delete snapshot.services.worker
