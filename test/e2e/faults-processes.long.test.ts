@@ -6,7 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { processesWith, type Running, timeLimit, until } from '../support/index.ts'
 import { assertSound, die, done, newestJournal, opOf, plannedOps, seeded, shown } from './rounds.ts'
-import { makeWorld, textOf, type World } from './world.ts'
+import { type Behaviour, makeWorld, textOf, type World } from './world.ts'
 
 timeLimit(10 * 60_000)
 
@@ -57,12 +57,12 @@ export const once = task({
 })
 `
 
-async function commit(): Promise<void> {
+async function commit(behaviour: Behaviour = 'good'): Promise<void> {
   version += 1
   const name = String(version).padStart(3, '0')
   const sql = `-- migrate:up\ncreate table round_${name} (n int);\nselect pg_sleep(0.2);\n-- migrate:down\ndrop table round_${name};\n`
   await world.write(`database/migrations/${name}_round.sql`, sql)
-  await world.commit('good', `v${version}`)
+  await world.commit(behaviour, `v${version}`)
 }
 
 const sound = (about: string) => assertSound(world, { version: `v${version}`, released: true }, about)
@@ -248,6 +248,26 @@ test('a deploy that dies again and again still does not run twice what may not',
   await done(world, ['resume', 'dev'])
   await sound('killed four times')
   assert.is(((await textOf(world, '.ops/once')) ?? '').split('\n').length - before, 1)
+})
+
+test('the way back of a failed deploy dies: what is typed next goes the rest of it', async () => {
+  for (const [point, command] of [
+    ['2/start:api:before', ['abort', 'dev']],
+    ['2/start:api:effect', ['rollback', 'dev']],
+    ['2/gate:api:before', ['services', 'up']],
+    ['2/gate:api:effect', ['abort', 'dev']],
+  ] as const) {
+    const served = (await world.get('/version'))?.body
+    await commit('crash')
+    await die(world, deploy, point)
+    const told = await world.task(['releases', 'dev'])
+    assert.match(told.stderr, /task abort dev/, point)
+    await done(world, command)
+    assert.is((await world.get('/version'))?.body, served, `${point}, then ${command.join(' ')}`)
+    assert.not.match((await world.task(['releases', 'dev'])).stderr, /task abort dev/, point)
+    await commit()
+    await recovers(`${point}, then ${command.join(' ')}, then deploy`)
+  }
 })
 
 test('a rollback that fails says so with the next commands, and leaves nothing pending', async () => {

@@ -117,11 +117,8 @@ export async function assertSound(
   }
   const services = (JSON.parse(status.stdout) as { result: { services: ServiceStatus[] } }).result.services
   assert.equal(
-    services.map(({ service, status, health }) => [service, status, health]),
-    [
-      ['postgres', 'running', 'healthy'],
-      ['api', 'running', 'healthy'],
-    ],
+    services.map(({ service, status, health }) => `${service} ${status} ${health}`).sort(),
+    ['api running healthy', 'postgres running healthy'],
     `${about}: ${shown(status)}`,
   )
   const { reachable, migrations: files } = (
@@ -144,8 +141,8 @@ export async function assertSound(
     assert.is(version, expected.version, `${about}: serves ${version} ${served} instead of ${expected.version}`)
   }
   if (expected.released) {
-    const pointer = await readFile(join(world.folder, '.ops/releases/dev/current.json'), 'utf8')
-    const current = (JSON.parse(pointer) as { release: number }).release
+    const listed = await done(world, ['releases', 'dev', '--json'])
+    const { current } = (JSON.parse(listed.stdout) as { result: { current: number } }).result
     assert.is(Number(served), current, `${about}: release ${current} is current and ${served} runs`)
     assert.is(releases.find(({ number }) => number === current)?.outcome, 'healthy', about)
   }
