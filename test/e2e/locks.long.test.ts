@@ -2,7 +2,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { timeLimit, until } from '../support/index.ts'
+import { note, timeLimit, until } from '../support/index.ts'
 import { expectExit, releasesOf, shown } from './deploys.ts'
 import { makeWorld, textOf, type World } from './world.ts'
 
@@ -83,7 +83,7 @@ test(`${rounds} races of two deploys: in each exactly one changes anything`, asy
     before = after
   }
   const seconds = Math.round((performance.now() - began) / 1000)
-  console.log(`${rounds} races in ${seconds} s: ${JSON.stringify(counted)}`)
+  note(`${rounds} races in ${seconds} s: ${JSON.stringify(counted)}`)
   assert.is(counted.changed, rounds)
   assert.ok(counted.locked > 0, 'no two of them ever met')
 })
