@@ -141,11 +141,11 @@ test('killed at random moments inside each op, the next deploy recovers', async 
   let inside = 0
   for (let turn = 0; rounds < 20 || turn < 2; turn += 1) {
     for (const { id } of ops) {
-      const delayMs = Math.floor(random() * (id.startsWith('gate') ? 400 : 150))
+      const delayMs = Math.floor(random() * (id.startsWith('gate') ? 200 : 60))
       const about = `killed ${delayMs} ms after ${id} began (seed ${seed})`
       const running = await deployUntil(id)
       await new Promise((resolve) => setTimeout(resolve, delayMs))
-      process.kill(running.pid, 'SIGKILL')
+      running.child.kill('SIGKILL')
       const ended = await running.ended
       if (ended.signal === 'SIGKILL') inside += 1
       await recovers(about)

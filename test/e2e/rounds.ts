@@ -69,8 +69,12 @@ export async function hasLeftWork(world: World): Promise<boolean> {
   return begun && (fixed?.ops ?? []).some((op) => !ended.has(op))
 }
 
-/** A release as `task releases --json` has it. */
-export type ListedRelease = { number: number; outcome: string }
+/** What is looked at of a release's record. */
+export type ListedRelease = {
+  number: number
+  outcome: string
+  services: { service: string; spec?: { source: { release?: number } } }[]
+}
 
 /** The releases by their records on disk, oldest first. */
 export async function releasesOf(world: World): Promise<ListedRelease[]> {
@@ -143,8 +147,15 @@ export async function assertSound(
   if (expected.released) {
     const listed = await done(world, ['releases', 'dev', '--json'])
     const { current } = (JSON.parse(listed.stdout) as { result: { current: number } }).result
-    assert.is(Number(served), current, `${about}: release ${current} is current and ${served} runs`)
-    assert.is(releases.find(({ number }) => number === current)?.outcome, 'healthy', about)
+    // A release that leaves a service as it is names the older one whose files that runs from.
+    const record = releases.find(({ number }) => number === current)
+    const from = record?.services.find(({ service }) => service === 'api')?.spec?.source.release
+    assert.is(
+      Number(served),
+      from,
+      `${about}: release ${current} is current, its api is of ${from}, and ${served} runs`,
+    )
+    assert.is(record?.outcome, 'healthy', about)
   }
   const open = await openTickets(world)
   assert.equal(open, [], `${about}: the lock must be free: ${open}`)
