@@ -11,7 +11,9 @@ export const sendNotification = (local: LocalContext): Handler<'send-notificatio
     const [program, ...args] = command
     if (program === undefined)
       return failed({ code: 'no-notification-command', message: 'a notification has no command' })
-    const record = (await local.releases.list()).find(({ number }) => number === release)
+    const found = (await local.releases.list()).find(({ number }) => number === release)
+    // All gates have passed; the record is closed right after the plan's last op, which this one is.
+    const record = found && on === 'healthy' ? { ...found, outcome: 'healthy' } : found
     const sent = await runChecked([program, ...args], {
       cwd: local.folder,
       env: withMark(process.env, runMark, run),
