@@ -2,6 +2,7 @@ import type { Failure } from '../model/failure.ts'
 import type { Finding } from '../model/finding.ts'
 import { isEmpty, type Plan } from '../model/plan.ts'
 import type { Effect, Holder, Lease, ReleaseStore } from '../model/platform.ts'
+import type { Release } from '../model/release.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { comparePlans, planDigest } from '../plan/digest.ts'
 import { withoutChanges } from '../plan/rollback.ts'
@@ -120,7 +121,8 @@ async function recordAndExecute(way: Way, prepared: Prepared, journal: Journal):
     await say(way, journal, { type: 'release-opened', environment, release: number, revision })
   }
   const numbered = release ? { release: release.number } : {}
-  const failures = await execute(way, plan, 1, journal)
+  const executed = await execute(way, plan, 1, journal)
+  const failures = executed.length === 0 && release ? await lostServices(way, plan, release) : executed
   const [failure] = failures
   if (failure) {
     if (isInterrupted(way)) return { ...interrupted(failure, release?.environment), ...numbered }
@@ -145,6 +147,22 @@ async function recordAndExecute(way: Way, prepared: Prepared, journal: Journal):
     return { outcome: 'done', failures: [], release: plan.target }
   }
   return { outcome: 'done', failures: [] }
+}
+
+/**
+ * A last look before a release counts as healthy: a service whose gate passed early, or that the deploy did not touch, may have ended since.
+ * One failure for each that does not run.
+ */
+async function lostServices({ operation, options }: Way, plan: Plan, release: Release): Promise<Failure[]> {
+  // A partial deploy answers for what it rolled only: others may have been stopped on purpose.
+  const rolled = new Set(plan.ops.flatMap((op) => (op.kind === 'wait-gate' ? [op.data.service] : [])))
+  const states = new Map((await operation.platform.status(options.signal)).map((state) => [state.service, state]))
+  return release.services.flatMap(({ service, spec }): Failure[] => {
+    const state = states.get(service)
+    if (!spec || spec.oneShot || state?.status === 'running' || (release.only && !rolled.has(service))) return []
+    const why = state?.reason ?? `it is ${state?.status ?? 'stopped'}`
+    return [{ code: 'service-lost', message: `${service} does not run any more`, service, why }]
+  })
 }
 
 /** Makes an older release current, and remembers that the one before was left. */

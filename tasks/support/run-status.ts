@@ -26,7 +26,8 @@ export async function runStatus(scope: Scope, context: TaskContext & { args: Arg
   const names = selectedNames(session.desired, args)
   const desired = { ...session.desired, services: session.desired.services.filter(({ name }) => names.has(name)) }
   const look = async () => {
-    const states = (await session.platform.status(context.signal)).filter(({ service }) => names.has(service))
+    const known = await session.platform.status(context.signal)
+    const states = desired.services.flatMap(({ name }) => known.filter(({ service }) => service === name))
     return {
       platform: session.desired.platform,
       environment: session.desired.environment,
