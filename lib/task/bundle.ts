@@ -39,6 +39,7 @@ const written: Readonly<Record<string, readonly string[]>> = {
 export async function bundleTaskfile(taskfile: string): Promise<Bundle> {
   const { build, stop } = await import('esbuild')
   const files = new LocalFiles(taskfile)
+  bundling += 1
   try {
     const result = await build({
       entryPoints: [taskfile],
@@ -68,9 +69,14 @@ export async function bundleTaskfile(taskfile: string): Promise<Bundle> {
     if (!first) throw error
     throw new FailureError(first, ...rest)
   } finally {
-    await stop()
+    // esbuild is one process for all: the last bundling ends it.
+    bundling -= 1
+    if (bundling === 0) await stop()
   }
 }
+
+/** How many bundlings go on in this process. */
+let bundling = 0
 
 /** `import.meta` and CommonJS's names become constants that each file has for itself. */
 const metaNames = {

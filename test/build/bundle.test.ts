@@ -22,7 +22,8 @@ function sources(generation: number, root = temporaryFolder()): string {
     writeFileSync(join(root, path), text)
   }
   for (const { source } of entryPoints) write(source, '')
-  write('package.json', '{ "type": "module" }')
+  // Written once: a command that starts meanwhile reads it.
+  if (!existsSync(join(root, 'package.json'))) write('package.json', '{ "type": "module" }')
   write('lib/later.ts', `export const generation = ${generation}\n`)
   write(
     'lib/cli/main.ts',

@@ -80,6 +80,11 @@ test('names: kebab-case, as written, aliases, namespaces', async () => {
   assert.is(table.find('notATask'), undefined)
 })
 
+test('several Taskfiles are bundled at the same time in one process', async () => {
+  const folders = ['1', '2', '3', '4'].map((value) => folderWith({ 'Taskfile.ts': one(value) }))
+  assert.equal(await Promise.all(folders.map((folder) => what(folder))), [1, 2, 3, 4])
+})
+
 test('import.meta and CommonJS names are those of each source file', async () => {
   const folder = folderWith({
     'Taskfile.ts': `#!/usr/bin/env task
