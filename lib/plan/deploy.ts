@@ -1,6 +1,5 @@
 import type { Desired, DesiredDatabase } from '../model/desired.ts'
 import type { Finding } from '../model/finding.ts'
-import type { AppliedMigration } from '../model/migration.ts'
 import type { Op, OpId, OpOf } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Release } from '../model/release.ts'
@@ -10,6 +9,7 @@ import { type HookArguments, hookOps, recordedHooks } from './hooks.ts'
 import { notificationOps, recordedNotifications } from './notifications.ts'
 import { prunable } from './prune.ts'
 import { chain, pendingMigrations, roll } from './roll.ts'
+import { schemaAfter, unknownBreaking } from './schema.ts'
 import { ownBuild, stop, withDependencies } from './services.ts'
 import { causeOfChange, hasFiles, isAtWork, released, releaseTargets, type Target, targetOf } from './target.ts'
 
@@ -54,16 +54,27 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
   const chosen = options.only ? withDependencies(fresh, new Set(options.only)) : new Set(fresh.map((t) => t.service))
   const copied = new Map(current ? releaseTargets(current).map((target) => [target.service, target]) : [])
   const asked = (name: string) => options.only === undefined || options.only.includes(name)
-  const wanted = fresh.map((target) => (asked(target.service) ? target : (copied.get(target.service) ?? target)))
+  // Of what it does not name, a partial deploy takes over all that the current release has, and nothing else.
+  const wanted = [
+    ...fresh
+      .filter(({ service }) => chosen.has(service) || copied.has(service))
+      .map((target) => (asked(target.service) ? target : (copied.get(target.service) ?? target))),
+    ...(options.only ? [...copied.values()].filter(({ service }) => !fresh.some((t) => t.service === service)) : []),
+  ]
   const causes = new Map<string, string>()
   for (const target of wanted) {
-    const cause = chosen.has(target.service) ? deployCause(target, snapshot, current) : undefined
+    // The record says that the others run as before, so what an unhealthy release has left of them is replaced as well.
+    if (!chosen.has(target.service) && !runsUnhealthy(target.service, snapshot)) continue
+    const cause = deployCause(target, snapshot, current)
     if (cause !== undefined) causes.set(target.service, cause)
   }
+  const rolling = new Set([...chosen, ...causes.keys()])
   // What stays as it is keeps the files that it runs from.
   const targets = wanted.map((target) => (causes.has(target.service) ? target : keep(target, copied)))
 
-  const pending = desired.database ? pendingMigrations(desired.database, snapshot.database) : []
+  const migrates = desired.database !== undefined && chosen.has(desired.database.service)
+  const pending = desired.database && migrates ? pendingMigrations(desired.database, snapshot.database) : []
+  if (pending === null) findings.push(...unknownBreaking(desired, current))
   const removed = options.only
     ? []
     : [...copied.keys()].filter((name) => !fresh.some((t) => t.service === name) && isAtWork(snapshot.services[name]))
@@ -101,7 +112,7 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
   const rolled = roll({
     targets,
     snapshot,
-    only: chosen,
+    only: rolling,
     cause: (target) => causes.get(target.service),
     first: [],
     built: (service) => (afterBuild.length > 0 ? readyToRoll : orBefore(ownBuild(builds)(service), beforeBuild)),
@@ -139,7 +150,7 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
     ...(options.only ? { only: options.only } : {}),
     hooks,
     ...(notifications.length > 0 ? { notifications } : {}),
-    schema: schemaAfter(desired, snapshot),
+    schema: schemaAfter(migrates ? desired.database : undefined, snapshot, current),
     outcome: 'pending',
   }
   return { ...empty, ops, notes: notes(desired, snapshot, current, pending), release }
@@ -159,6 +170,12 @@ function deployCause(target: Target, snapshot: Snapshot, current: Release | unde
   const from = snapshot.releases.find((release) => release.number === observed.release)
   const trusted = from?.outcome === 'healthy' && current !== undefined
   return trusted ? undefined : `runs release ${observed.release}, which is not healthy`
+}
+
+const runsUnhealthy = (service: string, { services, releases }: Snapshot): boolean => {
+  const observed = services[service]
+  if (observed?.release === undefined || !isAtWork(observed)) return false
+  return releases.find(({ number }) => number === observed.release)?.outcome !== 'healthy'
 }
 
 function keep(target: Target, copied: Map<string, Target>): Target {
@@ -255,13 +272,6 @@ function pruneOps(desired: Desired, snapshot: Snapshot, number: number, targets:
       data: { releases: [first, ...more] },
     },
   ]
-}
-
-function schemaAfter(desired: Desired, snapshot: Snapshot): AppliedMigration[] {
-  const applied = snapshot.database?.applied ?? []
-  const known = new Set(applied.map((migration) => migration.version))
-  const added = (desired.database?.migrations ?? []).filter((file) => !known.has(file.version))
-  return [...applied, ...added].map(({ version, name, sha256, effect }) => ({ version, name, sha256, effect }))
 }
 
 function notes(desired: Desired, snapshot: Snapshot, current: Release | undefined, pending: string[] | null): string[] {

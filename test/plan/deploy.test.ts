@@ -1,6 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isEmpty } from '../../lib/model/plan.ts'
+import type { Snapshot } from '../../lib/model/snapshot.ts'
 import { planDeploy } from '../../lib/plan/deploy.ts'
 import { renderPlan } from '../../lib/plan/render.ts'
 import { deployed, desired, empty, migration, revised, service, up } from './world.ts'
@@ -170,6 +171,58 @@ test('a partial deploy rolls what it names, copies the rest, and prunes only by 
     ['api', 'a1', { kind: 'release', release: 1 }],
     ['worker', 'w2', { kind: 'release', release: 2 }],
   ])
+})
+
+test('a partial deploy brings back what an unhealthy release has left of the others', () => {
+  const half = deployed(revised(deployed(up()), 'v2', { api: 'a2', worker: 'w1' }))
+  const releases = half.releases.map((release) =>
+    release.number === 2 ? { ...release, outcome: 'failed' as const } : release,
+  )
+  const snapshot = revised({ ...half, releases, current: 1 }, 'v3', { api: 'a3', worker: 'w3' })
+  const plan = planDeploy(desired(), snapshot, { ...options, only: ['worker'] })
+  const starts = plan.ops.flatMap((op) => (op.kind === 'start-service' ? [[op.data.service, op.data.spec.source]] : []))
+  assert.equal(starts, [
+    ['api', { kind: 'release', release: 1 }],
+    ['worker', { kind: 'release', release: 3 }],
+  ])
+  assert.equal(
+    plan.ops.filter((op) => op.kind === 'run-build').map(({ service }) => service),
+    ['worker'],
+  )
+})
+
+test('a partial deploy neither takes in services that it does not name nor drops those that left the catalogue', () => {
+  const before = revised(deployed(up()), 'v2', { api: 'a2', web: 'x2' })
+  const services = [...desired().services.filter(({ name }) => name !== 'worker'), service('web', [], 'files')]
+  const plan = planDeploy(desired({ services }), before, { ...options, only: ['api'] })
+  assert.equal(
+    plan.release?.services.map((entry) => entry.service),
+    ['postgres', 'redis', 'api', 'worker'],
+  )
+})
+
+test('a partial deploy without the database does not claim its pending migrations', () => {
+  const web = service('web', [], 'files')
+  const wanted = desired({ services: [...desired().services, web] })
+  const before = deployed(revised(up(), 'v1', { api: 'a1', worker: 'w1', web: 'x1' }), wanted)
+  wanted.database?.migrations.push(migration('003'))
+  const plan = planDeploy(wanted, revised(before, 'v2', { api: 'a1', worker: 'w1', web: 'x2' }), {
+    ...options,
+    only: ['web'],
+  })
+  assert.not.ok(plan.ops.some((op) => op.kind === 'apply-migrations'))
+  assert.equal(
+    plan.release?.schema.map(({ version }) => version),
+    ['001', '002'],
+  )
+})
+
+test('a breaking migration that may be pending is refused while the database does not answer', () => {
+  const before: Snapshot = { ...deployed(up()), database: { created: true, reachable: false } }
+  const wanted = desired()
+  assert.not.ok(planDeploy(wanted, before, options).findings.some(({ severity }) => severity === 'error'))
+  wanted.database?.migrations.push(migration('003', 'breaking'))
+  assert.is(planDeploy(wanted, before, options).findings[0]?.rule, 'breaking-migration-unknown')
 })
 
 test('the first deploy cannot be a partial one', () => {
