@@ -48,7 +48,10 @@ export type Loaded = {
 
 /** Loads an environment, from the catalogue or from its current release's record. Throws all failures at once. */
 export async function loadSession(folder: string, needs: SessionNeeds, context: TaskContext): Promise<Loaded> {
-  const name = await fullName(folder, needs)
+  const { name, platform, configuredAs } = await identityOf(folder, needs)
+  // What its values lack is of no use to know before.
+  if (platform !== undefined && platform !== 'local')
+    throw new FailureError(otherPlatform({ environment: name, platform, configuredAs }))
   const ports = await readPorts(folder, name)
   const loaded = await fromCatalogue(folder, needs, ports, context)
   if (loaded.ok) {
@@ -119,13 +122,13 @@ async function fromCatalogue(
   return loaded.ok ? ok(environmentOf(loaded.value, context)) : loaded
 }
 
-/** The name of the environment's state: `production@local` for a rehearsal. Needs no more of the catalogue than its platform. */
-async function fullName(folder: string, { environment, platform }: SessionNeeds): Promise<string> {
+/** The name of the environment's state (`production@local` for a rehearsal), and its platform. Needs no more of the catalogue than that. */
+async function identityOf(folder: string, { environment, platform }: SessionNeeds) {
   const texts = await readWorkspaceTexts(folder)
   const configured = texts.ok ? identityIn(texts.value, environment).platform : undefined
-  return platform !== undefined && configured !== undefined && platform !== configured
-    ? `${environment}@${platform}`
-    : environment
+  const isRehearsal = platform !== undefined && configured !== undefined && platform !== configured
+  const name = isRehearsal ? `${environment}@${platform}` : environment
+  return { name, platform: platform ?? configured, configuredAs: environment }
 }
 
 const environmentOf = (loaded: EnvironmentLoad, { invocation }: TaskContext): Environment => ({
@@ -175,7 +178,11 @@ function withPlatform(folder: string, environment: Environment): Loaded {
 }
 
 /** The failure of an environment whose platform this version does not drive. */
-const otherPlatform = ({ environment, platform, configuredAs }: Desired): Failure => ({
+const otherPlatform = ({
+  environment,
+  platform,
+  configuredAs,
+}: Pick<Desired, 'environment' | 'platform' | 'configuredAs'>): Failure => ({
   code: 'platform-not-driven',
   message: `${environment} runs on ${platform}, which this version does not drive yet`,
   outcome: 'unchanged',
