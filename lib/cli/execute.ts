@@ -89,8 +89,11 @@ async function failedEnding(
 /** A signal has the last word on the exit code; what the task has said stays. */
 function terminated(ending: Ending, { signal, exitCode }: Termination): Ending {
   const outcome = ({ SIGHUP: 'hangup', SIGINT: 'interrupted', SIGTERM: 'terminated' } as const)[signal]
+  const said = ending.failures ?? []
+  // An operation that was interrupted has said so itself, with what can be typed next.
+  const isSaid = said.some((failure) => failure.outcome === outcome)
   const failure: Failure = { code: outcome, message: `${outcome} by ${signal}`, outcome }
-  return { ...ending, outcome, exitCode, failures: [...(ending.failures ?? []), failure] }
+  return { ...ending, outcome, exitCode, failures: isSaid ? said : [...said, failure] }
 }
 
 /** A result as text, or for JSON as it is. */
