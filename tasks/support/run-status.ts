@@ -22,7 +22,8 @@ export async function runStatus(scope: Scope, context: TaskContext & { args: Arg
     platform: args.platform,
     needs: 'record',
   })
-  session.requireServices(args.names)
+  // `services statsu` comes here, as the status of a service of that name.
+  session.requireServices(args.names, ['up', 'down', 'restart', 'status', 'logs'])
   const names = selectedNames(session.desired, args)
   const desired = { ...session.desired, services: session.desired.services.filter(({ name }) => names.has(name)) }
   const look = async () => {

@@ -40,7 +40,7 @@ export type Session = {
   /** What a service's probes are run against. */
   probeTarget(service: string): Promise<ProbeTarget>
   /** Throws a usage failure for names that are no services, all at once, each with the nearest one. */
-  requireServices(names: readonly string[]): void
+  requireServices(names: readonly string[], words?: readonly string[]): void
 }
 
 /** The workspace's folder: `--workspace` or OPS_WORKSPACE, what the Taskfile says, or upwards from the Taskfile. */
@@ -93,16 +93,16 @@ export async function openSession(scope: Scope, context: TaskContext, needs: Ses
     ...(loaded.writeEnv ? { writeEnv: loaded.writeEnv } : {}),
     keepSecrets: () => loaded.keepSecrets(),
     probeTarget: (service) => loaded.probeTarget(service),
-    requireServices: (names) => requireServices(desired, names),
+    requireServices: (names, words) => requireServices(desired, names, words),
   }
 }
 
-function requireServices(desired: Desired, names: readonly string[]): void {
+function requireServices(desired: Desired, names: readonly string[], words: readonly string[] = []): void {
   const known = desired.services.map(({ name }) => name)
   const [first, ...more] = names
     .filter((name) => !known.includes(name))
     .map((name): Failure => {
-      const close = nearest(name, known)
+      const close = nearest(name, [...known, ...words])
       return {
         code: 'unknown-service',
         message: `${desired.environment} has no service ${name}`,
