@@ -54,7 +54,7 @@ export async function runMigrationStatus(scope: Scope, context: TaskContext & { 
   const { database } = unwrap(await session.platform.observe(desired, { signal: context.signal }))
   const reachable = database?.applied !== undefined
   const rows = migrationStatus(desired.database?.migrations ?? [], database?.applied ?? [])
-  if (!reachable)
+  if (desired.database && !reachable)
     context.log.warn(`the database of ${desired.environment} does not answer: nothing is known of what is applied`)
   return {
     environment: desired.environment,
@@ -62,7 +62,7 @@ export async function runMigrationStatus(scope: Scope, context: TaskContext & { 
     migrations: rows,
     text: (view: View) =>
       rows.length === 0
-        ? 'there are no migrations\n'
+        ? `${desired.database ? 'there are no migrations' : `${desired.environment} names no database`}\n`
         : table(
             ['version', 'name', 'state', 'effect', 'applied', 'what to do'],
             rows.map(({ version, name, state, effect, appliedAt, action }) => [
