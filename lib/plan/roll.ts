@@ -21,6 +21,8 @@ export type RollOptions = {
   built?: (service: string) => OpId[]
   database?: DesiredDatabase
   steps?: DatabaseSteps
+  /** Why the database's role is set again, although it is not known to be missing. */
+  ensure?: string
   /** Ops around the migration; they enter only beside one. */
   aroundMigration?: { before: Op[]; after: Op[] }
 }
@@ -172,12 +174,12 @@ function databaseOps(options: RollOptions, started: boolean, after: OpId[]): Op[
   const database = options.database as DesiredDatabase
   const observed = options.snapshot.database
   const ops: Op[] = []
-  if (started || observed?.ready === false) {
+  if (started || options.ensure !== undefined || observed?.ready === false) {
     ops.push({
       id: `ensure:${database.service}`,
       kind: 'ensure-database',
       after: [],
-      cause: ensureCause(observed),
+      cause: options.ensure ?? ensureCause(observed),
       changes: true,
       service: database.service,
       timeoutMs: 60_000,

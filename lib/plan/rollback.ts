@@ -6,6 +6,7 @@ import type { Snapshot } from '../model/snapshot.ts'
 import { hookOps } from './hooks.ts'
 import { notificationOps } from './notifications.ts'
 import { rollbackTarget } from './prune.ts'
+import { databaseOfRelease, passwordCause, withoutReadiness } from './recorded-database.ts'
 import { chain, roll } from './roll.ts'
 import { stop } from './services.ts'
 import { causeOfChange, hasFiles, isAtWork, releaseTargets, type Target } from './target.ts'
@@ -38,7 +39,16 @@ export function planRollback(snapshot: Snapshot, options: RollbackOptions): Plan
   }
   const told = options.from !== undefined && left ? failureOps(left, snapshot.current) : []
   const first = told.slice(-1).map((op) => op.id)
-  const rolled = roll({ targets, snapshot, cause: (service) => causes.get(service.service), first })
+  const database = databaseOfRelease(target)
+  const ensure = passwordCause(left, target)
+  const rolled = roll({
+    targets,
+    snapshot: withoutReadiness(snapshot),
+    cause: (service) => causes.get(service.service),
+    first,
+    ...(database ? { database } : {}),
+    ...(ensure === undefined ? {} : { ensure }),
+  })
   const ops: Op[] = [...told, ...rolled.ops]
   const extra = (left?.services ?? []).filter(
     ({ service }) => !targets.some((t) => t.service === service) && isAtWork(snapshot.services[service]),

@@ -1,8 +1,9 @@
-import type { Desired } from '../model/desired.ts'
+import type { Desired, DesiredDatabase } from '../model/desired.ts'
 import type { Finding } from '../model/finding.ts'
 import type { Op } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import { databaseOfRelease, withoutReadiness } from './recorded-database.ts'
 import { roll } from './roll.ts'
 import { causeOfChange, isAtWork, isUp, releaseTargets, type Target, workingTreeTargets } from './target.ts'
 
@@ -32,15 +33,30 @@ export function withDependencies(targets: Target[], names: ReadonlySet<string>):
 }
 
 /** What `services up` runs: the current release, or the working tree while there is none (or when it is asked for). */
-export function upTargets(
-  desired: Desired,
-  snapshot: Snapshot,
-  workingTree: boolean,
-): { targets: Target[]; note: string } {
+export function upTargets(desired: Desired, snapshot: Snapshot, workingTree: boolean): UpTargets {
   const current = snapshot.releases.find((release) => release.number === snapshot.current)
-  if (!current || workingTree) return { targets: workingTreeTargets(desired, snapshot), note: 'runs the working tree' }
-  return { targets: releaseTargets(current), note: `runs release ${current.number} (${current.revision})` }
+  if (!current || workingTree) {
+    const targets = workingTreeTargets(desired, snapshot)
+    return { targets, note: 'runs the working tree', roll: { snapshot, ...databaseAs(desired.database) } }
+  }
+  const database = databaseOfRelease(current)
+  const same = database?.password.digest === desired.database?.password.digest
+  return {
+    targets: releaseTargets(current),
+    note: `runs release ${current.number} (${current.revision})`,
+    roll: { snapshot: same ? snapshot : withoutReadiness(snapshot), ...databaseAs(database) },
+  }
 }
+
+/** Targets, and what rolling them is given of the database: a release's services know the password of their day. */
+export type UpTargets = {
+  targets: Target[]
+  note: string
+  roll: { snapshot: Snapshot; database?: DesiredDatabase }
+}
+
+const databaseAs = (database: DesiredDatabase | undefined): { database?: DesiredDatabase } =>
+  database ? { database } : {}
 
 /** Starts what does not run, replaces what differs; each service after its dependencies' gates. */
 export function planServicesUp(
@@ -48,17 +64,16 @@ export function planServicesUp(
   snapshot: Snapshot,
   options: Selection & { workingTree: boolean },
 ): Plan {
-  const { targets, note } = upTargets(desired, snapshot, options.workingTree)
+  const { targets, note, roll: given } = upTargets(desired, snapshot, options.workingTree)
   const only = withDependencies(targets, selected(desired, options))
   const builds = buildOps(targets, snapshot, only)
   const { ops, findings } = roll({
+    ...given,
     targets,
-    snapshot,
     only,
     cause: (target) => causeOfChange(target, snapshot.services[target.service]),
     first: [],
     built: ownBuild(builds),
-    ...(desired.database ? { database: desired.database } : {}),
   })
   return {
     operation: 'services up',

@@ -15,16 +15,15 @@ export function planSetup(
 ): Plan {
   const env = envOps(options.writeEnv)
   const first = env.map((op) => op.id)
-  const { targets, note } = upTargets(desired, snapshot, false)
+  const { targets, note, roll: given } = upTargets(desired, snapshot, false)
   const only = new Set(targets.map((target) => target.service))
   const builds = buildOps(targets, snapshot, only).map((op) => ({ ...op, after: first }))
   const { ops, findings } = roll({
+    ...given,
     targets,
-    snapshot,
     cause: (target) => causeOfChange(target, snapshot.services[target.service]),
     first,
     built: ownBuild(builds),
-    ...(desired.database ? { database: desired.database } : {}),
     // Once there is a release, its own deploy brought the schema to where its code needs it.
     ...(snapshot.current === undefined
       ? { steps: { migrate: true, seed: true, source: { kind: 'working-tree' as const } } }

@@ -180,6 +180,22 @@ test('a failed first deploy also stops what is between two starts of a crash loo
   )
 })
 
+test('a release whose database password was another one gets its role set back before its services start', () => {
+  const snapshot = history(2)
+  const [first, second] = snapshot.releases as [Release, Release]
+  const rotated = {
+    ...(second.database as NonNullable<Release['database']>),
+    password: { secret: 'PASSWORD', digest: 'd2' },
+  }
+  const plan = planRollback({ ...snapshot, releases: [first, { ...second, database: rotated }] }, { environment })
+  assert.equal(renderPlan(plan).split('\n').slice(1, 3), [
+    '  + ensure:postgres  ensure database stats and role stats on postgres — release 1 knows another password than release 2',
+    '  ~ start:api        restart api (release 1) on 8003 — its files changed',
+  ])
+  const ensure = plan.ops.find((op) => op.kind === 'ensure-database')
+  assert.is(ensure?.kind === 'ensure-database' && ensure.data.password.digest, 'd1')
+})
+
 test('needs no catalogue: a service that is gone from it comes back from the record', () => {
   const snapshot = history(2)
   delete snapshot.services.worker

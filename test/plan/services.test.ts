@@ -92,6 +92,20 @@ test('up runs the current release once there is one; --working-tree says otherwi
   )
 })
 
+test('up of a release leaves the database to the password that the release knows', () => {
+  const snapshot = deployed(up())
+  delete snapshot.services.api
+  const wanted = desired()
+  if (wanted.database) wanted.database.password = { secret: 'PASSWORD', digest: 'd2' }
+  // Seen with today's password, which nobody has deployed yet.
+  if (snapshot.database) snapshot.database.ready = false
+  const plan = planServicesUp(wanted, snapshot, { workingTree: false })
+  assert.equal(
+    plan.ops.map((op) => op.id),
+    ['start:api', 'gate:api'],
+  )
+})
+
 test('a service in error is started again with its reason as the cause', () => {
   const snapshot = up()
   const api = snapshot.services.api
