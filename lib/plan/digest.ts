@@ -20,12 +20,12 @@ const hash = (text: string) => createHash('sha256').update(text).digest('hex')
 const opDigest = (op: Op): string =>
   hash(canonical({ id: op.id, kind: op.kind, after: [...op.after].sort(), changes: op.changes, data: op.data }))
 
-/** A digest of all ops with their before- and after-values (secrets are keyed digests already). 16 hex digits. */
+/** A digest of all ops with their before- and after-values (secrets are keyed digests already), and of the release that becomes current. 16 hex digits. */
 export const planDigest = (plan: Plan): string =>
-  hash(canonical([plan.operation, plan.environment, plan.ops.map(opDigest)])).slice(0, 16)
+  hash(canonical([plan.operation, plan.environment, plan.target ?? null, plan.ops.map(opDigest)])).slice(0, 16)
 
 /** How a plan made anew differs from the approved one. */
-export type PlanDifference = { added: OpId[]; changed: OpId[]; gone: OpId[] }
+export type PlanDifference = { added: OpId[]; changed: string[]; gone: OpId[] }
 
 /**
  * Compares a plan made anew with the approved one. Ops that are gone are fine (somebody did them meanwhile), and so is an op that
@@ -42,6 +42,8 @@ export function comparePlans(approved: Plan, now: Plan): PlanDifference {
       difference.changed.push(op.id)
     }
   }
+  // A rollback to another release is another plan, also where the same ops lead there.
+  if (now.target !== undefined && now.target !== approved.target) difference.changed.push(`release ${now.target}`)
   difference.gone = approved.ops.map((op) => op.id).filter((id) => !present.has(id))
   return difference
 }

@@ -27,13 +27,21 @@ const planFileSchema = z.strictObject({
   digest: z.string(),
   operation: z.string(),
   environment: z.string(),
+  target: z.int().exactOptional(),
   ops: z.array(opSchema),
 })
 
 /** A plan as `--plan-out` keeps it for review: its ops and their digest. It holds no secret. */
 export const planFileText = (plan: Plan): string =>
   `${JSON.stringify(
-    { version: 1, digest: planDigest(plan), operation: plan.operation, environment: plan.environment, ops: plan.ops },
+    {
+      version: 1,
+      digest: planDigest(plan),
+      operation: plan.operation,
+      environment: plan.environment,
+      target: plan.target,
+      ops: plan.ops,
+    },
     null,
     2,
   )}\n`
@@ -48,8 +56,15 @@ export function parsePlanFile(text: string, file: string): Result<Plan> {
   }
   const parsed = planFileSchema.safeParse(json)
   if (!parsed.success) return refuse(file, z.prettifyError(parsed.error).split('\n')[0] ?? 'another shape')
-  const { digest, operation, environment, ops } = parsed.data
-  const plan: Plan = { operation, environment, ops: ops as unknown as Op[], findings: [], notes: [] }
+  const { digest, operation, environment, target, ops } = parsed.data
+  const plan: Plan = {
+    operation,
+    environment,
+    ops: ops as unknown as Op[],
+    findings: [],
+    notes: [],
+    ...(target === undefined ? {} : { target }),
+  }
   if (planDigest(plan) !== digest) return refuse(file, 'its ops were edited after it was written')
   return ok(plan)
 }

@@ -1,5 +1,6 @@
+import type { Desired } from '../../lib/model/desired.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
-import { ok, unwrap } from '../../lib/model/failure.ts'
+import { type Failure, failed, ok, unwrap } from '../../lib/model/failure.ts'
 import { planDeploy } from '../../lib/plan/deploy.ts'
 import { planRollback, planStopRelease } from '../../lib/plan/rollback.ts'
 import { filesOfRevision } from '../../lib/system/revision-files.ts'
@@ -39,8 +40,12 @@ export async function runDeploy(scope: Scope, context: TaskContext & { args: Dep
   return deployWith(context, session, args)
 }
 
-/** A deploy in an open session; `task resume` uses it too. */
-export async function deployWith(context: TaskContext, session: Session, args: DeployArguments) {
+/** A deploy in an open session; `task resume` uses it too, for the `commit` that was begun and no other. */
+export async function deployWith(
+  context: TaskContext,
+  session: Session,
+  args: DeployArguments & { readonly commit?: string },
+) {
   const started = performance.now()
   const { desired } = session
   session.requireServices(args.services)
@@ -53,6 +58,7 @@ export async function deployWith(context: TaskContext, session: Session, args: D
           signal,
         }),
       )
+      if (args.commit !== undefined && snapshot.source?.commit !== args.commit) return failed(otherFiles(desired))
       const plan = planDeploy(desired, snapshot, {
         ...(args.services.length > 0 ? { only: [...args.services] } : {}),
         allowDirty: args.allowDirty,
@@ -72,6 +78,13 @@ export async function deployWith(context: TaskContext, session: Session, args: D
     text: (view) => describeRelease(result, desired, `deploy ${desired.environment}`, since(started), view),
   })
 }
+
+const otherFiles = ({ configuredAs }: Desired): Failure => ({
+  code: 'other-files',
+  message: 'the working tree is not what the unfinished deploy took from it',
+  outcome: 'unchanged',
+  next: [`task abort ${configuredAs}`, `task deploy ${configuredAs} --allow-dirty`],
+})
 
 /** After a failed deploy: towards the current release, or, where there is none, what it started is stopped. */
 export const goBack =

@@ -43,7 +43,13 @@ export async function runResume(scope: Scope, context: TaskContext & { args: Arg
     // A rehearsal may have died before its `.env` file was written.
     needs: args.platform === undefined ? 'environment' : 'planned',
   })
-  return deployWith(context, session, { ...args, services: pending.only ?? [], revision, allowDirty: dirty })
+  return deployWith(context, session, {
+    ...args,
+    services: pending.only ?? [],
+    revision,
+    allowDirty: dirty,
+    commit: pending.commit,
+  })
 }
 
 /** `task abort`: back to the current release, or, where there is none, what the dead deploy started is stopped. */
