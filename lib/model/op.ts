@@ -5,9 +5,6 @@ import type { opKinds } from './ops/index.ts'
 /** Readable and stable: `start:api`, `migrate:postgres`, `gate:api`. */
 export type OpId = string
 
-/** A value that only exists once an earlier op has run; `from` says which. Shown as "(known after …)". */
-export type Later<T> = { later: OpId } | { value: T }
-
 /** The kinds of ops, derived from the table. */
 export type OpKindName = keyof typeof opKinds
 /** The data of a kind. */
@@ -25,8 +22,6 @@ export type OpCommon = {
   destructive?: boolean
   service?: string
   timeoutMs: Milliseconds
-  /** Runs even when something before it failed (hooks `onFailure`). */
-  undo?: Op
 }
 
 /** One step of change with its cause. */
