@@ -12,6 +12,8 @@ export type OwnContext = Pick<TaskContext, '$' | 'signal' | 'log' | 'step'>
 
 /** What one run of a task is given. */
 export type ExecuteOptions = {
+  /** Under which its events are told. */
+  label: string
   /** The working folder of its commands. */
   folder: string
   env: Readonly<Record<string, string | undefined>>
@@ -32,7 +34,7 @@ export type ExecuteOptions = {
  * `OutcomeError` when its outcome is not `done`. When this settles, all commands that it has started are gone.
  */
 export async function executeTask({ name, task }: TaskNode, options: ExecuteOptions): Promise<unknown> {
-  const { emit, redactor, signal: outer } = options
+  const { emit, label, redactor, signal: outer } = options
   const own = new AbortController()
   // Every command and every call of another task listens.
   setMaxListeners(0, own.signal)
@@ -46,18 +48,18 @@ export async function executeTask({ name, task }: TaskNode, options: ExecuteOpti
     signal: own.signal,
     redactor,
     stdoutTaken: options.stdoutTaken,
-    onCommand: (text) => emit({ type: 'command', task: name, text }),
-    onOutput: (stream, data) => emit({ type: 'output', task: name, stream, data }),
+    onCommand: (text) => emit({ type: 'command', task: label, text }),
+    onOutput: (stream, data) => emit({ type: 'output', task: label, stream, data }),
   })
   const say = (level: 'info' | 'warning' | 'error') => (text: string) =>
-    emit({ type: 'message', task: name, level, text: redactor.text(String(text)) })
+    emit({ type: 'message', task: label, level, text: redactor.text(String(text)) })
   const log: TaskLog = Object.assign(say('info'), { warn: say('warning'), error: say('error') })
   const started = performance.now()
   const ended = (state: 'done' | 'failed' | 'aborted') =>
-    emit({ type: 'task-ended', task: name, state, durationMs: performance.now() - started })
-  emit({ type: 'task-started', task: name })
+    emit({ type: 'task-ended', task: label, state, durationMs: performance.now() - started })
+  emit({ type: 'task-started', task: label })
   try {
-    const context = options.context({ $: commands.$, signal: own.signal, log, step: stepper(name, emit) })
+    const context = options.context({ $: commands.$, signal: own.signal, log, step: stepper(label, emit) })
     const work = (async () => task.definition.run(context))()
     const value = await bounded(work, own.signal, options.graceMs, () =>
       log.warn(`did not end within ${formatDuration(options.graceMs)} of being told to, and is left behind`),

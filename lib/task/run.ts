@@ -8,6 +8,7 @@ import type { TaskEvent } from './events.ts'
 import { executeTask, type OwnContext } from './execute-task.ts'
 import { collectGraph, cycle, nodeId, type TaskNode, withDefaultCommand } from './graph.ts'
 import type { Invocation } from './invocation.ts'
+import { Labels } from './labels.ts'
 import { checkInput } from './parse.ts'
 import { Slots } from './slots.ts'
 import type { LoadedTasks } from './table.ts'
@@ -45,6 +46,7 @@ export class TaskRun {
   readonly #calls = new Map<string, number>()
   readonly #nodes = new Map<string, TaskNode>()
   readonly #confirmed = new Set<string>()
+  readonly #labels = new Labels()
   readonly #blame = new WeakMap<object, string>()
 
   constructor(options: TaskRunOptions) {
@@ -56,6 +58,8 @@ export class TaskRun {
   /** Runs a task with the values of its arguments, and before it all that it needs; asks before anything runs. */
   async run(name: string, task: Task, values: Readonly<Record<string, unknown>>): Promise<TaskEnd> {
     const root: TaskNode = { id: nodeId(task, values), name, task, values, needs: {} }
+    // Whatever else runs, what was asked for goes by its name.
+    this.#labels.of(root)
     try {
       return { state: 'done', value: await this.#walk(root, this.#options.signal) }
     } catch (error) {
@@ -63,7 +67,7 @@ export class TaskRun {
     }
   }
 
-  async #walk(root: TaskNode, signal: AbortSignal): Promise<unknown> {
+  async #walk(root: TaskNode, signal: AbortSignal, caller?: TaskNode): Promise<unknown> {
     const { table, emit } = this.#options
     const nodes = unwrap(
       await collectGraph(
@@ -78,7 +82,7 @@ export class TaskRun {
       this.#waits.set(node.id, new Map(Object.values(node.needs).map((id) => [id, 1])))
     }
     for (const node of nodes) await this.#confirm(node)
-    emit({ type: 'tasks-planned', tasks: nodes.map(({ name }) => name) })
+    emit(this.#planned(nodes, caller))
     const ends = await walkGraph(
       nodes.map((node) => ({ id: node.id, after: Object.values(node.needs), node })),
       { concurrency: nodes.length, mode: 'fail-fast', signal, run: (node, inner) => this.#once(node, inner) },
@@ -88,6 +92,16 @@ export class TaskRun {
     const all = [...ends.values()]
     const cause = all.find(({ state }) => state === 'failed') ?? all.find(({ state }) => state === 'aborted')
     throw cause && 'error' in cause ? cause.error : signal.reason
+  }
+
+  #planned(nodes: readonly TaskNode[], caller: TaskNode | undefined): TaskEvent {
+    const label = (node: TaskNode) => this.#labels.of(node)
+    const needs: Record<string, string[]> = {}
+    for (const node of nodes) {
+      const ids = Object.values(node.needs)
+      if (ids.length > 0) needs[label(node)] = ids.map((id) => label(this.#nodes.get(id) as TaskNode))
+    }
+    return { type: 'tasks-planned', tasks: nodes.map(label), needs, ...(caller ? { by: label(caller) } : {}) }
   }
 
   #read(task: Task, input: unknown): Promise<Result<Readonly<Record<string, unknown>>>> {
@@ -114,7 +128,8 @@ export class TaskRun {
       signal.throwIfAborted()
       return await this.#execute(node, signal)
     } catch (error) {
-      if (typeof error === 'object' && error !== null && !this.#blame.has(error)) this.#blame.set(error, node.name)
+      if (typeof error === 'object' && error !== null && !this.#blame.has(error))
+        this.#blame.set(error, this.#labels.of(node))
       throw error
     } finally {
       this.#ended.add(node.id)
@@ -127,6 +142,7 @@ export class TaskRun {
     const needs: Record<string, unknown> = {}
     for (const [key, id] of Object.entries(node.needs)) needs[key] = await this.#started.get(id)
     return executeTask(node, {
+      label: this.#labels.of(node),
       folder: this.#folder,
       env: invocation.env,
       redactor: this.redactor,
@@ -167,7 +183,7 @@ export class TaskRun {
     waits.set(root.id, (waits.get(root.id) ?? 0) + 1)
     await this.#changeCalls(caller, 1)
     try {
-      return await this.#walk(root, signal)
+      return await this.#walk(root, signal, caller)
     } finally {
       const left = (waits.get(root.id) ?? 1) - 1
       if (left === 0) waits.delete(root.id)

@@ -312,7 +312,7 @@ test('steps, messages and commands are told under the name of their task', async
         : event,
   )
   assert.equal(told, [
-    { type: 'tasks-planned', tasks: ['build'] },
+    { type: 'tasks-planned', tasks: ['build'], needs: {} },
     { type: 'task-started', task: 'build' },
     { type: 'message', task: 'build', level: 'info', text: 'hello' },
     { type: 'message', task: 'build', level: 'warning', text: 'careful' },
