@@ -31,8 +31,11 @@ export const test = task({
 })
 
 export const bench = task({
-  description: "The command's start against Node's own",
+  description: 'Speed against Node, make and other task runners; writes docs/performance.md',
   group: 'this repository',
-  args: { rounds: number({ integer: true, min: 15 }).default(15).describe('alternating rounds; medians are shown') },
-  run: ({ $, args }) => $`node bench/start.mjs ${args.rounds}`.then(() => undefined),
+  args: {
+    parts: text().positional().repeated().describe('parts of the benchmark; all by default'),
+    rounds: number({ integer: true, min: 15 }).default(15).describe('alternating rounds; medians are shown'),
+  },
+  run: ({ $, args }) => $`node bench/run.mjs ${args.parts} --rounds ${args.rounds}`.then(() => undefined),
 })
