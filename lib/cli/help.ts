@@ -1,6 +1,7 @@
 import { paint } from '../log/failure-text.ts'
 import { argumentTable } from '../task/argument-table.ts'
 import type { TaskSummary } from '../task/summary.ts'
+import { builtIns } from './builtins.ts'
 import { globalArguments } from './global-flags.ts'
 import { firstLine } from './list.ts'
 import { argumentNote, columns, optionText, positionalText, usageLine } from './usage.ts'
@@ -33,6 +34,7 @@ export function generalHelp(color: boolean): string {
       ['task --list', 'the tasks'],
       ['task help <task>', 'what a task does, and its arguments'],
       ['task --init', 'a Taskfile.ts to begin with'],
+      ...Object.entries(builtIns).map(([word, { description }]): [string, string] => [`task ${word}`, description]),
     ]),
   ].join('')
 }

@@ -5,6 +5,7 @@ import type { Failure, Result } from '../model/failure.ts'
 import { findTaskfile, namedTaskfile, otherCopy, packageVersion } from '../task/find.ts'
 import { parseArguments } from '../task/parse.ts'
 import type { LoadedTasks } from '../task/table.ts'
+import { isBuiltIn } from './builtins.ts'
 import { type GlobalFlags, globalArguments, splitCommandLine } from './global-flags.ts'
 import { type Ending, report } from './report.ts'
 import { hasColor, Streams } from './terminal.ts'
@@ -60,12 +61,17 @@ async function answer(
     return { outcome: 'done', text: generalHelp(stdoutColor) }
   }
   const found = taskfileOf(flags)
-  if (!found.ok) return { outcome: 'unchanged', failures: found.failures }
-  const other = otherCopy(dirname(found.value))
+  const other = found.ok ? otherCopy(dirname(found.value)) : undefined
   // The version that the workspace asks for does the rest; it ends the process.
   if (other !== undefined) await import(pathToFileURL(join(other, 'dist', 'task.js')).href)
-  const { loadTaskfile } = await import('../task/load.ts')
-  const loaded = await loadTaskfile(found.value)
+  const loaded = found.ok ? await (await import('../task/load.ts')).loadTaskfile(found.value) : found
+  const [word, ...rest] = helpWords ?? words
+  if (!flags.list && isBuiltIn(word) && !(loaded.ok && loaded.value.entry(word))) {
+    const { runBuiltIn } = await import('./run-built-in.ts')
+    const options = { flags, folder: process.cwd(), tasks: loaded, streams, color: stdoutColor }
+    const { ending, json } = await runBuiltIn(word, rest, { ...options, help: helpWords !== undefined })
+    return { ...ending, asJson: json }
+  }
   if (!loaded.ok) return { outcome: 'unchanged', failures: loaded.failures }
   const table = loaded.value
   if (flags.list || words.length === 0) return list(table, stdoutColor)

@@ -3,6 +3,7 @@ import { nearest } from '../model/nearest.ts'
 import { kebabCase } from '../task/arguments.ts'
 import type { Task } from '../task/definition.ts'
 import type { LoadedTasks } from '../task/table.ts'
+import { builtInNames } from './builtins.ts'
 
 /** The task or command that words name, and the words left for it. */
 export type Resolved = { name: string; task: Task; rest: readonly string[] }
@@ -66,7 +67,7 @@ export function unknownTask(table: LoadedTasks, name: string): Failure {
   const shown = table.entries
     .filter(({ task }) => task.definition.hidden !== true)
     .flatMap((entry) => [entry.name, ...(entry.task.definition.aliases ?? [])])
-  const near = nearest(name, shown)
+  const near = nearest(name, [...shown, ...builtInNames])
   return {
     code: 'unknown-task',
     message: `unknown task ${name}`,

@@ -1,5 +1,5 @@
 import { type ArgumentEntry, argumentTable, isNeeded } from './argument-table.ts'
-import type { ArgumentKind } from './arguments.ts'
+import type { ArgumentKind, Arguments } from './arguments.ts'
 import { isTask, type Task } from './definition.ts'
 import type { LoadedTasks, TaskEntry } from './table.ts'
 
@@ -49,7 +49,7 @@ export function summarizeTask(table: LoadedTasks, name: string, task: Task, grou
     ...(group === undefined ? {} : { group }),
     aliases: [...aliases],
     hidden,
-    arguments: argumentTable(args).entries.map(summarizeArgument),
+    arguments: summarizeArguments(args),
     needs: Object.entries(needs).map(([key, need]) => {
       const needed = isTask(need) ? need : (need as { task: Task }).task
       return table.nameOf(needed) ?? key
@@ -60,6 +60,10 @@ export function summarizeTask(table: LoadedTasks, name: string, task: Task, grou
     ...(task.defaultCommand === undefined ? {} : { defaultCommand: task.defaultCommand }),
   }
 }
+
+/** Arguments as `--help` shows them. */
+export const summarizeArguments = (args: Arguments): ArgumentSummary[] =>
+  argumentTable(args).entries.map(summarizeArgument)
 
 function summarizeArgument({ name, specification }: ArgumentEntry): ArgumentSummary {
   const { kind, description, positional, repeated, aliases, variable, choices } = specification

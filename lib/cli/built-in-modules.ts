@@ -1,0 +1,7 @@
+import type { BuiltIn } from './built-in.ts'
+import type { BuiltInName } from './builtins.ts'
+
+/** Where the code of each word of `task` itself is; loaded when the word is used. */
+export const builtInModules: Readonly<Record<BuiltInName, () => Promise<BuiltIn>>> = {
+  which: async () => (await import('./words/which.ts')).which,
+}

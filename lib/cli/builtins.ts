@@ -1,0 +1,23 @@
+/** A word of `task` itself, as help and completion show it. Its code is found in `built-in-modules.ts`. */
+export type BuiltInWord = {
+  /** One line for `task --help`. */
+  readonly description: string
+}
+
+/**
+ * The words of `task` itself. A task of the Taskfile that has the same name wins. Plain data: help and completion read it at no cost.
+ * A new word is a line here, a line in `built-in-modules.ts`, and a file in `words/`.
+ */
+export const builtIns = {
+  which: { description: 'where a task is defined' },
+} as const satisfies Readonly<Record<string, BuiltInWord>>
+
+/** The name of a word of `task` itself. */
+export type BuiltInName = keyof typeof builtIns
+
+/** Their names, in the order in which help shows them. */
+export const builtInNames = Object.keys(builtIns) as BuiltInName[]
+
+/** Whether a word is one of `task` itself. */
+export const isBuiltIn = (word: string | undefined): word is BuiltInName =>
+  word !== undefined && Object.hasOwn(builtIns, word)
