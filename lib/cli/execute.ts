@@ -24,7 +24,7 @@ export type Execution = {
 
 /** Runs a task with all that it needs, shows its progress, and gives how the command ends. A first INT, TERM or HUP ends it in order. */
 export async function execute(execution: Execution): Promise<Ending> {
-  const { name, task, values, table, invocation, flags, streams } = execution
+  const { name, task, values, table, flags, streams } = execution
   const [{ TaskRun }, { onTermination }, { progressOf }] = await Promise.all([
     import('../task/run.ts'),
     import('../system/signals.ts'),
@@ -32,18 +32,21 @@ export async function execute(execution: Execution): Promise<Ending> {
   ])
   const watch = onTermination()
   const crash = onCrash(watch.signal)
-  if (invocation.json) streams.divertStdout()
+  if (execution.invocation.json) streams.divertStdout()
+  const progress = await progressOf(execution.invocation, streams, flags.output)
+  const { invocation } = progress
   const run = new TaskRun({
     table,
     invocation,
     signal: crash.signal,
-    emit: progressOf(invocation),
+    emit: (event) => progress.show(event),
     ...(invocation.interactive
-      ? { ask: async (question) => (await import('./ask.ts')).ask(question, crash.signal) }
+      ? { ask: (question) => progress.aside(async () => (await import('./ask.ts')).ask(question, crash.signal)) }
       : {}),
     ...(flags.jobs === undefined ? {} : { jobs: flags.jobs }),
   })
   const end = await run.run(name, task, values)
+  progress.end()
   crash.dispose()
   watch.dispose()
   const termination = watch.termination()
@@ -53,7 +56,14 @@ export async function execute(execution: Execution): Promise<Ending> {
     // A `render` that throws is a defect of the task.
     failedEnding(execution, { error, task: name }, false),
   )
-  return concealed(termination ? terminated(ending, termination) : ending, run.redactor)
+  return annotated(concealed(termination ? terminated(ending, termination) : ending, run.redactor), invocation)
+}
+
+/** With GitHub's annotations for what failed, where GitHub runs it. */
+async function annotated(ending: Ending, { env, folder, json }: Invocation): Promise<Ending> {
+  if (env.GITHUB_ACTIONS !== 'true' || json || !ending.failures?.length) return ending
+  const { annotations } = await import('./output/annotations.ts')
+  return { ...ending, hint: `${ending.hint ?? ''}${annotations(ending.failures, env.GITHUB_WORKSPACE ?? folder)}` }
 }
 
 /** What is printed last holds nothing that a task has concealed. */

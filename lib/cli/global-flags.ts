@@ -13,7 +13,9 @@ export const globalArguments = {
     .alias('j')
     .describe('how many tasks run at once; default is the cores'),
   json: flag().describe('print the result as JSON'),
-  output: choice(['plain', 'live', 'json']).optional().describe('how progress is shown on stderr'),
+  output: choice(['interleaved', 'grouped', 'quiet', 'live', 'json', 'plain'])
+    .optional()
+    .describe('how the output of tasks is shown'),
   color: flag().optional().describe('use colours, or not; default is as the terminal has it'),
   init: flag().describe('write a Taskfile.ts to begin with'),
   ops: flag().describe('with --init: a whole workspace for operations'),

@@ -2,6 +2,9 @@ import type { Invocation, Terminal } from '../task/invocation.ts'
 
 type Write = (data: string | Uint8Array, done?: () => void) => boolean
 
+/** How the output of tasks is shown. */
+export type TaskOutput = 'interleaved' | 'grouped' | 'quiet' | 'json' | 'live'
+
 /** The streams of this process. A reader that went away (`task --list | head -1`) is no error: the rest is dropped. */
 export class Streams {
   readonly #closed = new Set<NodeJS.WriteStream>()
@@ -9,6 +12,9 @@ export class Streams {
     out: process.stdout.write.bind(process.stdout) as Write,
     err: process.stderr.write.bind(process.stderr) as Write,
   }
+
+  #stdoutTaken = false
+  #sink: ((stream: NodeJS.WriteStream, data: string | Uint8Array) => void) | undefined
 
   constructor() {
     for (const stream of [process.stdout, process.stderr]) {
@@ -19,14 +25,46 @@ export class Streams {
     }
   }
 
-  /** Writes, unless the reader went away. */
+  /** Writes, unless the reader went away; while `divert` holds, to where that says. */
   write(stream: NodeJS.WriteStream, data: string | Uint8Array): void {
+    if (this.#sink) this.#sink(stream, data)
+    else this.raw(stream, data)
+  }
+
+  /** Writes to the stream itself, unless the reader went away. */
+  raw(stream: NodeJS.WriteStream, data: string | Uint8Array): void {
     if (!this.#closed.has(stream) && data.length > 0) this.#write[stream === process.stdout ? 'out' : 'err'](data)
   }
 
   /** Leads what tasks print by themselves (`console.log`) to stderr, because stdout is the JSON alone. */
   divertStdout(): void {
+    this.#stdoutTaken = true
     process.stdout.write = process.stderr.write.bind(process.stderr) as typeof process.stdout.write
+  }
+
+  /** Leads all that is written, also by `console.log`, to `sink`, until the function that is returned is called. */
+  divert(sink: (stream: NodeJS.WriteStream, data: string | Uint8Array) => void): () => void {
+    this.#sink = sink
+    const before = [process.stdout, process.stderr].map((stream) => {
+      const { write } = stream
+      const to = this.#stdoutTaken ? process.stderr : stream
+      stream.write = ((data: string | Uint8Array, encoding?: unknown, done?: unknown) => {
+        sink(
+          to,
+          typeof data === 'string' && typeof encoding === 'string'
+            ? Buffer.from(data, encoding as BufferEncoding)
+            : data,
+        )
+        const callback = typeof encoding === 'function' ? encoding : done
+        if (typeof callback === 'function') process.nextTick(callback as () => void)
+        return true
+      }) as typeof stream.write
+      return { stream, write }
+    })
+    return () => {
+      this.#sink = undefined
+      for (const { stream, write } of before) stream.write = write
+    }
   }
 
   /** Resolves when all that was written is with the system. */
@@ -68,11 +106,31 @@ export const isCi = (env: NodeJS.ProcessEnv): boolean => {
   return ci !== undefined && ci !== '' && ci !== '0' && ci !== 'false'
 }
 
+/**
+ * How tasks are shown: as `--output` says (`plain` is the lines of operations, and of tasks), else live on a terminal, in groups for
+ * GitHub's runner, which can fold them, and in lines elsewhere.
+ */
+export function taskOutputOf(
+  asked: string | undefined,
+  { output, env }: Pick<Invocation, 'output' | 'env'>,
+): TaskOutput {
+  const isTerminal = process.stderr.isTTY === true && env.TERM !== 'dumb'
+  if (asked === 'plain') return 'interleaved'
+  if (asked === 'live') return isTerminal ? 'live' : 'interleaved'
+  if (asked !== undefined) return asked as TaskOutput
+  if (output === 'live') return 'live'
+  return env.GITHUB_ACTIONS === 'true' ? 'grouped' : 'interleaved'
+}
+
+/** What an operation shows for `--output`: it has no groups, and says by itself what failed. */
+const operationOutput = (asked: string | undefined): Invocation['output'] | undefined =>
+  asked === undefined || asked === 'live' || asked === 'json' ? asked : 'plain'
+
 /** How this process was called. */
 export function makeInvocation(
   streams: Streams,
   argv: readonly string[],
-  flags: { json: boolean; yes: boolean; output?: Invocation['output'] | undefined; color?: boolean | undefined },
+  flags: { json: boolean; yes: boolean; output?: string | undefined; color?: boolean | undefined },
 ): Invocation {
   const { env } = process
   const ci = isCi(env)
@@ -85,7 +143,7 @@ export function makeInvocation(
     yes: flags.yes,
     color: hasColor(process.stderr, flags.color, env),
     ci,
-    output: flags.output ?? (shown ? 'live' : 'plain'),
+    output: operationOutput(flags.output) ?? (shown ? 'live' : 'plain'),
     env,
     terminal: streams.terminal(flags.json),
   }

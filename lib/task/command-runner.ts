@@ -22,6 +22,8 @@ export type CommandRunnerOptions = {
   /** Told of each command's text, and of its output as it comes; both without the secrets that were handed to commands. */
   onCommand(text: string): void
   onOutput(stream: 'stdout' | 'stderr', data: Uint8Array): void
+  /** Told when a command gets the terminal itself (`stdio: 'inherit'`), and when it has ended. */
+  onTerminal?(lent: boolean): void
   /** Takes in the secrets that are handed to commands. */
   redactor: Redactor
   /** stdout is for something else (JSON): a command that inherits it gets stderr. */
@@ -67,12 +69,16 @@ export function createCommandRunner(options: CommandRunnerOptions): CommandRunne
   let preset: object | undefined
 
   const spawnInGroup = (text: string, _: readonly string[], how: SpawnOptions): ChildProcess => {
+    const stdio = options.stdoutTaken ? withoutStdout(how.stdio ?? 'pipe') : (how.stdio ?? 'pipe')
+    const lent = writesItself(stdio)
+    if (lent) options.onTerminal?.(true)
     const watched = spawnWatched(String(how.shell), [...quietStart(how.shell), '-c', text], {
       cwd: how.cwd,
       env: how.env as Environment,
-      stdio: options.stdoutTaken ? withoutStdout(how.stdio ?? 'pipe') : (how.stdio ?? 'pipe'),
+      stdio,
       graceMs,
     })
+    if (lent) void watched.exited.then(() => options.onTerminal?.(false))
     const signals = [signal, how.signal].filter((one) => one !== undefined)
     const end = () => void endings.add(watched.end())
     live.set(watched, text)
@@ -127,6 +133,10 @@ export function createCommandRunner(options: CommandRunnerOptions): CommandRunne
     },
   }
 }
+
+/** Whether a command has standard output or error of this process. */
+const writesItself = (stdio: StdioOptions): boolean =>
+  (typeof stdio === 'string' ? [stdio] : stdio.slice(1)).some((one) => one === 'inherit' || one === 1 || one === 2)
 
 /** The same with stderr in the place of an inherited stdout. */
 function withoutStdout(stdio: StdioOptions): StdioOptions {

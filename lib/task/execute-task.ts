@@ -50,6 +50,7 @@ export async function executeTask({ name, task }: TaskNode, options: ExecuteOpti
     stdoutTaken: options.stdoutTaken,
     onCommand: (text) => emit({ type: 'command', task: label, text }),
     onOutput: (stream, data) => emit({ type: 'output', task: label, stream, data }),
+    onTerminal: (lent) => emit({ type: 'terminal-lent', task: label, lent }),
   })
   const say = (level: 'info' | 'warning' | 'error') => (text: string) =>
     emit({ type: 'message', task: label, level, text: redactor.text(String(text)) })

@@ -130,7 +130,7 @@ test('unknown flags of the command itself', async () => {
   assert.is(await usage(['--workspace']), `error: --workspace needs a value\n${hint}`)
   assert.is(
     await usage(['--output', 'loud', 'deploy']),
-    `error: --output: expected one of plain, live, json, got "loud"\n${hint}`,
+    `error: --output: expected one of interleaved, grouped, quiet, live, json, plain, got "loud"\n${hint}`,
   )
   assert.is(await usage(['-j0', 'deploy']), `error: -j: expected an integer of at least 1, got "0"\n${hint}`)
 })
