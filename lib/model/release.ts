@@ -33,6 +33,8 @@ export type Release = {
   services: ReleasedService[]
   /** How the environment's database is reached; absent when it has none. */
   database?: { service: string; name: string; user: string; password: SecretReference }
+  /** Services that were not running before its deploy started them: what a failed first one stops again. Absent in older records. */
+  starts?: string[]
   /** Services that this release named; undefined when all. */
   only?: string[]
   /** The environment's hooks, probes and policy are part of the record: a rollback needs no working tree. */

@@ -147,6 +147,7 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
     revision: nameOf(source),
     commit: source.commit,
     services: targets.map(released),
+    starts: ops.flatMap((op) => (op.kind === 'start-service' && op.data.before === null ? [op.data.service] : [])),
     ...(options.only ? { only: options.only } : {}),
     hooks,
     ...(notifications.length > 0 ? { notifications } : {}),

@@ -140,12 +140,14 @@ function rollbackCause(target: Target, snapshot: Snapshot): string | undefined {
   return from?.outcome === 'healthy' ? undefined : `runs release ${observed.release}, which is not healthy`
 }
 
-/** After a failed first deploy: stops what it started, keeps data. */
+/** After a failed first deploy: stops what it started, keeps data. An engine that ran before it goes on. */
 export function planStopRelease(snapshot: Snapshot, release: Release): Plan {
   const ops: Op[] = failureOps(release, undefined)
-  for (const { service } of [...release.services].reverse()) {
+  for (const { service, spec } of [...release.services].reverse()) {
     const observed = snapshot.services[service]
-    if (observed?.release !== release.number || !isAtWork(observed)) continue
+    // An engine runs no release's files: only the record says whose it is.
+    const own = observed?.release === release.number || (spec?.engine && release.starts?.includes(service))
+    if (!own || !isAtWork(observed)) continue
     const previous = ops.at(-1)
     ops.push(stop(service, snapshot, `release ${release.number} failed`, previous ? [previous.id] : []))
   }

@@ -14,7 +14,7 @@ test.before(async () => {
 })
 test.after(() => world.end())
 
-test('a first deploy that fails stops what it started and keeps the database with its data', async () => {
+test('a first deploy that fails stops what it started, the database too, and keeps the data', async () => {
   await world.commit('crash', 'v0')
   const text = await expectExit(1, world, ['deploy', 'dev'])
   assert.match(text, /cannot find the frobnicator/)
@@ -28,9 +28,17 @@ test('a first deploy that fails stops what it started and keeps the database wit
   assert.match(releases[0]?.cause ?? '', /api/)
   assert.is(await world.get('/readyz'), undefined)
   const now = await health(world)
+  assert.match(now.postgres ?? '', /^stopped/)
+  assert.match(now.api ?? '', /^stopped/)
+  await expectExit(0, world, ['services', 'up', 'postgres'])
+  assert.match(await expectExit(0, world, ['migrate', 'status', 'dev']), /001.*applied/)
+})
+
+test('a database that ran before a failed first deploy goes on running', async () => {
+  await expectExit(1, world, ['deploy', 'dev'])
+  const now = await health(world)
   assert.is(now.postgres, 'running healthy')
   assert.match(now.api ?? '', /^stopped/)
-  assert.match(await expectExit(0, world, ['migrate', 'status', 'dev']), /001.*applied/)
 })
 
 test('rollback has nothing to go to, and says so', async () => {
@@ -40,8 +48,8 @@ test('rollback has nothing to go to, and says so', async () => {
 test('the next good one is the first healthy release', async () => {
   await world.commit('good', 'v1')
   await expectExit(0, world, ['deploy', 'dev'])
-  assert.is((await world.get('/version'))?.body, 'v1 2')
-  assert.is((await releasesOf(world)).current, 2)
+  assert.is((await world.get('/version'))?.body, 'v1 3')
+  assert.is((await releasesOf(world)).current, 3)
 })
 
 test.run()

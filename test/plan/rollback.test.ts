@@ -169,6 +169,15 @@ test('a failed first deploy runs its hooks before anything is stopped', () => {
   assert.equal(plan.ops[3]?.after, ['notify:failed:1'])
 })
 
+test('a failed first deploy stops the engine that it started, and no other', () => {
+  const before = up()
+  const stopped = deployed({ ...before, services: {} })
+  const ofFirst = (snapshot: Snapshot) =>
+    planStopRelease(snapshot, snapshot.releases[0] as Release).ops.map((op) => op.id)
+  assert.equal(ofFirst(stopped), ['stop:worker', 'stop:api', 'stop:postgres'])
+  assert.equal(ofFirst(deployed(before)), ['stop:worker', 'stop:api'])
+})
+
 test('a failed first deploy also stops what is between two starts of a crash loop', () => {
   const snapshot = deployed(up())
   const { pid: _, ...api } = snapshot.services.api as NonNullable<Snapshot['services'][string]>

@@ -43,6 +43,7 @@ const recordSchema = z.looseObject({
   database: z
     .looseObject({ service: z.string(), name: z.string(), user: z.string(), password: secretReferenceSchema })
     .optional(),
+  starts: z.array(z.string()).optional(),
   only: z.array(z.string()).optional(),
   hooks: z.record(z.string(), z.array(hookSchema)),
   notifications: z
