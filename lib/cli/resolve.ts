@@ -64,15 +64,14 @@ const takesWords = (task: Task): boolean =>
 
 /** The failure of a name that no task has. */
 export function unknownTask(table: LoadedTasks, name: string): Failure {
-  const visible = table.entries.filter(({ task }) => task.definition.hidden !== true)
-  const shown = visible.flatMap((entry) => [entry.name, ...(entry.task.definition.aliases ?? [])])
+  const shown = table.entries
+    .filter(({ task }) => task.definition.hidden !== true)
+    .flatMap((entry) => [entry.name, ...(entry.task.definition.aliases ?? [])])
   const near = nearest(name, [...shown, ...builtInNames])
-  const within = visible.map((entry) => entry.name).filter((one) => one.startsWith(`${name}:`))
   return {
     code: 'unknown-task',
     message: `unknown task ${name}`,
-    ...(near === undefined || within.length > 0 ? {} : { nearest: near }),
-    ...(within.length === 0 ? {} : { why: `${name} is a namespace: it has ${within.join(', ')}` }),
+    ...(near === undefined ? {} : { nearest: near }),
     next: ['task --list'],
     outcome: 'usage',
   }

@@ -42,7 +42,7 @@ export async function runWords(
   const parsed: Result<Parsed> = await parseArguments(args, rest, {
     env: process.env,
     folder: process.cwd(),
-    workspaceFolder: task.folder ?? folder,
+    workspaceFolder: folder,
   })
   if (!parsed.ok) {
     const failures = withNext(parsed.failures, `task help ${name}`)

@@ -26,6 +26,16 @@ export type ResolvedHealth = {
 /** Where a service's files come from. */
 export type Source = { kind: 'working-tree' } | { kind: 'release'; release: number }
 
+/** A port's number in a text of a spec: between `from` and `to` (UTF-16) of the text at `path`; `declared` is what the configuration says. */
+export type PortUse = {
+  path: (string | number)[]
+  from: number
+  to: number
+  service: string
+  port: string
+  declared: number
+}
+
 /**
  * All that a platform needs to run a service, with secrets as references only: what ops and release records carry.
  * Paths are relative to the source's root.
@@ -39,6 +49,10 @@ export type RunSpec = {
   environment: Record<string, Value>
   /** Loopback port by port name; the first is the service's default port. */
   ports: Record<string, number>
+  /** The numbers that the configuration gives those ports, where this machine uses others (`--resolve-ports`). */
+  declared?: Record<string, number>
+  /** Where a port's number stands in the texts of this spec. */
+  portUses?: PortUse[]
   restart: 'always' | 'on-failure' | 'never'
   stopSignal: 'SIGTERM' | 'SIGINT' | 'SIGQUIT' | 'SIGHUP'
   graceMs: Milliseconds

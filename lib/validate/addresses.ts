@@ -3,7 +3,12 @@ import type { PlatformName } from '../model/environment.ts'
 import type { ServiceConfiguration } from '../model/service.ts'
 
 /** Where a service's ports are for the other services of its environment. */
-export type Address = { host: string; ports: Record<string, number> }
+export type Address = {
+  host: string
+  ports: Record<string, number>
+  /** The numbers that the configuration gives them; absent for ports that nobody moves: those of an address elsewhere. */
+  declared?: Record<string, number>
+}
 
 /**
  * The ports of a service on a platform by name, as others reach them: on loopback (local), or its containers' own (docker, kubernetes). A

@@ -4,6 +4,7 @@ import { type Address, addressInUrl, hostOn, portsOn, rehearsalPort } from './ad
 import { compareText } from './concern.ts'
 import { dependenciesOn } from './dependency-graph.ts'
 import { type LoadedService, servicesOf, usableService } from './files.ts'
+import { withoutMarks } from './port-marks.ts'
 import { resolveTemplate } from './references.ts'
 import type { ResolveContext } from './resolve-context.ts'
 
@@ -15,6 +16,8 @@ export type ServiceFrame = {
   dependencies: Dependency[]
   /** By name, as other services reach them. */
   ports: Record<string, number>
+  /** The numbers that the configuration gives them. */
+  declared: Record<string, number>
   unavailable?: string
 }
 
@@ -45,6 +48,7 @@ export function framesOf(context: ResolveContext, options: FrameOptions): Servic
           )
           .map(({ service, optional }) => ({ service, optional })),
         ports: portsOf(service, override, context, options),
+        declared: portsOf(service, override, context, {}),
         ...(unavailable !== undefined && { unavailable }),
       },
     ]
@@ -53,9 +57,9 @@ export function framesOf(context: ResolveContext, options: FrameOptions): Servic
     if (!usableService(workspace, name, platform)) continue
     addresses.set(name, `${environment.name} has no service ${name}`)
   }
-  for (const { service, unavailable, ports } of frames) {
+  for (const { service, unavailable, ports, declared } of frames) {
     const host = hostOn(service.name, service.configuration, platform, kubernetes?.namespace)
-    addresses.set(service.name, unavailable ?? ({ host, ports } satisfies Address))
+    addresses.set(service.name, unavailable ?? ({ host, ports, declared } satisfies Address))
   }
   addExternalDatabase(context)
   return frames
@@ -104,8 +108,8 @@ function addExternalDatabase(context: ResolveContext): void {
   if (!database || database.url === undefined || rehearsal) return
   const resolved = resolveTemplate({ text: database.url, file: environment, path: ['database', 'url'] }, context)
   if ('absent' in resolved) return
-  context.databaseUrl = resolved.value
+  context.databaseUrl = withoutMarks(resolved.value)
   const local = workspace.services.get(database.service)?.configuration.local?.ports ?? {}
-  const address = addressInUrl(resolved.value, Object.keys(local)[0] ?? 'postgres')
+  const address = addressInUrl(context.databaseUrl, Object.keys(local)[0] ?? 'postgres')
   addresses.set(database.service, address ?? 'its host is not in plain text in database.url')
 }

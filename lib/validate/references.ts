@@ -2,8 +2,10 @@ import type { Path } from '../manifest/yaml-file.ts'
 import type { Value, ValuePart } from '../model/desired.ts'
 import { nearest } from '../model/nearest.ts'
 import { Secret, type SecretReference } from '../model/secret.ts'
+import type { Address } from './addresses.ts'
 import type { ConfigurationFailure } from './concern.ts'
 import { type Loaded, nearestAs, nearestOf } from './files.ts'
+import { markPort } from './port-marks.ts'
 import { howToSet, knownNames, lookUp, type ResolveContext, refer } from './resolve-context.ts'
 import { parseTemplate, type TemplatePart } from './template.ts'
 
@@ -145,9 +147,9 @@ function serviceTarget(steps: readonly string[], template: Template, mark: numbe
   if (!complete) return unknownWord(what, ['host', 'port', 'ports'], template, mark, context)
   if (typeof address === 'string') return { kind: 'absent', why: address }
   if (what === 'host') return { kind: 'part', part: address.host }
-  if (port !== undefined) return portTarget(port, address.ports, template, mark, context, name)
-  const first = Object.values(address.ports)[0]
-  if (first !== undefined) return { kind: 'part', part: String(first) }
+  if (port !== undefined) return portTarget(port, address.ports, template, mark, context, { name, address })
+  const first = Object.entries(address.ports)[0]
+  if (first !== undefined) return { kind: 'part', part: marked(name, first[0], first[1], address) }
   // An engine without a port is reported at its service.
   if (!context.workspace.services.get(name)?.configuration.local?.engine) {
     fail(template, mark, context, { code: 'unknown-port', message: `the service \`${name}\` has no port` })
@@ -165,19 +167,23 @@ function unknownWord(word: string, words: string[], template: Template, mark: nu
   return { kind: 'failed' }
 }
 
+/** The number of a port; one that may be moved is marked. An empty service is the text's own. */
+const marked = (service: string, port: string, number: number, address?: Address): string =>
+  address && !address.declared ? String(number) : markPort(service, port, number)
+
 function portTarget(
   port: string,
   ports: Record<string, number>,
   template: Template,
   mark: number,
   context: ResolveContext,
-  service?: string,
+  service?: { name: string; address: Address },
 ): Target {
   const number = Object.hasOwn(ports, port) ? ports[port] : undefined
-  if (number !== undefined) return { kind: 'part', part: String(number) }
+  if (number !== undefined) return { kind: 'part', part: marked(service?.name ?? '', port, number, service?.address) }
   fail(template, mark, context, {
     code: 'unknown-port',
-    message: `${service === undefined ? 'this service' : `the service \`${service}\``} has no port \`${port}\``,
+    message: `${service === undefined ? 'this service' : `the service \`${service.name}\``} has no port \`${port}\``,
     ...nearestAs(nearest(port, Object.keys(ports))),
   })
   return { kind: 'failed' }

@@ -7,6 +7,7 @@ import { Secret, type SecretReference } from '../model/secret.ts'
 import { failureAtValue, type Loaded, type LoadedService, nearestAs } from './files.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import type { ServiceFrame } from './frames.ts'
+import { settlePorts } from './port-marks.ts'
 import { fail, namesIn, resolvePlain, resolveTemplate } from './references.ts'
 import { howToSet, knownNames, lookUp, noteOrigin, type ResolveContext, refer } from './resolve-context.ts'
 import { resolveProbes } from './resolve-probes.ts'
@@ -15,7 +16,8 @@ import { resolveProbes } from './resolve-probes.ts'
 export function resolveService(frame: ServiceFrame, context: ResolveContext): DesiredService {
   const { service, dependencies, unavailable } = frame
   const { configuration, name } = service
-  const spec = unavailable === undefined ? specOf(frame, context) : undefined
+  const marked = unavailable === undefined ? specOf(frame, context) : undefined
+  const spec = marked && settlePorts(marked, (of, port) => declaredPort(of, port, context))
   const { build } = configuration
   return {
     name,
@@ -38,8 +40,14 @@ export function resolveService(frame: ServiceFrame, context: ResolveContext): De
   }
 }
 
+function declaredPort(service: string, port: string, { addresses }: ResolveContext): number | undefined {
+  const address = addresses.get(service)
+  return typeof address === 'object' ? address.declared?.[port] : undefined
+}
+
 function specOf(frame: ServiceFrame, context: ResolveContext): RunSpec {
-  const { service, ports } = frame
+  const { service, ports, declared } = frame
+  const moved = Object.keys(ports).some((name) => ports[name] !== declared[name])
   const { local, docker, kubernetes } = service.configuration
   const database = databaseOf(service, context)
   const common = {
@@ -47,6 +55,7 @@ function specOf(frame: ServiceFrame, context: ResolveContext): RunSpec {
     source: { kind: 'working-tree' as const },
     environment: environmentOf(frame, context),
     ports,
+    ...(moved && { declared }),
     ...(database && { database }),
     health: healthOf(frame, context),
   }

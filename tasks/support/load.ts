@@ -7,11 +7,15 @@ import type { PlatformName } from '../../lib/model/environment.ts'
 import { type Failure, FailureError, ok, type Result, unwrap } from '../../lib/model/failure.ts'
 import type { OpOf } from '../../lib/model/op.ts'
 import type { Platform, SecretSource } from '../../lib/model/platform.ts'
-import type { ProbeTarget } from '../../lib/model/probe.ts'
+import type { Probe, ProbeTarget } from '../../lib/model/probe.ts'
+import type { Release } from '../../lib/model/release.ts'
 import type { Secret } from '../../lib/model/secret.ts'
+import type { ServiceState } from '../../lib/model/snapshot.ts'
+import { type PortAssignments, placePorts, placeRelease } from '../../lib/plan/ports.ts'
 import { recordedEnvironment } from '../../lib/plan/recorded.ts'
+import { type Selection, selected, withDependencies } from '../../lib/plan/services.ts'
 import { createLocalPlatform } from '../../lib/platform/local/index.ts'
-import { type PortAssignments, readPorts, writePorts } from '../../lib/platform/local/ports-store.ts'
+import { readPorts, writePorts } from '../../lib/platform/local/ports-store.ts'
 import { localReleases } from '../../lib/platform/local/releases.ts'
 import { type EnvironmentLoad, loadEnvironment } from '../../lib/system/load-environment.ts'
 import { openKeyring } from '../../lib/system/secrets/keyring.ts'
@@ -30,8 +34,11 @@ export type SessionNeeds = {
    * the catalogue is broken, the current release's record does: mistakes are warnings then.
    */
   needs: 'environment' | 'planned' | 'record'
-  /** Takes free ports where the configured ones are in use; they are remembered when the plan runs. */
-  resolvePorts?: boolean
+  /**
+   * Takes free ports where those of what is to be started are in use: of the catalogue, or of the current release where there is one. They
+   * are remembered when the plan runs.
+   */
+  resolvePorts?: { of: 'catalogue' | 'current-release'; selection?: Selection }
 }
 
 /** What a session is made of. */
@@ -43,7 +50,8 @@ export type Loaded = {
   warnings: string[]
   writeEnv?: OpOf<'write-env'>['data']
   keepSecrets(): Promise<void>
-  probeTarget(service: string): Promise<ProbeTarget>
+  /** What a service's probes look for and where, as it runs: by the current release where it runs one, on the ports that it has. */
+  probesOf(service: string, states: ServiceState[]): Promise<{ probes: Probe[]; target: ProbeTarget }>
 }
 
 /** Loads an environment, from the catalogue or from its current release's record. Throws all failures at once. */
@@ -55,15 +63,16 @@ export async function loadSession(folder: string, needs: SessionNeeds, context: 
   const ports = await readPorts(folder, name)
   const loaded = await fromCatalogue(folder, needs, ports, context)
   if (loaded.ok) {
-    const first = withPlatform(folder, loaded.value)
+    const first = withPlatform(folder, loaded.value, ports)
     return needs.resolvePorts ? withFreePorts(folder, needs, first, ports, context) : first
   }
-  const recorded = needs.needs === 'record' ? await fromRecord(folder, name) : undefined
+  const recorded = needs.needs === 'record' ? await fromRecord(folder, name, ports) : undefined
   if (!recorded) throw new FailureError(...loaded.failures)
   const warnings = loaded.failures.map(
     ({ message, place }) => `${message}${place ? ` (${placeText(place, folder)})` : ''}`,
   )
-  return withPlatform(folder, { ...recorded, warnings: [...warnings, 'going by the record of the current release'] })
+  const said = { ...recorded, warnings: [...warnings, 'going by the record of the current release'] }
+  return withPlatform(folder, said, ports)
 }
 
 /** The same environment with free ports in the place of those that somebody else has. */
@@ -75,14 +84,19 @@ async function withFreePorts(
   context: TaskContext,
 ): Promise<Loaded> {
   const { desired, platform } = loaded
-  const snapshot = unwrap(await platform.observe(desired, { signal: context.signal }))
-  if (snapshot.ports.length === 0) return loaded
+  const { of, selection = {} } = needs.resolvePorts ?? { of: 'catalogue' }
+  const record = of === 'current-release' ? await currentRelease(folder, desired.environment) : undefined
+  const started = record ? recordedEnvironment(placeRelease(record, ports), folder) : desired
+  const wanted = startedBy(started, desired, selection)
+  const snapshot = unwrap(await platform.observe(started, { signal: context.signal }))
+  const conflicts = snapshot.ports.filter(({ service, free }) => wanted.has(service) && free !== 0)
+  if (conflicts.length === 0) return loaded
   const taken: PortAssignments = structuredClone(ports)
-  for (const { service, name, port, free } of snapshot.ports) {
+  for (const { service, name, port, free } of conflicts) {
     taken[service] = { ...taken[service], [name]: free }
     context.log(`${service} takes port ${free}: ${port} is in use`)
   }
-  const again = withPlatform(folder, unwrap(await fromCatalogue(folder, needs, taken, context)))
+  const again = withPlatform(folder, unwrap(await fromCatalogue(folder, needs, taken, context)), taken)
   return {
     ...again,
     keepSecrets: async () => {
@@ -92,7 +106,17 @@ async function withFreePorts(
   }
 }
 
-type Environment = Omit<Loaded, 'platform' | 'probeTarget'>
+/** The services that a command starts: those it names (in the words of the catalogue), and what they depend on. */
+function startedBy(started: Desired, catalogue: Desired, selection: Selection): Set<string> {
+  const targets = started.services.map(({ name, dependencies, fingerprint }) => ({
+    service: name,
+    dependencies,
+    fingerprint,
+  }))
+  return withDependencies(targets, selected(catalogue, selection))
+}
+
+type Environment = Omit<Loaded, 'platform' | 'probesOf'>
 
 async function fromCatalogue(
   folder: string,
@@ -141,14 +165,12 @@ const environmentOf = (loaded: EnvironmentLoad, { invocation }: TaskContext): En
 })
 
 /** From the record of the environment's current release; undefined where there is none. */
-async function fromRecord(folder: string, name: string): Promise<Environment | undefined> {
-  const releases = localReleases(join(folder, '.ops'), name)
-  const current = await releases.current()
-  const release = (await releases.list()).find(({ number }) => number === current)
+async function fromRecord(folder: string, name: string, ports: PortAssignments): Promise<Environment | undefined> {
+  const release = await currentRelease(folder, name)
   const keyring = await openKeyring(join(folder, '.ops/secrets'))
   if (!release || !keyring.ok) return undefined
   return {
-    desired: recordedEnvironment(release, folder),
+    desired: recordedEnvironment(placeRelease(release, ports), folder),
     secrets: keyring.value,
     redactable: keyring.value.all(),
     warnings: [],
@@ -156,7 +178,13 @@ async function fromRecord(folder: string, name: string): Promise<Environment | u
   }
 }
 
-function withPlatform(folder: string, environment: Environment): Loaded {
+async function currentRelease(folder: string, name: string): Promise<Release | undefined> {
+  const releases = localReleases(join(folder, '.ops'), name)
+  const current = await releases.current()
+  return (await releases.list()).find(({ number }) => number === current)
+}
+
+function withPlatform(folder: string, environment: Environment, ports: PortAssignments): Loaded {
   const { desired } = environment
   if (desired.platform !== 'local') throw new FailureError(otherPlatform(desired))
   const platform = createLocalPlatform({
@@ -165,14 +193,21 @@ function withPlatform(folder: string, environment: Environment): Loaded {
     environment: desired.environment,
     secrets: environment.secrets,
     redactable: environment.redactable,
+    ports,
   })
   return {
     ...environment,
     platform,
-    probeTarget: async (service) => {
-      const spec = desired.services.find(({ name }) => name === service)?.spec
+    probesOf: async (service, states) => {
+      const runsRelease = states.find((state) => state.service === service)?.release !== undefined
+      const record = runsRelease ? await currentRelease(folder, desired.environment) : undefined
+      const spec =
+        record?.services.find((released) => released.service === service)?.spec ??
+        desired.services.find(({ name }) => name === service)?.spec
       if (!spec) throw new Error(`${service} has no spec`)
-      return unwrap(await platform.probeTarget(spec)).target
+      const running = Object.fromEntries(states.map((state) => [state.service, state.ports]))
+      const placed = placePorts(spec, { ...ports, ...running })
+      return { probes: placed.health.probes, target: unwrap(await platform.probeTarget(placed)).target }
     },
   }
 }

@@ -58,13 +58,16 @@ export function reportOperation(
   return finish(result.outcome, data, [...result.failures, ...errors.map(findingFailure)])
 }
 
-/** `http://127.0.0.1:8080`, `postgres://127.0.0.1:5432`, or `127.0.0.1:6379`: where a service is reached. */
-export function addressesOf(desired: Desired, service: string): string[] {
+/**
+ * `http://127.0.0.1:8080`, `postgres://127.0.0.1:5432`, or `127.0.0.1:6379`: where a service is reached.
+ * @param running the ports that it runs on, which may be those of another release than the catalogue's
+ */
+export function addressesOf(desired: Desired, service: string, running?: Record<string, number>): string[] {
   const entry = desired.services.find(({ name }) => name === service)
   if (!entry?.spec) return []
   const { ports, health, engine } = entry.spec
   const http = health.probes.some((probe) => probe.type === 'http')
-  return Object.values(ports).map((port) => {
+  return Object.values(running ?? ports).map((port) => {
     if (engine) return `${engine.name}://127.0.0.1:${port}`
     return http ? `http://127.0.0.1:${port}` : `127.0.0.1:${port}`
   })

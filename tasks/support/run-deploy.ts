@@ -34,7 +34,9 @@ export async function runDeploy(scope: Scope, context: TaskContext & { args: Dep
     ...(files === undefined ? {} : { files }),
     environment: args.environment,
     platform: args.platform,
-    resolvePorts: args.resolvePorts === true,
+    ...(args.resolvePorts
+      ? { resolvePorts: { of: 'catalogue' as const, selection: { names: [...args.services] } } }
+      : {}),
     needs: args.platform === undefined ? 'environment' : 'planned',
   })
   return deployWith(context, session, args)

@@ -52,12 +52,12 @@ async function check(session: Session, signal: AbortSignal): Promise<Row[]> {
       const message = finished ? 'ran to its end' : (state?.reason ?? state?.status ?? 'stopped')
       return [{ passed: finished, message, latencyMs: 0, service: service.name, probe: 'process', optional }]
     }
-    if (service.spec.health.probes.length === 0) {
+    const { probes, target } = await session.probesOf(service.name, states)
+    if (probes.length === 0) {
       return [{ passed: true, message: 'running', latencyMs: 0, service: service.name, probe: 'process', optional }]
     }
-    const target = await session.probeTarget(service.name)
     return Promise.all(
-      service.spec.health.probes.map(async (probe) => ({
+      probes.map(async (probe) => ({
         ...(await runProbe(probe, target, signal)),
         service: service.name,
         probe: probe.name ?? probe.type,

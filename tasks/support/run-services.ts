@@ -39,19 +39,21 @@ export const runRestart = (scope: Scope, context: Context) =>
 async function runServices(scope: Scope, context: Context, operation: string, planner: Planner) {
   const { args } = context
   const started = performance.now()
-  const session = await openSession(scope, context, {
-    environment: args.environment,
-    platform: args.platform,
-    resolvePorts: args.resolvePorts === true,
-    needs: operation === 'services down' ? 'record' : 'environment',
-  })
-  const { desired } = session
-  session.requireServices(args.names)
   const selection = {
     ...(args.names.length > 0 ? { names: [...args.names] } : {}),
     ...(args.category === undefined ? {} : { category: args.category }),
     workingTree: args.workingTree === true,
   }
+  const session = await openSession(scope, context, {
+    environment: args.environment,
+    platform: args.platform,
+    ...(args.resolvePorts
+      ? { resolvePorts: { of: args.workingTree ? ('catalogue' as const) : ('current-release' as const), selection } }
+      : {}),
+    needs: operation === 'services down' ? 'record' : 'environment',
+  })
+  const { desired } = session
+  session.requireServices(args.names)
   const result = await operate(context, session, args, {
     purpose: operation,
     prepare: async (signal) => {

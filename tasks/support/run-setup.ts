@@ -53,7 +53,7 @@ async function setupEnvironment(scope: Scope, context: Context, environment: str
     environment,
     platform: args.platform,
     needs: 'planned',
-    resolvePorts: args.resolvePorts === true,
+    ...(args.resolvePorts ? { resolvePorts: { of: 'current-release' as const } } : {}),
   })
   const { desired } = session
   const times = new Map<string, number>()

@@ -10,7 +10,8 @@ import { type Failure, FailureError, unwrap } from '../../lib/model/failure.ts'
 import { nearest } from '../../lib/model/nearest.ts'
 import type { OpOf } from '../../lib/model/op.ts'
 import type { Platform, SecretSource } from '../../lib/model/platform.ts'
-import type { ProbeTarget } from '../../lib/model/probe.ts'
+import type { Probe, ProbeTarget } from '../../lib/model/probe.ts'
+import type { ServiceState } from '../../lib/model/snapshot.ts'
 import { userName } from '../../lib/system/machine.ts'
 import { findWorkspace } from '../../lib/system/workspace-files.ts'
 import type { TaskContext } from '../../lib/task/definition.ts'
@@ -37,8 +38,8 @@ export type Session = {
   writeEnv?: OpOf<'write-env'>['data']
   /** Makes durable what a plan refers to: the key of digests, and the secrets of a release. */
   keepSecrets(): Promise<void>
-  /** What a service's probes are run against. */
-  probeTarget(service: string): Promise<ProbeTarget>
+  /** A service's probes and what they are run against, as it runs. */
+  probesOf(service: string, states: ServiceState[]): Promise<{ probes: Probe[]; target: ProbeTarget }>
   /** Throws a usage failure for names that are no services, all at once, each with the nearest one. */
   requireServices(names: readonly string[], words?: readonly string[]): void
 }
@@ -92,7 +93,7 @@ export async function openSession(scope: Scope, context: TaskContext, needs: Ses
     finish: () => renderer.end(),
     ...(loaded.writeEnv ? { writeEnv: loaded.writeEnv } : {}),
     keepSecrets: () => loaded.keepSecrets(),
-    probeTarget: (service) => loaded.probeTarget(service),
+    probesOf: (service, states) => loaded.probesOf(service, states),
     requireServices: (names, words) => requireServices(desired, names, words),
   }
 }

@@ -62,7 +62,7 @@ export function statusTable(states: ServiceState[], desired: Desired, view: View
       name,
       painted(state.status, view),
       state.status === 'stopped' ? '' : painted(state.health, view),
-      addressesOf(desired, name).join(' '),
+      addressesOf(desired, name, state.pid === undefined ? undefined : state.ports).join(' '),
       state.uptimeMs === undefined ? '' : formatDuration(state.uptimeMs),
       String(state.restarts),
       state.reason ??

@@ -30,6 +30,19 @@ export const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
   directory: z.string(),
   environment: z.record(z.string(), valueSchema),
   ports: z.record(z.string(), z.int()),
+  declared: z.record(z.string(), z.int()).exactOptional(),
+  portUses: z
+    .array(
+      z.strictObject({
+        path: z.array(z.union([z.string(), z.int()])),
+        from: z.int(),
+        to: z.int(),
+        service: z.string(),
+        port: z.string(),
+        declared: z.int(),
+      }),
+    )
+    .exactOptional(),
   restart: z.enum(['always', 'on-failure', 'never']),
   stopSignal: z.enum(['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP']),
   graceMs: z.number(),

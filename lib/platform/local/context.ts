@@ -1,4 +1,5 @@
 import type { ReleaseStore } from '../../model/platform.ts'
+import type { PortAssignments } from '../../plan/ports.ts'
 import type { Clock } from '../../system/clock.ts'
 import type { SupervisorOptions } from './client.ts'
 
@@ -10,6 +11,8 @@ export type LocalContext = {
   /** `dev`, or `production@local` for a rehearsal. */
   environment: string
   releases: ReleaseStore
+  /** Ports that this machine uses in place of declared ones. */
+  ports: PortAssignments
   supervisor: SupervisorOptions
   clock: Clock
   /** Values that no log and no message may hold, whichever service writes it: a database logs what others send to it. */

@@ -5,6 +5,7 @@ import type { OpKindName } from '../../model/op.ts'
 import type { Endpoint, Handler, Platform, SecretSource } from '../../model/platform.ts'
 import type { ProbeTarget } from '../../model/probe.ts'
 import type { Secret } from '../../model/secret.ts'
+import type { PortAssignments } from '../../plan/ports.ts'
 import { type Clock, systemClock } from '../../system/clock.ts'
 import type { SupervisorOptions } from './client.ts'
 import type { LocalContext } from './context.ts'
@@ -50,6 +51,8 @@ export type LocalPlatformOptions = {
   say?(text: string): void
   supervisor?: SupervisorOptions
   clock?: Clock
+  /** Ports that this machine uses in place of declared ones: releases are observed as they run here. */
+  ports?: PortAssignments
 }
 
 /** The platform, and what probes of its services look at. */
@@ -66,6 +69,7 @@ export function createLocalPlatform(options: LocalPlatformOptions): LocalPlatfor
     workspaceId,
     environment,
     releases: localReleases(opsFolder(folder), environment),
+    ports: options.ports ?? {},
     supervisor: options.supervisor ?? {},
     clock: options.clock ?? systemClock,
     hidden: (options.redactable ?? []).map((secret) => secret.reveal()),

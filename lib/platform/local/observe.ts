@@ -3,6 +3,7 @@ import type { Desired } from '../../model/desired.ts'
 import { ok, type Result } from '../../model/failure.ts'
 import type { ObserveOptions, SecretSource } from '../../model/platform.ts'
 import type { ObservedDatabase, ObservedService, PortConflict, Snapshot } from '../../model/snapshot.ts'
+import { placeRelease } from '../../plan/ports.ts'
 import { findProgram } from '../../system/programs.ts'
 import { workingTreeBuilds } from './built.ts'
 import type { LocalContext } from './context.ts'
@@ -38,7 +39,7 @@ export async function observeLocal(
     ports,
     ...(database && { database }),
     ...(files && { source: files.value }),
-    releases,
+    releases: releases.map((release) => placeRelease(release, local.ports)),
     ...(current !== undefined && { current }),
     programs: programsOf(desired),
     built,

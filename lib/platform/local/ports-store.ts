@@ -1,10 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { PortAssignments } from '../../plan/ports.ts'
 import { readJson, writeFileAtomic } from '../../system/files.ts'
 import { environmentFolder } from './paths.ts'
-
-/** Ports that were chosen in place of configured ones, by service and port name. */
-export type PortAssignments = Record<string, Record<string, number>>
 
 /** The ports that `--resolve-ports` has chosen for an environment, so that every later command uses the same. */
 export async function readPorts(folder: string, environment: string): Promise<PortAssignments> {
