@@ -1,12 +1,16 @@
 // @ts-check
 
+/** What becomes a file of dist; `alone`, it shares no file with others, and is of that kind. @typedef {{ name: string, source: string, alone?: 'module' | 'commonjs' }} EntryPoint */
+
 /**
  * What becomes a file of dist.
  *
- * @type {{ name: string, source: string, alone?: boolean }[]}
+ * @type {EntryPoint[]}
  */
 export const entryPoints = [
-  // The `task` command, which bin/ imports.
+  // What bin/task starts: it answers from what is cached, or hands over to the pack of `task`.
+  { name: 'start', source: 'lib/cli/start.ts', alone: 'commonjs' },
+  // The `task` command.
   { name: 'task', source: 'lib/cli/main.ts' },
   // What the scripts in a workspace's bin/ import.
   { name: 'entry', source: 'lib/cli/entry.ts' },
@@ -16,5 +20,5 @@ export const entryPoints = [
   { name: 'operations', source: 'tasks/index.ts' },
   // The process that keeps local services; it is started by its path. It outlives an upgrade of this package, so it must find nothing missing
   // that it loads later.
-  { name: 'supervisor', source: 'lib/platform/local/supervisor/main.ts', alone: true },
+  { name: 'supervisor', source: 'lib/platform/local/supervisor/main.ts', alone: 'module' },
 ]

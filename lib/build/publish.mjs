@@ -14,7 +14,7 @@ import { join } from 'node:path'
 export async function publish(from, to, { keepMs }) {
   await mkdir(to, { recursive: true })
   const files = await readdir(from)
-  const isHashed = (/** @type {string} */ file) => /-[0-9A-Z]{8}\.js(?:\.map)?$/.test(file)
+  const isHashed = (/** @type {string} */ file) => /-[0-9A-Z]{8}\.c?js(?:\.map)?$/.test(file)
   for (const file of [...files.filter(isHashed), ...files.filter((file) => !isHashed(file))]) {
     await rename(join(from, file), join(to, file))
   }

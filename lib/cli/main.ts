@@ -119,7 +119,7 @@ async function help(table: LoadedTasks, words: readonly string[], color: boolean
 }
 
 // A defect of this program, not an expected failure: its stack is what helps.
-const code = await main(process.argv.slice(2)).catch((error: unknown) => {
+const code = main(process.argv.slice(2)).catch((error: unknown) => {
   const failure: Failure = {
     code: 'defect',
     message: `a defect in vital-ops: ${error instanceof Error ? error.message : String(error)}`,
@@ -128,5 +128,5 @@ const code = await main(process.argv.slice(2)).catch((error: unknown) => {
   process.stderr.write(failuresText([failure]))
   return 1
 })
-// What a task has left open (a connection, a timer) does not keep the command.
-process.exit(code)
+/** The end of the process. What a task has left open (a connection, a timer) does not keep it. */
+export const ended: Promise<never> = code.then((status) => process.exit(status))

@@ -64,14 +64,15 @@ const takesWords = (task: Task): boolean =>
 
 /** The failure of a name that no task has. */
 export function unknownTask(table: LoadedTasks, name: string): Failure {
-  const shown = table.entries
-    .filter(({ task }) => task.definition.hidden !== true)
-    .flatMap((entry) => [entry.name, ...(entry.task.definition.aliases ?? [])])
+  const visible = table.entries.filter(({ task }) => task.definition.hidden !== true)
+  const shown = visible.flatMap((entry) => [entry.name, ...(entry.task.definition.aliases ?? [])])
   const near = nearest(name, [...shown, ...builtInNames])
+  const within = visible.map((entry) => entry.name).filter((one) => one.startsWith(`${name}:`))
   return {
     code: 'unknown-task',
     message: `unknown task ${name}`,
-    ...(near === undefined ? {} : { nearest: near }),
+    ...(near === undefined || within.length > 0 ? {} : { nearest: near }),
+    ...(within.length === 0 ? {} : { why: `${name} is a namespace: it has ${within.join(', ')}` }),
     next: ['task --list'],
     outcome: 'usage',
   }

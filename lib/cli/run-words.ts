@@ -42,7 +42,7 @@ export async function runWords(
   const parsed: Result<Parsed> = await parseArguments(args, rest, {
     env: process.env,
     folder: process.cwd(),
-    workspaceFolder: folder,
+    workspaceFolder: task.folder ?? folder,
   })
   if (!parsed.ok) {
     const failures = withNext(parsed.failures, `task help ${name}`)

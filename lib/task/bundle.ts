@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { BuildFailure, Loader, Message, OnLoadResult, OnResolveResult, Plugin, PluginBuild } from 'esbuild'
 import { type Failure, FailureError } from '../model/failure.ts'
 import { type BundleInput, bundleFolder, noteInput } from './bundle-cache.ts'
-import { packageRoot } from './find.ts'
+import { packageRoot, taskfileNames } from './find.ts'
 import { sourceLine } from './sources.ts'
 
 /** A bundled Taskfile: the code, and all local files that it was made of. */
@@ -101,15 +101,26 @@ const metaConstants = (path: string): string => {
   ].join('\n')
 }
 
-/** Gives a file its own names. CommonJS, which knows only two of them, cannot import: it declares them on its first line. */
+/**
+ * The module that says in which folder the tasks work that a file defines. It is the last import of the file, so it is evaluated right
+ * before the file's own code: `task()` finds there the folder of the file whose code calls it.
+ */
+const folderModule = 'vital-ops-folder:'
+
+const folderStatement = (folder: string | undefined): string =>
+  `globalThis[Symbol.for('vital-ops.folder')] = ${folder === undefined ? 'undefined' : JSON.stringify(folder)}`
+
+/** Gives a file its own names and folder. CommonJS, which knows only two of the names, cannot import: it declares them on its first line. */
 function withOwnNames(text: string, path: string): string {
-  if (!/\bimport\.meta\b|\b__dirname\b|\b__filename\b/.test(text)) return text
+  const asks = /\bimport\.meta\b|\b__dirname\b|\b__filename\b/.test(text)
   const isModule = /\bimport\.meta\b|^\s*(import|export)\b/m.test(text) && !/\.c[jt]s$/.test(path)
   if (!isModule) {
+    if (!asks) return text
     return `const __opsDirname = ${JSON.stringify(dirname(path))}, __opsFilename = ${JSON.stringify(path)}; ${text}`
   }
   const names = [...new Set(Object.values(metaNames))].join(', ')
-  return `${text}\nimport { ${names} } from ${JSON.stringify(metaModule + path)}`
+  const meta = asks ? `import { ${names} } from ${JSON.stringify(metaModule + path)};` : ''
+  return `${text}\n${meta}import ${JSON.stringify(folderModule + path)}`
 }
 
 /** Resolves and reads the files of one bundle, and notes them. */
@@ -131,11 +142,17 @@ class LocalFiles {
           if (pluginData === 'by-esbuild') return undefined
           if (kind === 'entry-point') return { path: realpathSync(path) }
           if (/^(\.{0,2}\/|\.\.?$|file:)/.test(path)) return this.#resolveLocal(path, resolveDir)
-          if (path.startsWith(metaModule)) return { path: path.slice(metaModule.length), namespace: metaModule }
+          for (const namespace of [metaModule, folderModule]) {
+            if (path.startsWith(namespace)) return { path: path.slice(namespace.length), namespace }
+          }
           return this.#resolvePackage(build, path, importer, resolveDir, kind)
         })
         build.onLoad({ filter: /.*/, namespace: metaModule }, ({ path }) => ({
           contents: metaConstants(path),
+          loader: 'js',
+        }))
+        build.onLoad({ filter: /.*/, namespace: folderModule }, ({ path }) => ({
+          contents: folderStatement(this.#taskFolder(dirname(path))),
           loader: 'js',
         }))
         build.onLoad({ filter: /.*/, namespace: 'file' }, ({ path }) => this.#load(path))
@@ -205,6 +222,18 @@ class LocalFiles {
       }
     }
     return true
+  }
+
+  /** The folder of the nearest Taskfile at or above a folder; undefined for that of the Taskfile that is bundled. */
+  #taskFolder(folder: string): string | undefined {
+    const missed: string[] = []
+    for (let at = folder; at !== this.#folder && dirname(at) !== at; at = dirname(at)) {
+      const paths = taskfileNames.map((name) => join(at, name))
+      if (paths.some((path) => statSync(path, { throwIfNoEntry: false })?.isFile())) return at
+      missed.push(...paths)
+    }
+    for (const path of missed) this.absent.add(path)
+    return undefined
   }
 
   #load(path: string): OnLoadResult {

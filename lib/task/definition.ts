@@ -37,6 +37,7 @@ import { callerPlace } from './place.ts'
 import type { Shell } from './shell.ts'
 
 const brand = Symbol.for('vital-ops.task')
+const folderOfFile = Symbol.for('vital-ops.folder')
 const finishedBrand = Symbol.for('vital-ops.finished')
 
 /** What a task says while it works. Goes to stderr, behind the task's name when several run. */
@@ -71,7 +72,7 @@ export type TaskContext<Args extends Arguments = Arguments, Needed extends Needs
   /** Runs another task, or takes its result if it ran with these arguments in this invocation. */
   run<Other extends Task>(other: Other, ...input: InputOf<Other>): Promise<ResultOf<Other>>
   readonly tasks: TaskTable
-  /** The folder of the Taskfile. */
+  /** The folder of the task's Taskfile; of an included one its own. */
   readonly workspaceFolder: string
   readonly invocation: Invocation
   /** Keeps a value, in every form, out of what this invocation prints from now on. */
@@ -133,6 +134,8 @@ export interface Task<Input = any, Result = any> {
   readonly defaultCommand?: string
   /** Where it was defined. */
   readonly place: Place | undefined
+  /** The folder in which it works: that of its own Taskfile, when another one includes it; undefined for the one that is run. */
+  readonly folder?: string
   /** This task with arguments, for `needs: { image: build.with({ target: 'image' }) }`. */
   with(input: Input): BoundTask<Result>
   readonly types?: { input: Input; result: Result }
@@ -204,6 +207,8 @@ export function task<
 >(definition: TaskDefinition<Args, Needed, Returned>): Task<ArgumentInput<Args>, Unfinished<Returned>>
 export function task(definition: AnyDefinition | CommandsDefinition<Readonly<Record<string, Task>>>): Task {
   const place = callerPlace()
+  // Set by the bundle for the file whose code runs at this moment.
+  const folder = (globalThis as { [folderOfFile]?: string })[folderOfFile]
   const commands = 'commands' in definition ? definition.commands : {}
   const self: Task = {
     definition: 'commands' in definition ? { ...definition, run: runNothing } : definition,
@@ -214,6 +219,7 @@ export function task(definition: AnyDefinition | CommandsDefinition<Readonly<Rec
     get place() {
       return place()
     },
+    ...(folder === undefined ? {} : { folder }),
     with: (input) => ({ task: self, input }),
   }
   Object.defineProperty(self, brand, { value: true })

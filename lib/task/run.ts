@@ -109,7 +109,7 @@ export class TaskRun {
     return checkInput(task.definition.args ?? {}, (input ?? {}) as Record<string, unknown>, {
       env: invocation.env,
       folder: invocation.folder,
-      workspaceFolder: this.#folder,
+      workspaceFolder: task.folder ?? this.#folder,
     })
   }
 
@@ -143,7 +143,7 @@ export class TaskRun {
     for (const [key, id] of Object.entries(node.needs)) needs[key] = await this.#started.get(id)
     return executeTask(node, {
       label: this.#labels.of(node),
-      folder: this.#folder,
+      folder: node.task.folder ?? this.#folder,
       env: invocation.env,
       redactor: this.redactor,
       stdoutTaken: invocation.json,
@@ -164,7 +164,7 @@ export class TaskRun {
       needs,
       run: (other, ...input) => this.#call(node, other, input[0], signal),
       tasks: table,
-      workspaceFolder: this.#folder,
+      workspaceFolder: node.task.folder ?? this.#folder,
       invocation,
       conceal: (secret) => this.redactor.add(secret),
       ask: (question) => this.#ask(question),

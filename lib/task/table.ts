@@ -110,8 +110,13 @@ function collect(value: unknown, path: string[], entries: TaskEntry[], failures:
     failures.push(notTasks(value, path, file))
     return
   }
+  const isIncluded = path.length > 0 && isModule(value)
   for (const [name, inner] of Object.entries(value)) {
-    if (/^[\p{L}\p{N}_$][\p{L}\p{N}_$.:-]*$/u.test(name)) collect(inner, [...path, name], entries, failures, file)
+    if (isIncluded && name === 'default') {
+      // A package's default export may be anything; of tasks it is as if this Taskfile had it.
+      if (holdsTasks(inner)) collect(inner, path, entries, failures, file)
+    } else if (isIncluded && !isTask(inner)) continue
+    else if (/^[\p{L}\p{N}_$][\p{L}\p{N}_$.:-]*$/u.test(name)) collect(inner, [...path, name], entries, failures, file)
     else {
       failures.push({
         code: 'bad-task-name',
@@ -122,6 +127,20 @@ function collect(value: unknown, path: string[], entries: TaskEntry[], failures:
       })
     }
   }
+}
+
+/** Whether a value is what `import * as name` gives: a module's own, or the one that esbuild makes of a bundled file. */
+function isModule(value: object): boolean {
+  if ((value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] === 'Module') return true
+  const all = Object.values(Object.getOwnPropertyDescriptors(value))
+  return all.length > 0 && all.every(({ get, set, configurable }) => get && !set && !configurable)
+}
+
+/** Whether a value is a task, or a record that has one in it, not too deep. */
+function holdsTasks(value: unknown, depth = 4): boolean {
+  if (isTask(value)) return true
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || depth === 0) return false
+  return Object.values(value).some((inner) => holdsTasks(inner, depth - 1))
 }
 
 function notTasks(value: unknown, path: readonly string[], file: string): Failure {

@@ -200,7 +200,11 @@ test('colours are used where they are wanted', async () => {
 
 test('help and list load no heavy package', async () => {
   const hook = folderWith({
-    'hook.mjs': "import { register } from 'node:module'\nregister('./loader.mjs', import.meta.url)",
+    'hook.mjs': `import { appendFileSync } from 'node:fs'
+      import { createRequire, register } from 'node:module'
+      register('./loader.mjs', import.meta.url)
+      const { cache } = createRequire(import.meta.url)
+      process.on('exit', () => appendFileSync(process.env.LOADED, Object.keys(cache).join('\\n')))`,
     'loader.mjs': `import { appendFileSync } from 'node:fs'
       export async function load(url, context, next) { appendFileSync(process.env.LOADED, url + '\\n'); return next(url, context) }`,
   })
@@ -209,7 +213,7 @@ test('help and list load no heavy package', async () => {
     const loaded = join(hook, `loaded-${argv.join('-')}`)
     await task(argv, { cwd: folder, env: { LOADED: loaded, NODE_OPTIONS: `--import=${join(hook, 'hook.mjs')}` } })
     const urls = execFileSync('cat', [loaded], { encoding: 'utf8' })
-    assert.match(urls, /dist\/task\.js/)
+    assert.match(urls, /dist\/start\.cjs/)
     const heavy = urls.match(/node_modules\/(@[^/]+\/)?[^/]+/g)
     assert.is(heavy, null, `${argv.join(' ')} loads ${heavy?.join(', ')}`)
   }

@@ -1,0 +1,59 @@
+// @ts-check
+import { transform } from 'esbuild'
+
+/**
+ * Turns a module that esbuild has bundled into CommonJS: its imports of other files of the build become `require`, also the dynamic ones, and
+ * dynamic ones of packages go through `__import`. That is a function of a file that Node itself has loaded: in code that comes from V8's cache
+ * `import()` does not work (it has lost whose it is).
+ *
+ * @param {string} name of the file that is made
+ * @param {string} text with its source map inline
+ * @returns {Promise<{ code: string, map: string, helpers: string }>} `helpers` declares `__import`, where it is used; one line
+ */
+export async function commonJs(name, text) {
+  const own = './$<name>.cjs'
+  const renamed = text
+    .replaceAll(/(?<verb>\bfrom |\bimport )"\.\/(?<name>[\w-]+)\.js";/g, `$<verb>"${own}";`)
+    .replaceAll(/\bimport\("\.\/(?<name>[\w-]+)\.js"\)/g, `__later(() => require("${own}"))`)
+  const { code, map } = await transform(renamed, {
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    supported: { 'dynamic-import': false },
+    sourcefile: name,
+    sourcemap: 'external',
+    sourcesContent: false,
+    define: { 'import.meta.url': '__ownUrl' },
+    logLevel: 'silent',
+  })
+  const imported = code.replaceAll('Promise.resolve().then(() => __toESM(require(', '__import(((')
+  const helpers = [
+    ...(imported.includes('__later(') ? ['const __later = (load) => Promise.resolve().then(load);'] : []),
+    ...(imported.includes('__ownUrl') ? ['const __ownUrl = require("node:url").pathToFileURL(__filename).href;'] : []),
+  ]
+  return {
+    // On the first line, so that no line of the source map moves; behind "use strict", which has to be first.
+    code: imported.replace(/^("use strict";)?/, `$1${helpers.join('')}`),
+    map,
+    helpers: imported.includes('__import(') ? 'function __import(specifier) { return import(specifier) }\n' : '',
+  }
+}
+
+/**
+ * The module by which an entry point of that build is imported: its names are known before it runs, as modules want it.
+ *
+ * @param {string} name of the entry point
+ * @param {readonly string[]} names that it exports
+ */
+export function facade(name, names) {
+  const lines = [
+    `import { createRequire } from 'node:module'`,
+    `const own = createRequire(import.meta.url)('./${name}.cjs')`,
+  ]
+  const named = names.filter((one) => one !== 'default')
+  if (named.length > 0) lines.push(`export const { ${named.join(', ')} } = own`)
+  if (named.length < names.length) lines.push('export default own.default')
+  // `task` ends the process; who imports it waits for that.
+  if (names.includes('ended')) lines.push('await own.ended')
+  return `${lines.join('\n')}\n`
+}
