@@ -24,6 +24,8 @@ export type DatabasePorts = {
   administrator(service: string): Promise<Result<{ host: string; port: number; user: string; password: Secret }>>
   /** The folder that holds a source's files. */
   sourceFolder(source: Source): string
+  /** The environment as commands are given it. */
+  environment: string
 }
 
 /** The handlers of the kinds of ops that concern databases. */
@@ -87,7 +89,11 @@ function migrate(ports: DatabasePorts): Handler<'apply-migrations'> {
   return {
     async run({ data }, context) {
       return withOwner(ports, data.service, data.database, context, async (connection): Promise<Result<OpResult>> => {
-        const now = pendingVersions(data.files, (await readLedger(connection)).applied)
+        const { applied: known } = await readLedger(connection)
+        const now = pendingVersions(data.files, known)
+        // What nobody could see, nobody has confirmed. A database that was never migrated has nothing to lose.
+        const unseen = data.pending === null && known.length > 0 ? breakingOf(data.files, now) : []
+        if (unseen.length > 0) return failed(breakingUnseen(data.database, unseen, ports.environment))
         const unexpected = data.pending && now.filter((version) => !data.pending?.includes(version))
         if (unexpected && unexpected.length > 0) return failed(changedMeanwhile(data.database, unexpected))
         const applied = await applyMigrations(connection, data.files, {
@@ -121,6 +127,19 @@ const pendingVersions = (files: Files, applied: Parameters<typeof migrationStatu
   const done = new Set(applied.map(({ version }) => version))
   return files.map(({ version }) => version).filter((version) => !done.has(version))
 }
+
+const breakingOf = (files: Files, versions: string[]): string[] =>
+  files
+    .filter(({ effect, version }) => effect === 'breaking' && versions.includes(version))
+    .map(({ version }) => version)
+
+const breakingUnseen = (database: string, versions: string[], environment: string): Failure => ({
+  code: 'breaking-migration-unknown',
+  message: `${versions.join(', ')} (breaking) is pending on ${database}, which did not answer when the plan was made`,
+  why: 'there is no way back but restore after it, and nobody has confirmed that; nothing was applied',
+  next: [`task migrate up ${environment}`],
+  outcome: 'unchanged',
+})
 
 function seed(ports: DatabasePorts): Handler<'apply-seeds'> {
   return {

@@ -20,6 +20,7 @@ const ports: DatabasePorts = {
   dataFolder: async () => fresh,
   administrator: async () => ok({ host: '127.0.0.1', port: server.port, user: adminUser, password: server.password }),
   sourceFolder: () => root,
+  environment: 'dev',
 }
 const handlers = databaseHandlers(ports)
 const lines: string[] = []
@@ -110,6 +111,24 @@ test('what the plan does not name is not applied', async () => {
   assert.equal([failure.code, failure.outcome], ['changed-meanwhile', 'unchanged'])
   assert.match(failure.why ?? '', '3 would run too')
   assert.equal(await server.query("select 1 from pg_class where relname = 'c'", [], 'stats'), [])
+})
+
+test('a breaking migration that the plan could not see is refused on a database with a history', async () => {
+  writeFileSync(join(root, 'migrations/4_d.sql'), 'create table d (b int)')
+  writeFileSync(join(root, 'migrations/5_e.sql'), 'alter table a drop column b')
+  const files = unwrap(await readMigrations(root, 'migrations'))
+  assert.is(files.at(-1)?.effect, 'breaking')
+  const unseen = { service: 'postgres', source: { kind: 'working-tree' as const }, files, pending: null }
+  const migrate = op('apply-migrations', { ...unseen, database: 'stats' })
+  const failure: Failure = failureOf(await handlers['apply-migrations'].run(migrate, context))
+  assert.equal([failure.code, failure.outcome], ['breaking-migration-unknown', 'unchanged'])
+  assert.equal(failure.next, ['task migrate up dev'])
+  assert.equal(await server.query("select 1 from pg_class where relname in ('c', 'd')", [], 'stats'), [])
+
+  const data = { service: 'postgres', name: 'young', user: 'young' }
+  const password = { secret: 'POSTGRES_PASSWORD', digest: 'x' }
+  unwrap(await handlers['ensure-database'].run(op('ensure-database', { ...data, password }), context))
+  unwrap(await handlers['apply-migrations'].run(op('apply-migrations', { ...unseen, database: 'young' }), context))
 })
 
 test('a missing secret and a server that does not answer', async () => {

@@ -111,6 +111,7 @@ function databasePorts(local: LocalContext): DatabasePorts {
   return {
     engine: (wanted, signal) => locate(local, wanted, signal),
     dataFolder: (service) => ensureDataFolder({ ...local, service }),
+    environment: local.environment.replace('@', ' --platform '),
     sourceFolder: (source) => sourceFolder(local, source),
     async administrator(service) {
       const state = await readLocalState(local)
