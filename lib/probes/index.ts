@@ -2,6 +2,7 @@ import { createRedactor, type Redactor } from '../log/redact.ts'
 import { formatDuration, parseDuration } from '../model/duration.ts'
 import type { Probe, ProbeOf, ProbeResult, ProbeTarget, ProbeType } from '../model/probe.ts'
 import { Secret } from '../model/secret.ts'
+import { eitherSignal } from '../system/either-signal.ts'
 import type { ProbeRunner, Verdict } from './probe.ts'
 import { oneLine } from './text.ts'
 
@@ -28,7 +29,7 @@ export async function runProbe(probe: Probe, target: ProbeTarget, signal: AbortS
   const started = performance.now()
   const deadline = new AbortController()
   const timer = setTimeout(() => deadline.abort(), timeoutMs)
-  const either = AbortSignal.any([signal, deadline.signal])
+  const { signal: either, dispose } = eitherSignal(signal, deadline.signal)
   const verdict = await Promise.race([
     attempt(probe.type, probe, { target, signal: either, timeoutMs }).catch(
       (error: unknown): Verdict => ({ passed: false, message: error instanceof Error ? error.message : String(error) }),
@@ -41,6 +42,7 @@ export async function runProbe(probe: Probe, target: ProbeTarget, signal: AbortS
     ),
   ])
   clearTimeout(timer)
+  dispose()
   return {
     passed: verdict.passed,
     message: oneLine(redactorOf(target).text(verdict.message), [

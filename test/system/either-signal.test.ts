@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { eitherSignal } from '../../lib/execute/either-signal.ts'
+import { eitherSignal } from '../../lib/system/either-signal.ts'
 
 test('it is aborted with the reason of the first one that is, and then listens to none', () => {
   const [a, b] = [new AbortController(), new AbortController()]

@@ -1,4 +1,5 @@
 import type { Clock } from '../../system/clock.ts'
+import { eitherSignal } from '../../system/either-signal.ts'
 import {
   type Gate,
   type GatedProcess,
@@ -61,9 +62,11 @@ export async function runGate(
 /** Resolves after the time, at a change, or when the signal is aborted. */
 async function wait(clock: Clock, ms: number, change: Promise<void>, signal: AbortSignal): Promise<void> {
   const stop = new AbortController()
-  const sleep = clock.sleep(ms, AbortSignal.any([stop.signal, signal])).catch(() => {})
+  const either = eitherSignal(stop.signal, signal)
+  const sleep = clock.sleep(ms, either.signal).catch(() => {})
   await Promise.race([sleep, change])
   stop.abort()
+  either.dispose()
 }
 
 /** An attempt that ends at the deadline, at a change of the process, or when the signal is aborted; then it has no result. */
@@ -75,10 +78,11 @@ async function bounded(
   attempt: (signal: AbortSignal) => Promise<Attempt>,
 ): Promise<Attempt | undefined> {
   const stop = new AbortController()
-  const either = AbortSignal.any([stop.signal, signal])
-  const result = attempt(either)
+  const either = eitherSignal(stop.signal, signal)
+  const result = attempt(either.signal)
   result.catch(() => {})
-  const found = await Promise.race([result, wait(clock, ms, change, either).then(() => undefined)])
+  const found = await Promise.race([result, wait(clock, ms, change, either.signal).then(() => undefined)])
   stop.abort()
+  either.dispose()
   return found
 }
