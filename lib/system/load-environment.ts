@@ -37,6 +37,8 @@ export type LoadEnvironmentOptions = {
     migrations: string
     seeds: string
   }) => Promise<Result<{ migrations: MigrationFile[]; seeds: SeedFile[] }>>
+  /** Values that could not be read are warnings, and are taken to be there: for what looks or stops. */
+  unreadValues?: 'fail' | 'warn'
   /** The process's environment: for the `process` provider, and PATH. */
   env?: NodeJS.ProcessEnv
   signal?: AbortSignal
@@ -90,7 +92,9 @@ export async function loadEnvironment(
   const planned = options.envFile === 'planned'
   const values = await valuesOf(folder, environment, { rehearsal, planned, env, signal })
   const database = await databaseFiles(environment, options)
-  const unread = [...(values.ok ? [] : values.failures), ...(database.ok ? [] : database.failures)]
+  const lenient = options.unreadValues === 'warn'
+  const unreadValues = values.ok ? [] : values.failures
+  const unread = [...(lenient ? [] : unreadValues), ...(database.ok ? [] : database.failures)]
   const { resolution, failures: unresolved } = tryResolve(workspace, name, {
     folder,
     values: values.ok ? values.value.values : new Map(),
@@ -102,7 +106,7 @@ export async function loadEnvironment(
     ...(options.ports && { ports: options.ports }),
     ...(database.ok && database.value),
   })
-  if (!resolution || !values.ok || errors.length + unresolved.length + unread.length > 0) {
+  if (!resolution || errors.length + unresolved.length + unread.length > 0) {
     return fail([...errors, ...unresolved], files, unread)
   }
 
@@ -113,8 +117,12 @@ export async function loadEnvironment(
     desired,
     secrets: { find: (reference) => byDigest.get(reference.digest) ?? keyring.value.find(reference) },
     redactable: [...current, ...keyring.value.all()],
-    warnings: [...resolution.warnings, ...[...others, ...checkValues(workspace, { except: name })].map(asWarning)],
-    ...(values.value.writeEnv && { writeEnv: values.value.writeEnv }),
+    warnings: [
+      ...(lenient ? unreadValues.map((failure) => asWarning({ ...failure, concern: {} })) : []),
+      ...resolution.warnings,
+      ...[...others, ...checkValues(workspace, { except: name })].map(asWarning),
+    ],
+    ...(values.ok && values.value.writeEnv && { writeEnv: values.value.writeEnv }),
     keyring: keyring.value,
     keep: () => keyring.value.keep(referencesOf(desired).flatMap(({ digest }) => byDigest.get(digest) ?? [])),
   })

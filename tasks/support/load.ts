@@ -66,8 +66,14 @@ export async function loadSession(folder: string, needs: SessionNeeds, context: 
     const first = withPlatform(folder, loaded.value, ports)
     return needs.resolvePorts ? withFreePorts(folder, needs, first, ports, context) : first
   }
-  const recorded = needs.needs === 'record' ? await fromRecord(folder, name, ports) : undefined
-  if (!recorded) throw new FailureError(...loaded.failures)
+  if (needs.needs !== 'record') throw new FailureError(...loaded.failures)
+  const recorded = await fromRecord(folder, name, ports)
+  if (!recorded) {
+    // Nothing was ever released: the catalogue without the values that could not be read is enough to look and to stop.
+    const lenient = await fromCatalogue(folder, needs, ports, context, 'warn')
+    if (lenient.ok) return withPlatform(folder, lenient.value, ports)
+    throw new FailureError(...loaded.failures)
+  }
   const warnings = loaded.failures.map(
     ({ message, place }) => `${message}${place ? ` (${placeText(place, folder)})` : ''}`,
   )
@@ -123,9 +129,11 @@ async function fromCatalogue(
   needs: SessionNeeds,
   ports: PortAssignments,
   context: TaskContext,
+  unreadValues: 'fail' | 'warn' = 'fail',
 ): Promise<Result<Environment>> {
   const loaded = await loadEnvironment(folder, needs.environment, {
     platform: needs.platform,
+    unreadValues,
     // What only looks is not kept from it by values that nobody has set yet.
     envFile: needs.needs === 'environment' ? 'present' : 'planned',
     ports,

@@ -1,3 +1,5 @@
+import { chmod } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { timeLimit } from '../support/index.ts'
@@ -45,11 +47,27 @@ test('rollback has nothing to go to, and says so', async () => {
   assert.match(await expectExit(3, world, ['rollback', 'dev']), /no release to roll back from/)
 })
 
+test('secrets that others may read keep nobody from looking and stopping, with or without a release', async () => {
+  await secretsReadableByOthers()
+})
+
+async function secretsReadableByOthers() {
+  const file = join(world.folder, '.env.dev')
+  await chmod(file, 0o644)
+  for (const command of [['services', 'status'], ['services', 'logs'], ['services', 'down']]) {
+    assert.match(await expectExit(0, world, command), /\.env\.dev may be read by others/)
+  }
+  assert.match((await health(world)).postgres ?? '', /^stopped/)
+  assert.match(await expectExit(3, world, ['services', 'up']), /chmod 600/)
+  await chmod(file, 0o600)
+}
+
 test('the next good one is the first healthy release', async () => {
   await world.commit('good', 'v1')
   await expectExit(0, world, ['deploy', 'dev'])
   assert.is((await world.get('/version'))?.body, 'v1 3')
   assert.is((await releasesOf(world)).current, 3)
+  await secretsReadableByOthers()
 })
 
 test.run()
