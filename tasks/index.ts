@@ -1,3 +1,4 @@
+import type { Task } from '../lib/task/definition.ts'
 import { catalogTask } from './catalog.ts'
 import { deployTask } from './deploy.ts'
 import { doctorTask } from './doctor.ts'
@@ -17,17 +18,28 @@ export type { Scope } from './support/flags.ts'
  * The operations as tasks, for a Taskfile: `export default operations()`. Their code is loaded when one of them runs.
  * @param scope where the workspace is, when it is not the Taskfile's folder
  */
-export const operations = (scope: Scope = {}) => ({
-  setup: setupTask(scope),
-  services: servicesTask(scope),
-  healthCheck: healthCheckTask(scope),
-  deploy: deployTask(scope),
-  rollback: rollbackTask(scope),
-  releases: releasesTask(scope),
-  migrate: migrateTask(scope),
-  runs: runsTask(scope),
-  resume: resumeTask(scope),
-  abort: abortTask(scope),
-  doctor: doctorTask(scope),
-  catalog: catalogTask(scope),
-})
+export const operations = (scope: Scope = {}) =>
+  unrecorded({
+    setup: setupTask(scope),
+    services: servicesTask(scope),
+    healthCheck: healthCheckTask(scope),
+    deploy: deployTask(scope),
+    rollback: rollbackTask(scope),
+    releases: releasesTask(scope),
+    migrate: migrateTask(scope),
+    runs: runsTask(scope),
+    resume: resumeTask(scope),
+    abort: abortTask(scope),
+    doctor: doctorTask(scope),
+    catalog: catalogTask(scope),
+  })
+
+/** An operation that changes something keeps a journal of its own, and one that only reads is not worth a record. */
+function unrecorded<Tasks extends Readonly<Record<string, Task>>>(tasks: Tasks): Tasks {
+  for (const { definition, commands } of Object.values(tasks)) {
+    // They were made here, a moment ago, for nobody else.
+    Object.assign(definition, { record: false })
+    unrecorded(commands)
+  }
+  return tasks
+}

@@ -1,6 +1,9 @@
-import { flag, number, text } from '../lib/task/arguments.ts'
+import { choice, flag, number, text } from '../lib/task/arguments.ts'
 import { task } from '../lib/task/definition.ts'
 import type { Scope } from './support/flags.ts'
+
+/** Which runs `task runs` lists. */
+export const runKind = choice(['all', 'operations', 'tasks']).default('all').describe('those of which kind')
 
 const json = flag().describe('print the result as JSON')
 
@@ -13,13 +16,13 @@ export const runsTask = (scope: Scope) =>
     commands: {
       list: task({
         description: 'The last runs, newest first',
-        args: { last: number({ integer: true, min: 1 }).default(20).describe('how many'), json },
+        args: { last: number({ integer: true, min: 1 }).default(20).describe('how many'), kind: runKind, json },
         run: async (context) => (await import('./support/run-runs.ts')).runList(scope, context),
         render: (result, view) => result.text(view),
       }),
       show: task({
         description: 'The events of a run',
-        args: { run: text().positional().describe('its id, or `last`'), json },
+        args: { run: text().positional().describe('its id, `last`, or its number from the newest, which is 1'), json },
         run: async (context) => (await import('./support/run-runs.ts')).runShow(scope, context),
         render: (result, view) => result.text(view),
       }),

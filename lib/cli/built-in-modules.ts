@@ -3,5 +3,6 @@ import type { BuiltInName } from './builtins.ts'
 
 /** Where the code of each word of `task` itself is; loaded when the word is used. */
 export const builtInModules: Readonly<Record<BuiltInName, () => Promise<BuiltIn>>> = {
+  runs: async () => (await import('./words/runs.ts')).runs,
   which: async () => (await import('./words/which.ts')).which,
 }

@@ -9,6 +9,7 @@ export type BuiltInWord = {
  * A new word is a line here, a line in `built-in-modules.ts`, and a file in `words/`.
  */
 export const builtIns = {
+  runs: { description: 'what was run: who, when, how it ended, how long it took' },
   which: { description: 'where a task is defined' },
 } as const satisfies Readonly<Record<string, BuiltInWord>>
 

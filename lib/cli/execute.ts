@@ -1,13 +1,16 @@
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Redactor } from '../log/redact.ts'
 import type { Failure } from '../model/failure.ts'
+import { exitCodes } from '../model/outcome.ts'
 import type { Termination } from '../system/signals.ts'
 import type { Task } from '../task/definition.ts'
 import type { Invocation } from '../task/invocation.ts'
+import type { RunRecorder } from '../task/record/recorder.ts'
 import type { TaskEnd } from '../task/run.ts'
 import type { LoadedTasks } from '../task/table.ts'
 import { onCrash } from './crash.ts'
 import type { GlobalFlags } from './global-flags.ts'
+import type { TaskProgress } from './progress.ts'
 import type { Ending } from './report.ts'
 import { hasColor, type Streams } from './terminal.ts'
 
@@ -25,10 +28,11 @@ export type Execution = {
 /** Runs a task with all that it needs, shows its progress, and gives how the command ends. A first INT, TERM or HUP ends it in order. */
 export async function execute(execution: Execution): Promise<Ending> {
   const { name, task, values, table, flags, streams } = execution
-  const [{ TaskRun }, { onTermination }, { progressOf }] = await Promise.all([
+  const [{ TaskRun }, { onTermination }, { progressOf }, { RunRecorder }] = await Promise.all([
     import('../task/run.ts'),
     import('../system/signals.ts'),
     import('./progress.ts'),
+    import('../task/record/recorder.ts'),
   ])
   const watch = onTermination()
   const crash = onCrash(watch.signal)
@@ -39,11 +43,21 @@ export async function execute(execution: Execution): Promise<Ending> {
     table,
     invocation,
     signal: crash.signal,
-    emit: (event) => progress.show(event),
+    emit: (event) => {
+      recorder.take(event)
+      progress.show(event)
+    },
     ...(invocation.interactive
       ? { ask: (question) => progress.aside(async () => (await import('./ask.ts')).ask(question, crash.signal)) }
       : {}),
     ...(flags.jobs === undefined ? {} : { jobs: flags.jobs }),
+  })
+  const recorder = new RunRecorder({
+    ops: join(dirname(table.file), '.ops'),
+    argv: invocation.argv,
+    tasks: [name],
+    redact: (text) => run.redactor.text(text),
+    off: task.definition.record === false,
   })
   const end = await run.run(name, task, values)
   progress.end()
@@ -56,8 +70,29 @@ export async function execute(execution: Execution): Promise<Ending> {
     // A `render` that throws is a defect of the task.
     failedEnding(execution, { error, task: name }, false),
   )
-  return annotated(concealed(termination ? terminated(ending, termination) : ending, run.redactor), invocation)
+  const said = withLog(ending, told, progress, recorder)
+  const last = concealed(termination ? terminated(said, termination) : said, run.redactor)
+  recorder.end(last.outcome, last.exitCode ?? exitCodes[last.outcome])
+  return annotated(last, invocation)
 }
+
+/** With the last lines of the task that failed, unless they stand directly above, and with its log. */
+function withLog(ending: Ending, end: TaskEnd, { mode, several }: TaskProgress, recorder: RunRecorder): Ending {
+  const [first, ...rest] = ending.failures ?? []
+  if (!first || end.state === 'done') return ending
+  const { lines, log } = recorder.last(end.task)
+  if (lines.length === 0) return ending
+  const isAbove = mode === 'quiet' || !several()
+  const failure: Failure = {
+    ...first,
+    ...(isAbove || first.lines ? {} : { lines }),
+    ...(log === undefined || (isAbove && lines.length < manyLines) ? {} : { log }),
+  }
+  return { ...ending, failures: [failure, ...rest] }
+}
+
+/** One task alone has shown all that its log has; only of long output is the log named. */
+const manyLines = 20
 
 /** With GitHub's annotations for what failed, where GitHub runs it. */
 async function annotated(ending: Ending, { env, folder, json }: Invocation): Promise<Ending> {

@@ -44,6 +44,9 @@ export function failureText(failure: Failure, options: FailureTextOptions = {}):
   if (failure.lines?.length) {
     lines.push(`  ${paint('last lines:', 'dim', color)}`, ...failure.lines.map((line) => `    ${line}`))
   }
+  if (failure.log !== undefined) {
+    lines.push(`  ${paint('log:', 'dim', color)} ${placeText({ file: failure.log }, folder)}`)
+  }
   if (failure.next?.length) {
     lines.push(`  ${paint('next:', 'dim', color)}`, ...failure.next.map((line) => `    ${paint(line, 'bold', color)}`))
   }

@@ -7,8 +7,9 @@ import { opText } from '../plan/render.ts'
 import type { LogEvent } from './events.ts'
 import { paint } from './failure-text.ts'
 import { causeText, messageText, plainRenderer } from './plain.ts'
+import { plainLine } from './plain-line.ts'
 import type { Renderer, RendererOptions } from './renderer.ts'
-import { cut, plainLine } from './text-width.ts'
+import { cut } from './text-width.ts'
 
 type Listr2 = typeof import('listr2')
 type Ended = Extract<LogEvent, { type: 'op-ended' }>

@@ -2,9 +2,9 @@ import { formatDuration } from '../model/duration.ts'
 import { opText } from '../plan/render.ts'
 import type { LogEvent, OpEnd } from './events.ts'
 import { paint } from './failure-text.ts'
+import { plainLine } from './plain-line.ts'
 import { planText } from './plan-text.ts'
 import type { Renderer, RendererOptions } from './renderer.ts'
-import { plainLine } from './text-width.ts'
 
 /** What stands before an op that has ended, and in which colour. */
 export const marks = {

@@ -26,6 +26,8 @@ export type Failure = {
   nearest?: string
   /** Last log lines, oldest first. */
   lines?: string[]
+  /** The file that has all of them. */
+  log?: string
   /** What the command's outcome is because of this failure; default `failed`. */
   outcome?: Outcome
 }

@@ -109,6 +109,8 @@ export type TaskDefinition<Args extends Arguments, Needed extends Needs, Returne
   readonly confirm?: string | ((context: { args: ArgumentValues<Args> }) => string | false)
   /** The longest the task may take, e.g. `10m`; then its commands are ended and it fails. */
   readonly timeout?: string
+  /** `false`: when this is the task that is asked for, no record of the run is kept in `.ops/runs`. Operations keep their own. */
+  readonly record?: boolean
   run(context: TaskContext<Args, Needed>): Returned | Promise<Returned>
   /** The text of a result on stdout, where no JSON is asked for. */
   render?(result: Unfinished<Returned>, view: View): string

@@ -14,7 +14,8 @@ export type TaskEvent =
    * need others, their labels; `by` is the task that runs them from its code.
    */
   | { type: 'tasks-planned'; tasks: readonly string[]; needs: Readonly<Record<string, readonly string[]>>; by?: string }
-  | { type: 'task-started'; task: string }
+  /** `at` is the time of `performance.now()`: reading the clock costs more than all that a small task does. */
+  | { type: 'task-started'; task: string; at: number }
   /** `message` says why, as far as it did not simply succeed; without secrets. */
   | { type: 'task-ended'; task: string; state: TaskEndState; durationMs: number; message?: string }
   | { type: 'command'; task: string; text: string }

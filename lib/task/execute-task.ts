@@ -58,7 +58,7 @@ export async function executeTask({ name, task }: TaskNode, options: ExecuteOpti
   const started = performance.now()
   const ended = (state: 'done' | 'failed' | 'aborted') =>
     emit({ type: 'task-ended', task: label, state, durationMs: performance.now() - started })
-  emit({ type: 'task-started', task: label })
+  emit({ type: 'task-started', task: label, at: started })
   try {
     const context = options.context({ $: commands.$, signal: own.signal, log, step: stepper(label, emit) })
     const work = (async () => task.definition.run(context))()

@@ -1,8 +1,9 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { paint } from '../../lib/log/failure-text.ts'
+import { plainLine } from '../../lib/log/plain-line.ts'
 import { table } from '../../lib/log/table.ts'
-import { cut, plainLine, widthOf } from '../../lib/log/text-width.ts'
+import { cut, widthOf } from '../../lib/log/text-width.ts'
 
 const esc = String.fromCharCode(27)
 

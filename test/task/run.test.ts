@@ -307,13 +307,15 @@ test('steps, messages and commands are told under the name of their task', async
   const told = end.events.map((event) =>
     'durationMs' in event
       ? { ...event, durationMs: 0 }
-      : event.type === 'output'
-        ? { ...event, data: Buffer.from(event.data).toString() }
-        : event,
+      : event.type === 'task-started'
+        ? { ...event, at: 0 }
+        : event.type === 'output'
+          ? { ...event, data: Buffer.from(event.data).toString() }
+          : event,
   )
   assert.equal(told, [
     { type: 'tasks-planned', tasks: ['build'], needs: {} },
-    { type: 'task-started', task: 'build' },
+    { type: 'task-started', task: 'build', at: 0 },
     { type: 'message', task: 'build', level: 'info', text: 'hello' },
     { type: 'message', task: 'build', level: 'warning', text: 'careful' },
     { type: 'step-started', task: 'build', title: 'inner' },

@@ -54,7 +54,7 @@ export class Footer {
       for (const task of event.tasks) this.#known.add(task)
       if (this.#known.size > 1 && !this.#ticks) this.#begin()
     } else if (event.type === 'terminal-lent') this.lend(event.lent)
-    else if (event.type === 'task-started') this.#running.set(event.task, performance.now())
+    else if (event.type === 'task-started') this.#running.set(event.task, event.at)
     else if (event.type === 'task-ended') {
       this.#running.delete(event.task)
       this.#counts.ended += 1
