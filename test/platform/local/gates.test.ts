@@ -43,7 +43,7 @@ test('slow to start: passes after its passes in a row', async () => {
 })
 
 test('flapping: never passes, and says so', async () => {
-  const { failing, data } = await gateOf({ 'server.mjs': scripted('(count) => count % 3 === 0 ? 500 : 200') }, {}, 1500)
+  const { failing, data } = await gateOf({ 'server.mjs': scripted('(count) => count % 2 === 0 ? 500 : 200') }, {}, 1500)
   const failure = await failing('wait-gate', data)
   assert.is(failure.code, 'gate-failed')
   assert.match(failure.message, /^api did not become ready: it flaps: \d+ of \d+ probes passed, never 3 in a row/)
