@@ -4,5 +4,6 @@ import type { BuiltInName } from './builtins.ts'
 /** Where the code of each word of `task` itself is; loaded when the word is used. */
 export const builtInModules: Readonly<Record<BuiltInName, () => Promise<BuiltIn>>> = {
   runs: async () => (await import('./words/runs.ts')).runs,
+  graph: async () => (await import('./words/graph.ts')).graph,
   which: async () => (await import('./words/which.ts')).which,
 }

@@ -10,6 +10,7 @@ export type BuiltInWord = {
  */
 export const builtIns = {
   runs: { description: 'what was run: who, when, how it ended, how long it took' },
+  graph: { description: 'what needs what: a tree, or for a program that draws (mermaid, dot, svg, json)' },
   which: { description: 'where a task is defined' },
 } as const satisfies Readonly<Record<string, BuiltInWord>>
 
