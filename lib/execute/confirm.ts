@@ -1,5 +1,7 @@
 import type { Failure } from '../model/failure.ts'
+import type { Op } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
+import { canonical } from '../plan/digest.ts'
 
 /** What was given on the command line to confirm, and who can be asked. */
 export type Consent = {
@@ -11,23 +13,54 @@ export type Consent = {
   ask?(question: string): Promise<string>
 }
 
-/** What a plan needs before it may run: nothing, a yes, or the environment's name typed. */
-export function neededConsent(plan: Plan, isProtected: boolean): 'none' | 'yes' | 'name' {
-  if (isProtected || plan.ops.some((op) => op.destructive && op.kind === 'apply-migrations')) return 'name'
-  return plan.ops.some((op) => op.destructive) ? 'yes' : 'none'
+/** What one invocation was allowed to do to one environment: it asks once, and again only for a loss that was not shown before. */
+export class Consents {
+  #named = false
+  readonly #losses = new Set<string>()
+
+  /** Whether the environment's name was given. */
+  get named(): boolean {
+    return this.#named
+  }
+
+  /** Whether this very loss was agreed to. */
+  covers(op: Op): boolean {
+    return this.#losses.has(lossOf(op))
+  }
+
+  /** Remembers what was agreed to. */
+  add(plan: Plan, needed: 'yes' | 'name'): void {
+    if (needed === 'name') this.#named = true
+    for (const op of plan.ops) if (op.destructive) this.#losses.add(lossOf(op))
+  }
+}
+
+const lossOf = (op: Op): string => `${op.kind} ${canonical(op.data)}`
+
+/** What a plan needs before it may run, beyond what was given: nothing, a yes, or the environment's name typed. */
+export function neededConsent(plan: Plan, isProtected: boolean, given = new Consents()): 'none' | 'yes' | 'name' {
+  const losses = plan.ops.filter((op) => op.destructive && !given.covers(op))
+  if ((isProtected && !given.named) || losses.some((op) => op.kind === 'apply-migrations')) return 'name'
+  return losses.length > 0 ? 'yes' : 'none'
 }
 
 /**
  * Asks once, before anything runs. Returns undefined when the plan may run, else why not (outcome `unchanged`).
- * @param environment the name that has to be typed
+ * @param options `environment` is the name that has to be typed, `given` what this invocation was allowed before
  */
 export async function confirm(
   plan: Plan,
-  options: { environment: string; protected: boolean } & Consent,
+  options: { environment: string; protected: boolean; given?: Consents } & Consent,
 ): Promise<Failure | undefined> {
-  const { environment } = options
-  const needed = neededConsent(plan, options.protected)
+  const needed = neededConsent(plan, options.protected, options.given)
   if (needed === 'none') return undefined
+  const refused = await ask(needed, options)
+  if (!refused) options.given?.add(plan, needed)
+  return refused
+}
+
+async function ask(needed: 'yes' | 'name', options: { environment: string } & Consent): Promise<Failure | undefined> {
+  const { environment } = options
   if (needed === 'name') {
     if (options.confirm !== undefined) {
       return options.confirm === environment

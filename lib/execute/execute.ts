@@ -25,21 +25,15 @@ export type ExecuteOptions = {
   lease?: Lease
   /** How many ops run at once; default 4. */
   concurrency?: number
-  /** Default `fail-fast`; `continue` is the resilient mode. */
-  mode?: 'fail-fast' | 'continue'
   /** Counts the plans of a run, from 1. */
   plan?: number
   /** Where the ends of ops without an observable effect are kept. */
   effects?: EffectStore
-  /** After an unfinished run: each op first looks whether its effect is there already. */
-  recovering?: boolean
 }
 
 /** What came of a plan. */
 export type Execution = {
   ended: Map<OpId, OpEnd>
-  /** What ops returned for later ones. */
-  values: Map<OpId, unknown>
   /** In the order in which they happened. An interruption or a lost lock is one too. Empty: all is done. */
   failures: Failure[]
 }
@@ -47,7 +41,6 @@ export type Execution = {
 /** A handler as the loop sees it: the op's kind says which one it is. */
 type AnyHandler = {
   run(op: Op, context: OpContext): Promise<Result<OpResult>>
-  check(op: Op, context: OpContext): Promise<'done' | 'pending' | 'unknown'>
 }
 
 /** Ops whose failure is a warning: without a message sent or an old release removed, the services run as they should. */
@@ -75,7 +68,6 @@ export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<
   const effects = new Effects(options.effects)
   const failures: Failure[] = []
   const ended = new Map<OpId, OpEnd>()
-  const values = new Map<OpId, unknown>()
   /** Until when each running op may run, on the monotonic clock. */
   const deadlines = new Map<OpId, number>()
   const warn = (text: string) => emit({ type: 'message', level: 'warning', text: redact.text(text) })
@@ -106,7 +98,7 @@ export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<
   }
 
   /** Runs the handler with a signal that is also aborted at the op's deadline, and waits for its end, however long that takes. */
-  async function act(op: Op, signal: AbortSignal): Promise<OpResult & { present?: boolean }> {
+  async function act(op: Op, signal: AbortSignal): Promise<OpResult> {
     const handler = handlers[op.kind] as AnyHandler
     const deadline = new AbortController()
     const timer = setTimeout(() => deadline.abort(), op.timeoutMs)
@@ -131,7 +123,6 @@ export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<
       },
     }
     try {
-      if (options.recovering && (await handler.check(op, context)) === 'done') return { present: true }
       const result = await handler.run(op, context)
       if (result.ok) return result.value
       throw new FailureError(...result.failures)
@@ -162,10 +153,9 @@ export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<
     const since = () => performance.now() - started
     try {
       await effects.begin(op)
-      const { message, value, present } = await act(op, signal)
+      const { message } = await act(op, signal)
       await effects.end(op, 'done').catch((error: Error) => warn(`how ${op.id} ended was not kept: ${error.message}`))
-      if (value !== undefined) values.set(op.id, value)
-      await end(op, present ? 'present' : 'done', since(), message)
+      await end(op, 'done', since(), message)
     } catch (error) {
       const [failure] = clean(op, error)
       if (signal.aborted) {
@@ -192,7 +182,7 @@ export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<
     plan.ops.map((op) => ({ id: op.id, after: op.after, node: op })),
     {
       concurrency: options.concurrency ?? 4,
-      mode: options.mode ?? 'fail-fast',
+      mode: 'fail-fast',
       signal: ending.signal,
       async run(op, walkSignal) {
         try {
@@ -217,5 +207,5 @@ export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<
     const how = walked.get(op.id)
     await end(op, 'skipped', 0, how?.state === 'skipped' && how.because ? `because of ${how.because}` : undefined)
   }
-  return { ended, values, failures }
+  return { ended, failures }
 }

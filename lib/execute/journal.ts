@@ -41,6 +41,8 @@ export type JournalOptions = {
   /** Without secrets. */
   arguments: Record<string, unknown>
   environment: string
+  /** The run whose hook called this one. */
+  within?: string | undefined
   /** Told once when the run's folder is gone. */
   warn(text: string): void
 }
@@ -89,6 +91,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     user: userName(),
     host: hostName(),
     process: await ownIdentity(),
+    ...(options.within === undefined ? {} : { within: options.within }),
   }
   const failure = await record(header)
   if (failure) throw new FailureError(failure)

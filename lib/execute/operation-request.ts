@@ -36,6 +36,11 @@ export type Operation = {
    * to be done and nobody has left anything.
    */
   recovers?: 'aborted' | 'superseded'
+  /**
+   * The services that it is about, where that is not all of the environment: of what dead runs left it supersedes only what was about
+   * no others. Empty: it supersedes nothing.
+   */
+  covers?: readonly string[]
   /** After a failure: the plan towards the state before, made from what is observed now. */
   goBack?(failure: Failure, prepared: Prepared, signal: AbortSignal): Promise<Result<Plan>>
 }

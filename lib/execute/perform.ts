@@ -1,35 +1,29 @@
-import type { Failure } from '../model/failure.ts'
+import { type Failure, FailureError } from '../model/failure.ts'
 import type { Finding } from '../model/finding.ts'
 import { isEmpty, type Plan } from '../model/plan.ts'
-import type { Effect, Holder, Lease, ReleaseStore } from '../model/platform.ts'
 import type { Release } from '../model/release.ts'
 import type { Snapshot } from '../model/snapshot.ts'
-import { comparePlans, planDigest } from '../plan/digest.ts'
-import { withoutChanges } from '../plan/rollback.ts'
-import { executePlan } from './execute.ts'
+import { comparePlans } from '../plan/digest.ts'
 import { type Journal, openJournal } from './journal.ts'
 import { lostLock } from './op-failure.ts'
+import { differenceFailure, ended, type Operation, type OperationResult, type Prepared } from './operation-request.ts'
+import { command, settle } from './recovery.ts'
 import {
-  differenceFailure,
-  ended,
-  type Operation,
-  type OperationOptions,
-  type OperationResult,
-  type Prepared,
-} from './operation-request.ts'
-import { command, settle, type Unfinished } from './recovery.ts'
-import type { JournalEntry } from './run-record.ts'
+  type Executed,
+  interrupted,
+  isInterrupted,
+  leftBy,
+  leftMark,
+  recordMs,
+  runPlan,
+  say,
+  type Way,
+} from './run-plan.ts'
 import { stuckFailures } from './stuck.ts'
+import { failedWay } from './way-back.ts'
 
-/** What an operation has once it holds the lock. */
-export type Way = {
-  operation: Operation
-  options: OperationOptions
-  lease: Lease
-  takenFrom: Holder[]
-  /** What dead runs left. Their hooks that may not run twice are not run twice. */
-  unfinished?: Unfinished
-}
+/** How far a run has come, for records that cannot be written: `changing` once its plan may have changed something. */
+type Progress = { release?: number; changing: boolean }
 
 /**
  * Observes and plans again, and runs what is still the plan that was shown.
@@ -45,7 +39,7 @@ export async function underLock(way: Way, approved: Plan, findings: Finding[]): 
   if (errors.length > 0) return ended('unchanged', { ...shown, findings: errors })
   const difference = differenceFailure(comparePlans(approved, plan))
   if (difference) return ended('unchanged', { ...shown, failures: [difference] })
-  if (!(await lease.prove(recordMs))) return lostResult(way, shown)
+  if (!(await lease.prove(recordMs))) return ended('locked', { ...shown, failures: lostLock(lease) })
   if (isEmpty(plan)) {
     await settleLeft(way)
     return ended('done', shown)
@@ -58,95 +52,115 @@ export async function underLock(way: Way, approved: Plan, findings: Finding[]): 
     operation: plan.operation,
     arguments: operation.arguments,
     environment: operation.environment,
+    within: way.within,
     warn: (text) => options.emit({ type: 'message', level: 'warning', text }),
   })
   const run = { type: 'run-started', run: operation.run, operation: plan.operation } as const
   options.emit({ ...run, environment: operation.environment, by: lease.holder.user })
+  const progress: Progress = { changing: false }
   let result: OperationResult | undefined
   try {
-    const executed = await recordAndExecute(way, again.value, journal)
-    if (executed.outcome === 'done' || !isInterrupted(way)) await settleLeft(way)
+    const { supersedes, ...executed } = await recordAndExecute(way, again.value, journal, progress)
+    if (supersedes) await settleLeft(way)
     result = { ...shown, ...executed }
-    return result
+  } catch (error) {
+    if (!(error instanceof FailureError)) throw error
+    result = { ...shown, ...unrecorded(error, plan, progress) }
   } finally {
     const durationMs = Math.round(performance.now() - started)
     await say(way, journal, { type: 'run-ended', run: operation.run, outcome: result?.outcome ?? 'failed', durationMs })
-    await journal.close()
+    // Each of its entries is durable already.
+    await journal.close().catch(() => {})
+  }
+  return result
+}
+
+/** A record that could not be written: before the first change nothing has happened; after it, the work is there and nobody knows. */
+function unrecorded({ failures }: FailureError, plan: Plan, { release, changing }: Progress): Executed {
+  const [first, ...rest] = failures as [Failure, ...Failure[]]
+  if (!changing && release === undefined) return { outcome: first.outcome ?? 'unchanged', failures }
+  const { environment, operation } = plan
+  const next =
+    release === undefined
+      ? [command(operation, environment)]
+      : [command('resume', environment), command('abort', environment)]
+  return {
+    outcome: 'unfinished',
+    failures: [{ ...first, outcome: 'unfinished', next: [...(first.next ?? []), ...next] }, ...rest],
+    ...(release === undefined ? {} : { release }),
   }
 }
 
-const isInterrupted = ({ lease, options }: Way): boolean => lease.lost.aborted || options.signal.aborted
-
-/** What people see and the journal keeps alike. */
-type Said = Extract<JournalEntry, { type: 'release-opened' | 'release-closed' | 'run-ended' }>
-
-/** Puts an event into the journal, then shows it. */
-async function say({ options }: Way, journal: Journal, event: Said): Promise<void> {
-  const unkept = await journal.record(event)
-  options.emit(event)
-  if (unkept) options.emit({ type: 'message', level: 'warning', text: `not in the journal: ${unkept.message}` })
-}
-
-/** How long the writing of records may take, in milliseconds. */
-const recordMs = 30_000
-
 /**
- * Dead runs are settled only once this run has ended in order: if it dies too, or is interrupted, all of it is still unfinished, and
- * what may not run twice is still known.
+ * Dead runs are settled only once this run has reached its own target, or gone back from it, in order: if it dies too, is interrupted,
+ * or is refused, all of it is still unfinished, and what may not run twice is still known.
  */
-async function settleLeft({ operation, lease, unfinished }: Way): Promise<void> {
+async function settleLeft({ operation, options, lease, unfinished }: Way): Promise<void> {
   if (!unfinished || !(await lease.prove(recordMs))) return
   const place = { ops: operation.ops, environment: operation.environment, releases: operation.platform.releases }
-  await settle(place, unfinished, operation.run, operation.recovers ?? 'superseded')
+  try {
+    await settle(place, unfinished, operation.run, operation.recovers ?? 'superseded')
+  } catch (error) {
+    if (!(error instanceof FailureError)) throw error
+    const text = `what was left unfinished could not be marked as dealt with, and is reported again: ${error.message}`
+    options.emit({ type: 'message', level: 'warning', text })
+  }
 }
 
-const lostResult = ({ lease }: Way, shown: Partial<OperationResult>): OperationResult =>
-  ended('locked', { ...shown, failures: lostLock(lease) })
-
-const stuck = (failures: Failure[]): Executed => ({ outcome: 'stuck', failures })
-
-type Executed = Pick<OperationResult, 'outcome' | 'failures' | 'release' | 'rolledBackTo'>
-
 /** Opens the release's record before the first changing op, executes, and writes how it ended. */
-async function recordAndExecute(way: Way, prepared: Prepared, journal: Journal): Promise<Executed> {
+async function recordAndExecute(
+  way: Way,
+  prepared: Prepared,
+  journal: Journal,
+  progress: Progress,
+): Promise<Executed & { supersedes: boolean }> {
   const { operation, lease } = way
   const { plan, snapshot } = prepared
   const { releases } = operation.platform
   const { release } = plan
-  await journal.record({ type: 'lock-taken', environment: operation.environment, takenFrom: way.takenFrom })
+  // An operation that a hook calls has taken no lock.
+  if (way.within === undefined) {
+    await journal.record({ type: 'lock-taken', environment: operation.environment, takenFrom: way.takenFrom })
+  }
   await operation.beforeExecute?.(prepared)
   if (release) {
     await releases.open(release)
+    progress.release = release.number
     const { environment, number, revision } = release
     await say(way, journal, { type: 'release-opened', environment, release: number, revision })
   }
+  progress.changing = true
   const numbered = release ? { release: release.number } : {}
-  const executed = await execute(way, plan, 1, journal)
+  const executed = await runPlan(way, plan, 1, journal)
   const failures = executed.length === 0 && release ? await lostServices(way, plan, release) : executed
-  const [failure] = failures
-  if (failure) {
-    if (isInterrupted(way)) return { ...interrupted(failure, release?.environment), ...numbered }
+  if (failures.length > 0) {
+    if (isInterrupted(way)) {
+      return { ...interrupted(way, failures, release?.environment), ...numbered, supersedes: false }
+    }
     // A rollback to the release that is current has no target to move to.
     if (plan.target !== undefined || plan.operation === 'rollback') {
       const failedTarget = plan.target ?? snapshot.current
-      return stuck(stuckFailures(failures, { environment: plan.environment, snapshot, failedTarget }))
+      const stuck = stuckFailures(failures, { environment: plan.environment, snapshot, failedTarget })
+      return { outcome: 'stuck', failures: stuck, supersedes: false }
     }
-    return { ...(await failedWay(way, prepared, journal, failures)), ...numbered }
+    const { wentBack, ...back } = await failedWay(way, prepared, journal, failures)
+    return { ...back, supersedes: wentBack }
   }
   // A holder that was stopped after its last op must not write what is somebody else's by now.
-  if (!(await lease.prove(recordMs))) return { ...interrupted(lostLock(lease)[0], release?.environment), ...numbered }
+  if (!(await lease.prove(recordMs))) {
+    return { ...interrupted(way, [], release?.environment), ...numbered, supersedes: false }
+  }
+  const done = { outcome: 'done', failures: [], supersedes: true } as const
   if (release) {
     await releases.close(release.number, { outcome: 'healthy', ended: new Date().toISOString() })
     await releases.setCurrent(release.number, operation.run)
     const { environment, number } = release
     await say(way, journal, { type: 'release-closed', environment, release: number, outcome: 'healthy' })
-    return { outcome: 'done', failures: [], ...numbered }
+    return { ...done, failures: [], ...numbered }
   }
-  if (plan.target !== undefined) {
-    await moveTo(operation, snapshot, plan.target)
-    return { outcome: 'done', failures: [], release: plan.target }
-  }
-  return { outcome: 'done', failures: [] }
+  if (plan.target === undefined) return { ...done, failures: [] }
+  await moveTo(operation, snapshot, plan, plan.target)
+  return { ...done, failures: [], release: plan.target }
 }
 
 /**
@@ -166,110 +180,15 @@ async function lostServices({ operation, options }: Way, plan: Plan, release: Re
 }
 
 /** Makes an older release current, and remembers that the one before was left. */
-async function moveTo({ platform, run }: Operation, snapshot: Snapshot, target: number): Promise<void> {
+async function moveTo({ platform, run }: Operation, snapshot: Snapshot, plan: Plan, target: number): Promise<void> {
+  const { releases } = platform
   const left = snapshot.releases.find((release) => release.number === snapshot.current)
   if (left && left.number > target) {
     const { number, outcome } = left
-    await platform.releases.close(number, { outcome, left: { at: new Date().toISOString(), run, to: target } })
+    await releases.close(number, { outcome, left: { at: new Date().toISOString(), run, to: target } })
   }
-  await platform.releases.setCurrent(target, run)
-}
-
-/**
- * Executes the run's `number`th plan. Returns its failures; none when all is done.
- * @param release with which the ends of ops are kept that nobody can observe
- */
-async function execute(
-  way: Way,
-  plan: Plan,
-  number: number,
-  journal: Journal,
-  release = plan.release?.number,
-): Promise<Failure[]> {
-  const { operation, options, lease } = way
-  const unkept = await journal.record({
-    type: 'plan-fixed',
-    plan: number,
-    operation: plan.operation,
-    digest: planDigest(plan),
-    ops: plan.ops.map((op) => op.id),
-    ...(plan.target === undefined ? {} : { target: plan.target }),
-  })
-  if (unkept) return [unkept]
-  const { failures, ended: ends } = await executePlan(plan, {
-    handlers: operation.handlers,
-    journal,
-    lease,
-    plan: number,
-    secrets: operation.secrets,
-    emit: options.emit,
-    signal: options.signal,
-    redact: options.redact,
-    ...(release === undefined ? {} : { effects: { store: knownEffects(way), release } }),
-  })
-  const changed = plan.ops.some((op) => op.changes && ends.get(op.id) === 'done')
-  return changed ? failures.map(afterChanges) : failures
-}
-
-/** An op says `unchanged` of itself; of a run that has changed something before it, that is untrue. */
-function afterChanges(failure: Failure): Failure {
-  const { outcome, ...rest } = failure
-  return outcome === 'unchanged' || outcome === 'usage' ? rest : failure
-}
-
-/** The effects of a release together with those of the abandoned ones that it supersedes. */
-function knownEffects({ operation, unfinished }: Way): Pick<ReleaseStore, 'recordEffect' | 'effects'> {
-  const { releases } = operation.platform
-  return {
-    recordEffect: (number, effect) => releases.recordEffect(number, effect),
-    async effects(number) {
-      const all: Effect[] = []
-      for (const one of [...(unfinished?.releases ?? []).map((release) => release.number), number])
-        all.push(...(await releases.effects(one)))
-      return all
-    },
-  }
-}
-
-/** Ended by a signal or by the loss of the lock: what was begun stays as it is, for `resume` and `abort`. */
-function interrupted(failure: Failure, environment: string | undefined): Executed {
-  const next = environment === undefined ? [] : [command('resume', environment), command('abort', environment)]
-  return {
-    outcome: failure.outcome ?? 'interrupted',
-    failures: [{ ...failure, next: [...(failure.next ?? []), ...next] }],
-  }
-}
-
-/** After a failed op: the record says failed, and the environment goes back to where it was. */
-async function failedWay(way: Way, prepared: Prepared, journal: Journal, failures: Failure[]): Promise<Executed> {
-  const { operation, options } = way
-  const [failure] = failures as [Failure, ...Failure[]]
-  const { release, environment } = prepared.plan
-  if (!(await way.lease.prove(recordMs))) return interrupted(lostLock(way.lease)[0], environment)
-  if (release) {
-    const cause = failure.message
-    const { number } = release
-    await operation.platform.releases.close(number, { outcome: 'failed', ended: new Date().toISOString(), cause })
-    await say(way, journal, { type: 'release-closed', environment, release: number, outcome: 'failed', cause })
-  }
-  if (!operation.goBack) return { outcome: failure.outcome ?? 'failed', failures }
-  const back = await operation.goBack(failure, prepared, options.signal)
-  const where = { environment, snapshot: prepared.snapshot }
-  if (!back.ok) return stuck(stuckFailures([...failures, ...back.failures], where))
-  const refused = back.value.findings.filter((finding) => finding.severity === 'error')
-  if (refused.length > 0) {
-    const why = refused.map((finding) => finding.message).join('; ')
-    const next = refused.flatMap((finding) => finding.mend ?? [])
-    await execute(way, withoutChanges(back.value), 2, journal, release?.number)
-    const told = { ...failure, why: [failure.why, why].filter(Boolean).join('; ') }
-    return stuck(stuckFailures([told, ...failures.slice(1)], where, next))
-  }
-  options.emit({ type: 'plan-shown', plan: back.value, findings: back.value.findings })
-  const again = await execute(way, back.value, 2, journal, release?.number)
-  if (again.length > 0) {
-    return stuck(stuckFailures([...again, ...failures], { ...where, failedTarget: prepared.snapshot.current }))
-  }
-  const to = prepared.snapshot.current
-  if (to === undefined || !release) return { outcome: failure.outcome ?? 'failed', failures }
-  return { outcome: 'rolledBack', failures, rolledBackTo: to }
+  await releases.setCurrent(target, run)
+  const remembered = leftBy(plan)
+  if (remembered === undefined) return
+  await releases.recordEffect(remembered, { op: leftMark, ended: 'done', at: new Date().toISOString() })
 }

@@ -2,7 +2,7 @@ import type { Finding } from '../model/finding.ts'
 import type { Holder, ReleaseStore } from '../model/platform.ts'
 import type { Release } from '../model/release.ts'
 import type { Settlement } from './run-record.ts'
-import { type OpRecord, type Run, settleRun, unfinishedRuns } from './runs.ts'
+import { type Run, settleRun, unfinishedRuns } from './runs.ts'
 
 /** What dead runs left in an environment: by their journals, and by the releases that nobody will close. */
 export type Unfinished = {
@@ -52,22 +52,35 @@ export async function leftRelease(
 }
 
 /**
- * Says of each dead run what it was, how far it got and when it ended; of each open release without a journal that it is open; then
- * what can be done. Several lines, for people.
+ * Parts what dead runs left into what an operation supersedes and what it leaves to others. One about all services (`covers` is undefined)
+ * supersedes everything; one about some only what was about no others.
  */
-export function unfinishedText(unfinished: Unfinished): string {
-  const lines = unfinished.runs.flatMap((run) => [headline(run, unfinished), ...progress(run)])
-  const told = new Set(unfinished.runs.flatMap((run) => [...run.openReleases]))
-  for (const release of unfinished.releases.filter(({ number }) => !told.has(number))) {
-    lines.push(
-      `release ${release.number} (${release.revision}) of ${unfinished.environment}, begun by ${release.by} at ${release.created}, was not finished`,
-      `  its journal (run ${release.run}) is not on this disk: what it did is found out by looking`,
-    )
+export function partByCover(
+  unfinished: Unfinished | undefined,
+  covers: readonly string[] | undefined,
+): { mine?: Unfinished; others?: Unfinished } {
+  if (!unfinished) return {}
+  if (covers === undefined) return { mine: unfinished }
+  const isMine = ({ only }: Release) => only?.every((service) => covers.includes(service)) ?? false
+  const numbers = new Set(unfinished.releases.filter(isMine).map(({ number }) => number))
+  const isMyRun = ({ openReleases }: Run) => openReleases.length > 0 && openReleases.every((one) => numbers.has(one))
+  const part = (wanted: boolean) => {
+    const releases = unfinished.releases.filter((release) => isMine(release) === wanted)
+    const runs = unfinished.runs.filter((run) => isMyRun(run) === wanted)
+    return releases.length + runs.length === 0 ? undefined : { ...unfinished, releases, runs }
   }
-  return [...lines, 'next:', ...nextCommands(unfinished).map((command) => `  ${command}`)].join('\n')
+  const [mine, others] = [part(true), part(false)]
+  return { ...(mine ? { mine } : {}), ...(others ? { others } : {}) }
 }
 
-/** The same as warnings, for read-only commands (status, releases, health-check, doctor). One for each run or release. */
+/** The newest dead run that was not called by another one's hook. */
+export const lastRun = ({ runs }: Unfinished): Run | undefined =>
+  runs.findLast(({ header }) => header?.within === undefined) ?? runs.at(-1)
+
+/**
+ * Says of each dead run what it was and when it ended, and of each open release without a journal that it is open, as warnings. One for
+ * each run or release.
+ */
 export function unfinishedFindings(unfinished: Unfinished): Finding[] {
   const mend = nextCommands(unfinished).join(', or ')
   const told = new Set(unfinished.runs.flatMap((run) => run.openReleases))
@@ -85,7 +98,7 @@ export function nextCommands({ environment, runs, releases }: Unfinished): strin
   if (releases.length > 0) {
     return [command('resume', environment), command('abort', environment)]
   }
-  const operation = runs.at(-1)?.header?.operation ?? 'setup'
+  const operation = lastRun({ environment, runs, releases })?.header?.operation ?? 'setup'
   // Its release is closed as failed, and it was going back.
   return [command(operation === 'deploy' ? 'abort' : operation, environment)]
 }
@@ -136,21 +149,4 @@ function headline(run: Run, unfinished: Unfinished): string {
   const end = run.state === 'ended' ? 'left work' : 'ended without a word'
   const at = entries.at(-1)?.at
   return `${header?.operation ?? 'a run'} ${unfinished.environment}${what}${by} (run ${run.run}) ${end}${at ? `, last heard of at ${at}` : ''}`
-}
-
-function progress({ ops }: Run): string[] {
-  const last = Math.max(1, ...ops.map(({ plan }) => plan))
-  const titles: [OpRecord['state'], string][] = [
-    ['done', 'done'],
-    ['begun', 'begun, done or not'],
-    ['not-done', 'not done'],
-  ]
-  return Array.from({ length: last }, (_, index) => index + 1).flatMap((plan) => {
-    const mine = ops.filter((op) => op.plan === plan)
-    const prefix = last > 1 ? `plan ${plan}, ` : ''
-    return titles.flatMap(([state, title]) => {
-      const ids = mine.filter((op) => op.state === state).map(({ id }) => id)
-      return ids.length > 0 ? [`  ${prefix}${title}: ${ids.join(', ')}`] : []
-    })
-  })
 }

@@ -18,6 +18,8 @@ export type RunHeader = {
   user: string
   host: string
   process: ProcessIdentity
+  /** The run whose hook called it, and whose lock it shares. */
+  within?: string
 }
 
 /** How an unfinished run was dealt with, written into its journal by the run that did it. */
@@ -49,6 +51,7 @@ const headerSchema = z.looseObject({
   user: z.string(),
   host: z.string(),
   process: identitySchema,
+  within: z.string().exactOptional(),
 })
 
 const entrySchema = z.looseObject({ type: z.string(), seq: z.int(), at: z.string() })

@@ -22,8 +22,5 @@ export type LogEvent =
   | { type: 'release-closed'; environment: string; release: number; outcome: 'healthy' | 'failed'; cause?: string }
   | { type: 'run-ended'; run: string; outcome: Outcome; durationMs: number }
 
-/** An event with its time (ISO 8601), as the journal and `--json` carry it. */
-export type StampedEvent = LogEvent & { at: string; seq: number }
-
 /** Takes events. Implementations never throw. */
 export type Emit = (event: LogEvent) => void

@@ -1,18 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import {
-  chmod,
-  chown,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  realpath,
-  rename,
-  rm,
-  stat,
-  unlink,
-} from 'node:fs/promises'
+import { chmod, lstat, mkdir, open, readdir, readFile, realpath, rename, rm, stat, unlink } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { type Failure, FailureError } from '../model/failure.ts'
@@ -127,13 +114,6 @@ export async function ensurePrivateFolder(path: string): Promise<void> {
     if (error instanceof FailureError) throw error
     throw new FailureError(fileFailure(error, 'made', path))
   }
-}
-
-/** Hands a file or folder (not what is in it) to another user. Throws `FailureError`. */
-export async function handTo(path: string, user: number, group: number): Promise<void> {
-  await chown(path, user, group).catch((error) => {
-    throw new FailureError(fileFailure(error, 'handed over', path))
-  })
 }
 
 function notOurFolder(path: string, why: string): Failure {

@@ -28,10 +28,25 @@ export type Work = {
   goBack?(failure: Failure, prepared: Prepared, signal: AbortSignal): Promise<Result<Plan>>
   /** Closes what a dead run left pending even where nothing is to be done. */
   recovers?: 'aborted' | 'superseded'
+  /** The services that it is about, where that is not all; empty where it supersedes nothing that a dead run left. */
+  covers?: readonly string[] | undefined
 }
 
-/** Runs an operation of a session with the flags of its command; writes `--plan-out`, keeps to `--plan`. */
+/** Runs an operation of a session with the flags of its command; writes `--plan-out`, keeps to `--plan`. Ends the session's rendering. */
 export async function operate(
+  context: TaskContext,
+  session: Session,
+  flags: PlanFlags,
+  work: Work,
+): Promise<OperationResult> {
+  try {
+    return await operateIn(context, session, flags, work)
+  } finally {
+    await session.finish()
+  }
+}
+
+async function operateIn(
   context: TaskContext,
   session: Session,
   flags: PlanFlags,
@@ -61,6 +76,7 @@ export async function operate(
       },
       ...(work.goBack ? { goBack: knowing(work.goBack, known) } : {}),
       ...(work.recovers ? { recovers: work.recovers } : {}),
+      ...(work.covers ? { covers: work.covers } : {}),
     },
     {
       dryRun: flags.dryRun === true || flags.planOut !== undefined,
@@ -73,7 +89,6 @@ export async function operate(
       signal: context.signal,
     },
   )
-  await session.finish()
   if (flags.planOut !== undefined && result.plan && result.outcome === 'done') {
     await writeFileAtomic(flags.planOut, planFileText(result.plan))
   }

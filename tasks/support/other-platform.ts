@@ -9,8 +9,13 @@ import { configurationPaths } from '../../lib/validate/files.ts'
 import type { Report } from './result.ts'
 import { requirementsTable } from './text.ts'
 
-/** What an environment on a platform that this version does not drive would need here, and what of it is missing. */
-export type PlatformReport = Report<{ environment: string; platform: PlatformName; requirements: Requirement[] }>
+/** What an environment on a platform that this version does not drive would need here, and what of it is missing. It has no release. */
+export type PlatformReport = Report<{
+  environment: string
+  platform: PlatformName
+  requirements: Requirement[]
+  current?: undefined
+}>
 
 /**
  * For an environment whose platform this version does not drive: everything that is missing in one table, and how to rehearse it here. Changes nothing.

@@ -4,6 +4,8 @@ import { formatDuration } from '../../lib/model/duration.ts'
 import type { Failure } from '../../lib/model/failure.ts'
 import type { Finding } from '../../lib/model/finding.ts'
 import { isEmpty } from '../../lib/model/plan.ts'
+import type { ReleaseStore } from '../../lib/model/platform.ts'
+import type { Release } from '../../lib/model/release.ts'
 import { planDigest } from '../../lib/plan/digest.ts'
 import { type Finished, finish, type View } from '../../lib/task/definition.ts'
 
@@ -23,6 +25,17 @@ export type OperationData = {
   dryRun: boolean
   ops: { id: string; kind: string; cause: string; changes: boolean; after: string[] }[]
   findings: Finding[]
+}
+
+/** The release that an environment runs. */
+export type CurrentRelease = Pick<Release, 'number' | 'revision' | 'commit' | 'outcome' | 'created' | 'by'> & {
+  services: string[]
+}
+
+/** The data of an operation that decides which release is current. */
+export type ReleaseData = OperationData & {
+  /** The release that is current when the operation has ended, also where nothing was to be done; absent before the first one. */
+  current?: CurrentRelease
 }
 
 /** A finding that stops a plan, as a failure: same words, same place, its mend as what to type next. */
@@ -57,6 +70,23 @@ export function reportOperation(
   }
   return finish(result.outcome, data, [...result.failures, ...errors.map(findingFailure)])
 }
+
+/** The same for an operation on releases, with the one that is current now. */
+export async function reportRelease(
+  result: OperationResult,
+  releases: Pick<ReleaseStore, 'list' | 'current'>,
+  given: { operation: string; environment: string; dryRun: boolean; text(view: View): string },
+): Promise<Finished<Report<ReleaseData>>> {
+  const { outcome, result: data, failures } = reportOperation(result, given)
+  const number = await releases.current()
+  const release = (await releases.list()).find((one) => one.number === number)
+  return finish(outcome, { ...data, ...(release ? { current: described(release) } : {}) }, failures)
+}
+
+const described = ({ number, revision, commit, outcome, created, by, services }: Release): CurrentRelease => ({
+  ...{ number, revision, commit, outcome, created, by },
+  services: services.map(({ service }) => service),
+})
 
 /**
  * `http://127.0.0.1:8080`, `postgres://127.0.0.1:5432`, or `127.0.0.1:6379`: where a service is reached.

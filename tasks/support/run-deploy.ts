@@ -9,7 +9,7 @@ import { withMigrationFindings } from './database-findings.ts'
 import type { Scope } from './flags.ts'
 import { operate, type PlanFlags, type Work } from './operate.ts'
 import { otherPlatform } from './other-platform.ts'
-import { reportOperation, since } from './result.ts'
+import { reportRelease, since } from './result.ts'
 import { openSession, type Session, workspaceFolder } from './session.ts'
 import { describeRelease } from './text.ts'
 
@@ -53,6 +53,7 @@ export async function deployWith(
   session.requireServices(args.services)
   const result = await operate(context, session, args, {
     purpose: `deploy ${args.revision ?? 'HEAD'}`,
+    ...(args.services.length > 0 ? { covers: args.services } : {}),
     prepare: async (signal) => {
       const snapshot = unwrap(
         await session.platform.observe(desired, {
@@ -73,7 +74,7 @@ export async function deployWith(
     },
     goBack: goBack(session),
   })
-  return reportOperation(result, {
+  return reportRelease(result, session.platform.releases, {
     operation: 'deploy',
     environment: desired.environment,
     dryRun: args.dryRun === true,

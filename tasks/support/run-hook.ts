@@ -2,6 +2,7 @@ import { type Failure, FailureError, failed, ok } from '../../lib/model/failure.
 import { nearest } from '../../lib/model/nearest.ts'
 import type { Handler } from '../../lib/model/platform.ts'
 import type { TaskContext } from '../../lib/task/definition.ts'
+import { withinHook } from './within.ts'
 
 /**
  * The handler of `run-hook`: runs the task that the hook names, with those of environment, release, revision and previous that it
@@ -20,7 +21,7 @@ export const runHookHandler = (context: TaskContext): Handler<'run-hook'> => ({
         .map((key) => [key, inKind(given[key], declared[key]?.specification?.kind)]),
     )
     try {
-      await context.run(found, input)
+      await withinHook(op.data, () => context.run(found, input))
       return ok({})
     } catch (error) {
       return failed(hookFailure(name, moment, error))

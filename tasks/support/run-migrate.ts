@@ -24,6 +24,7 @@ export async function runMigrate(scope: Scope, context: TaskContext & { args: Pl
   const { desired } = session
   const result = await operate(context, session, args, {
     purpose: 'migrate up',
+    covers: [],
     prepare: async (signal) => {
       const snapshot = unwrap(await session.platform.observe(desired, { signal }))
       return ok({ plan: withMigrationFindings(planMigrate(desired, snapshot), desired, snapshot), snapshot, desired })

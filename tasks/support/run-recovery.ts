@@ -7,7 +7,7 @@ import { filesOfRevision } from '../../lib/system/revision-files.ts'
 import type { TaskContext } from '../../lib/task/definition.ts'
 import type { Scope } from './flags.ts'
 import { operate, type PlanFlags } from './operate.ts'
-import { reportOperation, since } from './result.ts'
+import { reportRelease, since } from './result.ts'
 import { deployWith } from './run-deploy.ts'
 import { openSession, type Session } from './session.ts'
 import { describeRelease } from './text.ts'
@@ -71,7 +71,7 @@ export async function runAbort(scope: Scope, context: TaskContext & { args: Argu
       return ok({ plan: { ...plan, operation: 'abort' }, snapshot, desired })
     },
   })
-  return reportOperation(result, {
+  return reportRelease(result, session.platform.releases, {
     operation: 'abort',
     environment: desired.environment,
     dryRun: args.dryRun === true,

@@ -1,11 +1,11 @@
-import { findUnfinished, leftRelease } from '../../lib/execute/recovery.ts'
+import { findUnfinished, lastRun, leftRelease } from '../../lib/execute/recovery.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
 import { ok, unwrap } from '../../lib/model/failure.ts'
 import { planRollback } from '../../lib/plan/rollback.ts'
 import type { TaskContext } from '../../lib/task/definition.ts'
 import type { Scope } from './flags.ts'
 import { operate, type PlanFlags } from './operate.ts'
-import { reportOperation, since } from './result.ts'
+import { reportRelease, since } from './result.ts'
 import { openSession, type Session } from './session.ts'
 import { describeRelease } from './text.ts'
 
@@ -24,7 +24,7 @@ async function begunBefore({ ops, desired, platform }: Session): Promise<{ to?: 
   const { environment } = desired
   const { lock, releases } = platform
   const unfinished = await findUnfinished({ ops, environment, releases }, await lock.inspect())
-  const last = unfinished?.runs.at(-1)
+  const last = unfinished && lastRun(unfinished)
   if (last?.target !== undefined) return { to: last.target }
   const current = await releases.current()
   const left = await leftRelease(unfinished, releases)
@@ -53,7 +53,7 @@ export async function runRollback(scope: Scope, context: TaskContext & { args: R
       return ok({ plan, snapshot, desired })
     },
   })
-  return reportOperation(result, {
+  return reportRelease(result, session.platform.releases, {
     operation: 'rollback',
     environment: desired.environment,
     dryRun: args.dryRun === true,

@@ -54,8 +54,10 @@ async function runServices(scope: Scope, context: Context, operation: string, pl
   })
   const { desired } = session
   session.requireServices(args.names)
+  const isWhole = operation !== 'services restart' && args.names.length === 0 && args.category === undefined
   const result = await operate(context, session, args, {
     purpose: operation,
+    ...(isWhole ? {} : { covers: [] }),
     prepare: async (signal) => {
       const source = operation === 'services down' ? {} : { source: { allowDirty: true } }
       const snapshot = unwrap(await session.platform.observe(desired, { ...source, signal }))

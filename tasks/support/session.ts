@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { newRunId } from '../../lib/execute/journal.ts'
 import { findUnfinished, unfinishedFindings } from '../../lib/execute/recovery.ts'
+import { isWithinOperation } from '../../lib/execute/shared.ts'
 import type { LogEvent } from '../../lib/log/events.ts'
 import { createRenderer } from '../../lib/log/index.ts'
 import { createRedactor, type Redactor } from '../../lib/log/redact.ts'
@@ -17,6 +18,7 @@ import { findWorkspace } from '../../lib/system/workspace-files.ts'
 import type { TaskContext } from '../../lib/task/definition.ts'
 import type { Scope } from './flags.ts'
 import { loadSession, type SessionNeeds } from './load.ts'
+import { asHooksSee } from './within.ts'
 
 /** What an operation's task works with: one environment on its platform, and how to talk. */
 export type Session = {
@@ -61,13 +63,15 @@ export async function openSession(scope: Scope, context: TaskContext, needs: Ses
   const folder = await workspaceFolder(scope, context)
   const run = newRunId()
   const loaded = await loadSession(folder, needs, context)
-  const { desired, platform, secrets } = loaded
+  const { desired, secrets } = loaded
+  const platform = asHooksSee(loaded.platform, desired.environment)
   const redact = createRedactor(loaded.redactable)
   // Hooks, and what the command says last, are not the operation's own output.
   for (const secret of loaded.redactable) context.conceal(secret)
   const { invocation } = context
   const renderer = createRenderer({
-    output: invocation.output,
+    // The operation whose hook calls this one redraws the terminal already.
+    output: invocation.output === 'live' && isWithinOperation() ? 'plain' : invocation.output,
     color: invocation.color,
     columns: invocation.terminal.columns,
     env: invocation.env,

@@ -2,6 +2,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { choice, duration, finish, flag, number, path, type ResultOf, task, text } from '../../lib/index.ts'
 import { isTask } from '../../lib/task/definition.ts'
+import { operations } from '../../tasks/index.ts'
 
 /** True only when each type is assignable to the other, and neither is `any`. */
 type Same<A, B> = 0 extends 1 & A ? false : [A] extends [B] ? ([B] extends [A] ? true : false) : false
@@ -80,6 +81,13 @@ test('a task knows where it was defined', () => {
 test('builders refuse what has no meaning', () => {
   assert.throws(() => flag().positional(), /cannot be positional/)
   assert.throws(() => flag().repeated(), /cannot be repeated/)
+})
+
+test('an operation that another task calls gives its typed release', () => {
+  const { deploy } = operations()
+  const read = ({ current }: ResultOf<typeof deploy>) => current?.number
+  same<ReturnType<typeof read>, number | undefined>(true)
+  assert.type(read, 'function')
 })
 
 test.run()
