@@ -81,6 +81,7 @@ async function setupEnvironment(scope: Scope, context: Context, environment: str
       return [
         `${desired.workspace.name} ${desired.environment}: ${nothing}`,
         statusTable(states, desired, view),
+        ...result.plan.notes.slice(1),
         `next: ${nextCommands(desired).join('\n      ')}`,
         '',
       ].join('\n')

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { isEmpty } from '../../lib/model/plan.ts'
 import { renderPlan } from '../../lib/plan/render.ts'
 import { planSetup } from '../../lib/plan/setup.ts'
-import { deployed, desired, empty, up } from './world.ts'
+import { deployed, desired, empty, service, up } from './world.ts'
 
 test('from nothing to a running stack, in dependency order', () => {
   const writeEnv = {
@@ -86,6 +86,23 @@ test('with a release, setup runs the release and leaves its schema alone', () =>
       '  note: runs release 1 (c0ffee00c0ff)',
     ].join('\n'),
   )
+})
+
+test('with a release, setup says in what the working tree differs from it', () => {
+  const wanted = desired()
+  const [postgres, , api, worker] = wanted.services
+  if (!postgres || !api || !worker) throw new Error('the world has other services')
+  const changed = { ...api, fingerprint: { ...api.fingerprint, 'environment.LOG_LEVEL': 'debug' } }
+  const plan = planSetup(
+    { ...wanted, services: [postgres, changed, service('web', ['api'], 'files')] },
+    deployed(up()),
+    {},
+  )
+  assert.equal(plan.ops, [])
+  assert.equal(plan.notes, [
+    'runs release 1 (c0ffee00c0ff)',
+    'the working tree differs from release 1: new web; changed api; removed redis, worker — task deploy dev',
+  ])
 })
 
 test('an optional service that is not available is said, and stops nobody', () => {
