@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { healthOverrideSchema } from './probe.ts'
+import { gatePolicySchema, healthOverrideSchema } from './probe.ts'
 import { durationSchema, nameSchema, portSchema, variableSchema } from './values.ts'
 
 /** The platforms that the catalogue drives. */
@@ -110,7 +110,7 @@ export const environmentSchema = z
       .describe('The database that migrations and seeds go to'),
     deploy: z
       .strictObject({
-        gate: healthOverrideSchema.optional().describe('Replaces what services say, while a deploy waits'),
+        gate: gatePolicySchema.optional().describe('In place of what services say, while a deploy waits for them'),
         backupFirst: z.boolean().default(false).describe('Take a backup before anything changes'),
         keep: z
           .int()

@@ -130,5 +130,9 @@ export type Health = z.output<typeof healthSchema>
 
 /** What an environment says differently. It has no defaults: `healthSchema.partial()` would fill them in over the service's own. */
 export const healthOverrideSchema = z.strictObject(health).partial()
+/** What the policy of an environment's deploys says of all gates. Which probes make a service healthy only the service can say. */
+export const gatePolicySchema = z
+  .strictObject({ interval: health.interval, passes: health.passes, deadline: health.deadline })
+  .partial()
 /** The part of a service's health configuration that an environment replaces. */
 export type HealthOverride = z.output<typeof healthOverrideSchema>

@@ -8,7 +8,7 @@ import { envOps } from './env.ts'
 import { type HookArguments, hookOps, recordedHooks } from './hooks.ts'
 import { notificationOps, recordedNotifications } from './notifications.ts'
 import { prunable } from './prune.ts'
-import { chain, pendingMigrations, roll } from './roll.ts'
+import { chain, gatePolicy, pendingMigrations, roll } from './roll.ts'
 import { schemaAfter, unknownBreaking } from './schema.ts'
 import { ownBuild, stop, withDependencies } from './services.ts'
 import { causeOfChange, hasFiles, isAtWork, released, releaseTargets, type Target, targetOf } from './target.ts'
@@ -115,6 +115,7 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
     only: rolling,
     cause: (target) => causes.get(target.service),
     first: [],
+    gates: gatePolicy(desired.configuration),
     built: (service) => (afterBuild.length > 0 ? readyToRoll : orBefore(ownBuild(builds)(service), beforeBuild)),
     ...(desired.database ? { database: desired.database } : {}),
     steps: { migrate: true, seed: false, source: { kind: 'release', release: number } },

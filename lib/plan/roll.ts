@@ -1,4 +1,6 @@
-import type { DesiredDatabase, Source } from '../model/desired.ts'
+import type { DesiredDatabase, ResolvedHealth, Source } from '../model/desired.ts'
+import { parseDuration } from '../model/duration.ts'
+import type { EnvironmentConfiguration } from '../model/environment.ts'
 import type { Finding } from '../model/finding.ts'
 import type { Op, OpId, OpOf } from '../model/op.ts'
 import type { ObservedDatabase, Snapshot } from '../model/snapshot.ts'
@@ -23,12 +25,29 @@ export type RollOptions = {
   steps?: DatabaseSteps
   /** Why the database's role is set again, although it is not known to be missing. */
   ensure?: string
+  /** What the policy of deploys says of the gates, in place of what services say. */
+  gates?: GatePolicy
   /** Ops around the migration; they enter only beside one. */
   aroundMigration?: { before: Op[]; after: Op[] }
 }
 
 /** Ops that roll services, and for each service the ops after which it is ready. */
 export type Roll = { ops: Op[]; readyAfter: Map<string, OpId[]>; findings: Finding[] }
+
+/** How gates wait, where the policy says so. */
+export type GatePolicy = Partial<Pick<ResolvedHealth, 'intervalMs' | 'passes' | 'deadlineMs'>>
+
+/** The policy of an environment's deploys as gates take it. */
+export function gatePolicy({ deploy: { gate: said = {} } }: EnvironmentConfiguration): GatePolicy {
+  const { interval, passes, deadline } = said
+  const intervalMs = interval === undefined ? undefined : parseDuration(interval)
+  const deadlineMs = deadline === undefined ? undefined : parseDuration(deadline)
+  return {
+    ...(intervalMs !== undefined && { intervalMs }),
+    ...(passes !== undefined && { passes }),
+    ...(deadlineMs !== undefined && { deadlineMs }),
+  }
+}
 
 const startTimeoutMs = 60_000
 const migrationTimeoutMs = 30 * 60_000
@@ -40,7 +59,7 @@ export function chain(ops: Op[], after: OpId[]): Op[] {
 
 /** Starts or replaces each service that has a cause, in dependency order, each after its dependencies' gates. */
 export function roll(options: RollOptions): Roll {
-  const { targets, snapshot, first } = options
+  const { targets, first } = options
   const ops: Op[] = []
   const findings: Finding[] = []
   const readyAfter = new Map<string, OpId[]>()
@@ -62,7 +81,7 @@ export function roll(options: RollOptions): Roll {
       continue
     }
     const cause = wanted ? options.cause(target) : undefined
-    const own = cause === undefined ? [] : serviceOps(target, snapshot, cause, after)
+    const own = cause === undefined ? [] : serviceOps(target, options, cause, after)
     ops.push(...own)
     // A service that stays as it is passes on what its dependencies wait for.
     let ready = own.length > 0 ? [(own.at(-1) as Op).id] : dependencies
@@ -77,7 +96,7 @@ export function roll(options: RollOptions): Roll {
 }
 
 /** Creates the data where there are none, starts the service, waits for its gate. */
-function serviceOps(target: Target, snapshot: Snapshot, cause: string, after: OpId[]): Op[] {
+function serviceOps(target: Target, { snapshot, gates }: RollOptions, cause: string, after: OpId[]): Op[] {
   const { service, fingerprint } = target
   const spec = target.spec as NonNullable<Target['spec']>
   const observed = snapshot.services[service]
@@ -104,13 +123,14 @@ function serviceOps(target: Target, snapshot: Snapshot, cause: string, after: Op
     timeoutMs: startTimeoutMs + spec.graceMs,
     data: { service, spec, fingerprint, before: isUp(observed) ? (observed?.fingerprint ?? {}) : null },
   })
-  ops.push(gate(target))
+  ops.push(gate(target, gates))
   return chain(ops, after)
 }
 
 /** The gate of a service; its timeout leaves room beyond the gate's own deadline. */
-export function gate(target: Target): OpOf<'wait-gate'> {
-  const spec = target.spec as NonNullable<Target['spec']>
+export function gate(target: Target, policy: GatePolicy = {}): OpOf<'wait-gate'> {
+  const own = target.spec as NonNullable<Target['spec']>
+  const spec = { ...own, health: { ...own.health, ...policy } }
   return {
     id: `gate:${target.service}`,
     kind: 'wait-gate',

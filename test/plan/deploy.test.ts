@@ -322,4 +322,14 @@ test('a one-shot that finished is not run again', () => {
   assert.ok(isEmpty(planDeploy(wanted, snapshot, options)))
 })
 
+test("the policy's gate goes in the place of what services say, in the deploy's gates alone", () => {
+  const wanted = desired({ deploy: { gate: { passes: 5, deadline: '3m', interval: '2s' } } })
+  const plan = planDeploy(wanted, up(), { allowDirty: false, run: 'r', by: 'ann', at: '2026-01-02T03:04:05.000Z' })
+  assert.match(renderPlan(plan), /gate api: 5 passes in a row of being alive, within 180s/)
+  const gate = plan.ops.find((op) => op.kind === 'wait-gate')
+  assert.is(gate?.kind === 'wait-gate' && gate.data.spec.health.intervalMs, 2000)
+  assert.is(gate?.timeoutMs, 190_000)
+  assert.is(plan.release?.services.find(({ service }) => service === 'api')?.spec?.health.passes, 2)
+})
+
 test.run()
