@@ -1,11 +1,11 @@
 import { FailureError, number, task, text } from 'vital-ops'
 import { operations } from 'vital-ops/operations'
 
-export default operations()
+const ops = operations()
+export default ops
 
-/** Where each environment's api is reached. */
+/** Where the api of an environment elsewhere is reached. */
 const addresses: Record<string, string> = {
-  dev: 'http://127.0.0.1:18080',
   staging: 'http://127.0.0.1:8080',
   production: 'https://endpoint-statistics.example.com',
 }
@@ -21,9 +21,18 @@ export const warmCache = task({
     previous: number({ integer: true }).optional().describe('the release that ran before'),
     url: text().env('API_URL').optional().describe('where the api is, when it is not where it usually is'),
   },
-  async run({ args, log, signal }) {
-    const address = args.url ?? addresses[args.environment]
+  async run({ args, log, run, signal }) {
+    const address = args.url ?? addresses[args.environment] ?? (await here())
     if (!address) throw notWarmed(`no address is known for ${args.environment}: give --url, or set API_URL`)
+
+    /** On this machine the api is on the port that it has: another one than the catalogue's after `--resolve-ports`. */
+    async function here(): Promise<string | undefined> {
+      const [environment = '', platform] = args.environment.split('@')
+      const { status } = ops.services.commands
+      const { services } = await run(status, { environment, ...(platform === 'local' ? { platform } : {}) })
+      const port = services.find(({ service }) => service === 'api')?.ports.http
+      return port === undefined ? undefined : `http://127.0.0.1:${port}`
+    }
 
     const { release } = await ask<{ release: string | null }>(address, '/version', signal)
     if (args.release !== undefined && release !== String(args.release)) {

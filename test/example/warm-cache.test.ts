@@ -58,10 +58,10 @@ test('it fails where the api fails, and says how', async () => {
   assert.match(stderr, `GET ${api.url}/stats answered 503: {"error":"database-unavailable"`)
 })
 
-test('it asks for an address of an environment that it does not know', async () => {
+test('it says that there is no environment of that name', async () => {
   const { status, stderr } = await task(['warm-cache', 'nowhere'], { cwd: 'example' })
-  assert.is(status, 1)
-  assert.match(stderr, 'no address is known for nowhere')
+  assert.is(status, 3)
+  assert.match(stderr, 'there is no environment `nowhere`')
 })
 
 test.run()
