@@ -64,7 +64,8 @@ async function answer(
   const other = found.ok ? otherCopy(dirname(found.value)) : undefined
   // The version that the workspace asks for does the rest; it ends the process.
   if (other !== undefined) await import(pathToFileURL(join(other, 'dist', 'task.js')).href)
-  const loaded = found.ok ? await (await import('../task/load.ts')).loadTaskfile(found.value) : found
+  const listing = flags.list || words.length === 0 || helpWords !== undefined
+  const loaded = found.ok ? await (await import('../task/load.ts')).loadTaskfile(found.value, { listing }) : found
   const [word, ...rest] = helpWords ?? words
   if (!flags.list && isBuiltIn(word) && !(loaded.ok && loaded.value.entry(word))) {
     const { runBuiltIn } = await import('./run-built-in.ts')

@@ -30,7 +30,10 @@ export function runPacked(folder: string, name: string, own: NodeJS.Require): un
   })
   if (cachedData === undefined || script.cachedDataRejected) process.once('exit', () => keepCode(script, cache))
   const packed = (script.runInThisContext() as Packed)((specifier) => import(specifier))
-  return loader(folder, packed, own)(name)
+  const load = loader(folder, packed, own)
+  // What a Taskfile imports is then the pack's, too.
+  load('index.cjs')
+  return load(name)
 }
 
 function bytesOf(path: string): Buffer | undefined {

@@ -1,15 +1,19 @@
 import { readFileSync, realpathSync, statSync } from 'node:fs'
-import { createRequire, isBuiltin } from 'node:module'
+import { isBuiltin } from 'node:module'
 import { dirname, extname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { BuildFailure, Loader, Message, OnLoadResult, OnResolveResult, Plugin, PluginBuild } from 'esbuild'
 import { type Failure, FailureError } from '../model/failure.ts'
-import { type BundleInput, bundleFolder, noteInput } from './bundle-cache.ts'
+import { type BundleCode, noteInput } from './bundle-cache.ts'
+import { requireBanner, toCommonJs } from './bundle-common-js.ts'
+import { folderModule, folderStatement, metaConstants, metaModule, metaNames, withOwnNames } from './bundle-names.ts'
 import { packageRoot, taskfileNames } from './find.ts'
+import { type BundleInput, type BundleManifest, bundleFolder } from './manifest.ts'
+import { exportOf, installedPackage, packageName, packagePlaces } from './packages.ts'
 import { sourceLine } from './sources.ts'
 
-/** A bundled Taskfile: the code, and all local files that it was made of. */
-export type Bundle = { code: string; inputs: BundleInput[]; absent: string[] }
+/** A bundled Taskfile: the code, all local files that it was made of, and the packages that it imports. */
+export type Bundle = { code: BundleCode } & Pick<BundleManifest, 'inputs' | 'absent' | 'own' | 'packages' | 'linked'>
 
 /** How files are read, by extension; others cannot be imported. */
 const loaders: Readonly<Record<string, Loader>> = {
@@ -58,12 +62,20 @@ export async function bundleTaskfile(taskfile: string): Promise<Bundle> {
       tsconfigRaw: '{}',
       define: metaNames,
       // CommonJS files that are bundled call `require`, which a module does not have.
-      banner: {
-        js: "import { createRequire as __opsCreateRequire } from 'node:module'; const require = __opsCreateRequire(import.meta.url);",
-      },
+      banner: { js: requireBanner },
       plugins: [files.plugin()],
     })
-    return { code: result.outputFiles[0]?.text ?? '', inputs: files.inputs, absent: [...files.absent] }
+    const code = result.outputFiles[0]?.text ?? ''
+    const own = Object.fromEntries(files.own)
+    const commonJs = files.foreign ? undefined : await toCommonJs(code, own)
+    return {
+      code: commonJs ? { kind: 'commonjs', ...commonJs } : { kind: 'module', code },
+      inputs: files.inputs,
+      absent: [...files.absent],
+      own,
+      packages: [...files.packages],
+      ...(files.linked === undefined ? {} : { linked: files.linked }),
+    }
   } catch (error) {
     const [first, ...rest] = ((error as Partial<BuildFailure>).errors ?? []).map((message) => files.failure(message))
     if (!first) throw error
@@ -78,55 +90,17 @@ export async function bundleTaskfile(taskfile: string): Promise<Bundle> {
 /** How many bundlings go on in this process. */
 let bundling = 0
 
-/** `import.meta` and CommonJS's names become constants that each file has for itself. */
-const metaNames = {
-  'import.meta.url': '__opsUrl',
-  'import.meta.dirname': '__opsDirname',
-  'import.meta.filename': '__opsFilename',
-  'import.meta.resolve': '__opsResolve',
-  __dirname: '__opsDirname',
-  __filename: '__opsFilename',
-}
-
-/** The module that tells a file its own names; imported at the file's end, so that no line or column of it moves. */
-const metaModule = 'vital-ops-meta:'
-
-const metaConstants = (path: string): string => {
-  const url = JSON.stringify(pathToFileURL(path).href)
-  return [
-    `export const __opsUrl = ${url}`,
-    `export const __opsDirname = ${JSON.stringify(dirname(path))}`,
-    `export const __opsFilename = ${JSON.stringify(path)}`,
-    `export const __opsResolve = (name) => /^\\.{0,2}\\//.test(name) ? new URL(name, ${url}).href : ((meta) => meta.resolve(name))(import.meta)`,
-  ].join('\n')
-}
-
-/**
- * The module that says in which folder the tasks work that a file defines. It is the last import of the file, so it is evaluated right
- * before the file's own code: `task()` finds there the folder of the file whose code calls it.
- */
-const folderModule = 'vital-ops-folder:'
-
-const folderStatement = (folder: string | undefined): string =>
-  `globalThis[Symbol.for('vital-ops.folder')] = ${folder === undefined ? 'undefined' : JSON.stringify(folder)}`
-
-/** Gives a file its own names and folder. CommonJS, which knows only two of the names, cannot import: it declares them on its first line. */
-function withOwnNames(text: string, path: string): string {
-  const asks = /\bimport\.meta\b|\b__dirname\b|\b__filename\b/.test(text)
-  const isModule = /\bimport\.meta\b|^\s*(import|export)\b/m.test(text) && !/\.c[jt]s$/.test(path)
-  if (!isModule) {
-    if (!asks) return text
-    return `const __opsDirname = ${JSON.stringify(dirname(path))}, __opsFilename = ${JSON.stringify(path)}; ${text}`
-  }
-  const names = [...new Set(Object.values(metaNames))].join(', ')
-  const meta = asks ? `import { ${names} } from ${JSON.stringify(metaModule + path)};` : ''
-  return `${text}\n${meta}import ${JSON.stringify(folderModule + path)}`
-}
-
 /** Resolves and reads the files of one bundle, and notes them. */
 class LocalFiles {
   readonly inputs: BundleInput[] = []
   readonly absent = new Set<string>()
+  /** The files of the running copy of this package that are imported, by their specifiers. */
+  readonly own = new Map<string, string>()
+  /** The package.json of other packages. */
+  readonly packages = new Set<string>()
+  linked: string | undefined
+  /** Something is imported that only Node's loader of modules finds and loads. */
+  foreign = false
   readonly #folder: string
   readonly #lengths = new Map<string, number>()
 
@@ -189,25 +163,58 @@ class LocalFiles {
     resolveDir: string,
     kind: Parameters<Parameters<PluginBuild['onResolve']>[1]>[0]['kind'],
   ): Promise<OnResolveResult> {
-    if (isBuiltin(specifier) || specifier.startsWith('data:')) return { path: specifier, external: true }
-    if (/^vital-ops(\/|$)/.test(specifier) && !this.#hasOwnPackage(dirname(importer))) return ownExport(specifier)
-    if (this.#sameScope(dirname(importer))) return { path: specifier, external: true }
+    if (isBuiltin(specifier)) return { path: specifier, external: true }
+    const folder = dirname(importer)
+    const isOwn = /^vital-ops(\/|$)/.test(specifier)
+    const installed = isOwn ? this.#installed(folder) : undefined
+    if (isOwn && installed === undefined) return this.#ownExport(specifier)
+    if (installed === packageRoot() && this.#sameScope(folder)) {
+      this.#noteOwn(specifier, specifier)
+      return { path: specifier, external: true }
+    }
+    this.foreign = true
+    if (specifier.startsWith('data:')) return { path: specifier, external: true }
+    this.#notePackage(specifier, folder)
+    if (this.#sameScope(folder)) return { path: specifier, external: true }
     const found = await build.resolve(specifier, { importer, resolveDir, kind, pluginData: 'by-esbuild' })
     if (found.errors.length > 0) return { errors: [{ text: `package ${JSON.stringify(specifier)} is not installed` }] }
     return { path: pathToFileURL(found.path).href, external: true }
   }
 
-  /** Whether `vital-ops` is installed where the importing file is, or is the package that it is part of. */
-  #hasOwnPackage(folder: string): boolean {
-    try {
-      createRequire(join(folder, 'Taskfile.js')).resolve('vital-ops/package.json')
-      return true
-    } catch {
-      for (let at = folder; dirname(at) !== at; at = dirname(at)) {
-        this.absent.add(join(at, 'node_modules', 'vital-ops'))
+  #installed(folder: string): string | undefined {
+    const found = installedPackage(folder)
+    if (found === undefined) for (const path of packagePlaces(folder, 'vital-ops')) this.absent.add(dirname(path))
+    return found
+  }
+
+  /** What `vital-ops` means to a Taskfile in whose folder it is not installed: the package that runs. */
+  #ownExport(specifier: string): OnResolveResult {
+    const { module: path } = exportOf(specifier) ?? {}
+    if (!path) return { errors: [{ text: `vital-ops has no export ${JSON.stringify(specifier)}` }] }
+    const url = pathToFileURL(path).href
+    this.#noteOwn(specifier, url)
+    return { path: url, external: true }
+  }
+
+  #noteOwn(specifier: string, as: string): void {
+    const path = exportOf(specifier)?.commonJs
+    if (path) this.own.set(as, path)
+    else this.foreign = true
+  }
+
+  /** Notes what tells one version of a package from another. */
+  #notePackage(specifier: string, folder: string): void {
+    const name = packageName(specifier)
+    for (const path of packagePlaces(folder, name)) {
+      if (statSync(path, { throwIfNoEntry: false })) {
+        this.packages.add(path)
+        if (!realpathSync(path).includes('/node_modules/')) this.linked = name
+        return
       }
-      return false
+      this.absent.add(path)
     }
+    // Found by other means (its own name, `imports` of package.json): nothing is known of it.
+    this.linked = name
   }
 
   /** Whether packages are found from a folder as from the bundle's own, below the Taskfile's. */
@@ -268,14 +275,4 @@ class LocalFiles {
       outcome: 'unchanged',
     }
   }
-}
-
-/** What `vital-ops` means to a Taskfile in whose folder it is not installed: the package that runs. */
-function ownExport(specifier: string): OnResolveResult {
-  const root = packageRoot()
-  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  const target = manifest.exports[`.${specifier.slice('vital-ops'.length)}`]
-  const path = typeof target === 'string' ? target : target?.default
-  if (!path) return { errors: [{ text: `vital-ops has no export ${JSON.stringify(specifier)}` }] }
-  return { path: pathToFileURL(join(root, path)).href, external: true }
 }
