@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { basename, join } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { type Failure, failed, ok, type Result } from '../model/failure.ts'
 import type { OpOf } from '../model/op.ts'
 import { Secret } from '../model/secret.ts'
 import { generateValue, parseEnvExample, planEnvFile, renderEnvFile } from '../validate/env-plan.ts'
 import { configurationPaths } from '../validate/files.ts'
-import { readText, writeFileAtomic } from './files.ts'
+import { ensurePrivateFolder, readText, writeFileAtomic } from './files.ts'
 import { secretsInText } from './secrets/env-text.ts'
 import { readEnvFile } from './secrets/file.ts'
 
@@ -46,7 +47,7 @@ export async function planEnvironmentFile(
   if (exampleText === undefined) return ok({ present, values: present })
   const { generate } = parseEnvExample(example, exampleText)
   const plan = planEnvFile(exampleText, existing.value.text)
-  const generated = madeUp.get(path) ?? new Map<string, Secret>()
+  const generated = madeUp.get(path) ?? (await readDraft(path))
   madeUp.set(path, generated)
   for (const name of plan.generate) {
     const directive = generate.get(name)
@@ -77,6 +78,7 @@ export async function writeEnvironmentFile(data: WriteEnv): Promise<Result<{ mes
   await writeFileAtomic(data.path, renderEnvFile(existing.value.text, exampleText, revealed(generated)), {
     mode: 0o600,
   })
+  await rm(draftPath(data.path), { force: true })
   return ok({ message: `${basename(data.path)}: ${plan.add.join(', ')}` })
 }
 
@@ -86,6 +88,31 @@ export async function isEnvironmentFileWritten(data: WriteEnv): Promise<boolean>
   return (
     existing.ok && existing.value.values !== undefined && data.add.every((name) => existing.value.values?.has(name))
   )
+}
+
+/** Where made-up values wait for the plan that is to write them. */
+const draftPath = (path: string): string => join(dirname(path), '.ops/secrets/drafts', `${basename(path)}.json`)
+
+/**
+ * Keeps the values that were made up for an `.env` file until it is written (mode 0600), so that a plan which was kept for a review is the
+ * one that runs later: its digests are those of these values. Throws `FailureError`.
+ */
+export async function keepDraft(path: string): Promise<void> {
+  const values = Object.fromEntries(revealed(madeUp.get(path) ?? new Map()))
+  if (Object.keys(values).length === 0) return
+  const file = draftPath(path)
+  await ensurePrivateFolder(dirname(file))
+  await writeFileAtomic(file, `${JSON.stringify(values)}\n`, { mode: 0o600 })
+}
+
+/** The kept values; none where there is no draft, or it cannot be read: then others are made up, and the kept plan does not match. */
+async function readDraft(path: string): Promise<Map<string, Secret>> {
+  try {
+    const entries = Object.entries(JSON.parse((await readText(draftPath(path))) ?? '{}'))
+    return new Map(entries.map(([name, value]) => [name, new Secret(name, String(value))]))
+  } catch {
+    return new Map()
+  }
 }
 
 const revealed = (secrets: ReadonlyMap<string, Secret>): Map<string, string> =>

@@ -3,6 +3,7 @@ import type { OperationResult, Prepared } from '../../lib/execute/operation-requ
 import { type Failure, FailureError, ok, type Result, unwrap } from '../../lib/model/failure.ts'
 import type { Plan } from '../../lib/model/plan.ts'
 import { parsePlanFile, planFileText } from '../../lib/plan/plan-file.ts'
+import { keepDraft } from '../../lib/system/env-file.ts'
 import { readText, writeFileAtomic } from '../../lib/system/files.ts'
 import type { TaskContext } from '../../lib/task/definition.ts'
 import { withHookFindings } from './hook-findings.ts'
@@ -90,6 +91,11 @@ async function operateIn(
     },
   )
   if (flags.planOut !== undefined && result.plan && result.outcome === 'done') {
+    if (session.writeEnv) {
+      // What it refers to is made up yet: another process must come to the same digests.
+      await session.keepSecrets()
+      await keepDraft(session.writeEnv.path)
+    }
     await writeFileAtomic(flags.planOut, planFileText(result.plan))
   }
   return result
