@@ -92,8 +92,11 @@ async function withFreePorts(
   const { desired, platform } = loaded
   const { of, selection = {} } = needs.resolvePorts ?? { of: 'catalogue' }
   const record = of === 'current-release' ? await currentRelease(folder, desired.environment) : undefined
-  const started = record ? recordedEnvironment(placeRelease(record, ports), folder) : desired
-  const wanted = startedBy(started, desired, selection)
+  const released = record && recordedEnvironment(placeRelease(record, ports), folder)
+  // The other services of the catalogue are not started, and their ports are no free ones.
+  const others = desired.services.filter(({ name }) => !released?.services.some((service) => service.name === name))
+  const started = released ? { ...released, services: [...released.services, ...others] } : desired
+  const wanted = startedBy(released ?? desired, desired, selection)
   const snapshot = unwrap(await platform.observe(started, { signal: context.signal }))
   const conflicts = snapshot.ports.filter(({ service, free }) => wanted.has(service) && free !== 0)
   if (conflicts.length === 0) return loaded

@@ -76,7 +76,7 @@ export function createLocalPlatform(options: LocalPlatformOptions): LocalPlatfor
   }
   return {
     observe: (desired, how) => observeLocal(local, desired, secrets, how),
-    preflight: (plan, _desired, signal) => preflightLocal(local, plan, secrets, signal),
+    preflight: (plan, desired, signal) => preflightLocal(local, plan, desired, secrets, signal),
     handlers: { ...localHandlers(local), ...injected },
     lock: localLock({ ops: opsFolder(folder), environment, ...(say && { say }) }),
     releases: local.releases,

@@ -8,7 +8,7 @@ import { findProgram } from '../../system/programs.ts'
 import { workingTreeBuilds } from './built.ts'
 import type { LocalContext } from './context.ts'
 import { adminAddress, databaseEngine, isCreated } from './database-access.ts'
-import { blockedPorts } from './port-conflicts.ts'
+import { blockedPorts, numbersOf } from './port-conflicts.ts'
 import { contextsOf, observeSource } from './source.ts'
 import { readLocalState } from './state.ts'
 import { observedService, type ServiceRecord } from './supervisor/record.ts'
@@ -53,7 +53,7 @@ export const observedServices = (records: ServiceRecord[], now: number): Record<
 /** Ports that the environment wants and somebody else has. */
 async function portsOf(desired: Desired, records: ServiceRecord[]): Promise<PortConflict[]> {
   const specs = desired.services.flatMap(({ spec }) => spec ?? [])
-  const taken = new Set([...specs, ...records].flatMap(({ ports }) => Object.values(ports)))
+  const taken = new Set([...specs, ...records].flatMap(numbersOf))
   const conflicts: PortConflict[] = []
   for (const spec of specs) {
     const record = records.find(({ service }) => service === spec.service)

@@ -33,9 +33,20 @@ export async function blockedPorts(
   return blocked
 }
 
+/** Every number that a service has or is to have: chosen ones, and the declared ones that it goes back to. */
+export const numbersOf = ({ ports, declared = {} }: Pick<RunSpec, 'ports' | 'declared'>): number[] => [
+  ...Object.values(ports),
+  ...Object.values(declared),
+]
+
 /** The failure of the first port that a service cannot have. */
-export async function blockedPort(spec: RunSpec, record: ServiceRecord | undefined): Promise<Failure | undefined> {
-  const [first] = await blockedPorts(spec, record, Object.values(spec.ports))
+export async function blockedPort(
+  spec: RunSpec,
+  record: ServiceRecord | undefined,
+  others: readonly ServiceRecord[],
+): Promise<Failure | undefined> {
+  const taken = [...numbersOf(spec), ...others.flatMap(({ ports }) => Object.values(ports))]
+  const [first] = await blockedPorts(spec, record, taken)
   if (!first) return undefined
   const { service, state, owner } = first
   return {
@@ -58,7 +69,7 @@ export function portText({ service, name, port, owner, free, state }: BlockedPor
 }
 
 /** What to type about it. */
-export const portMends = ({ owner, free, service }: BlockedPort): string[] => [
+const portMends = ({ owner, free, service }: BlockedPort): string[] => [
   ...(free === 0 ? [] : [`task services up ${service} --resolve-ports   # uses ${free}`]),
   ...(owner.pid === undefined ? [] : [`kill ${owner.pid}   # ends ${shortCommand(owner)}`]),
 ]

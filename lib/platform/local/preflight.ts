@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { findEnginePackage } from '../../database/engine/package.ts'
 import { findSystemServer } from '../../database/engine/system.ts'
 import { engineUser, notEnterable } from '../../database/engine/user.ts'
-import type { RunSpec, Value } from '../../model/desired.ts'
+import type { Desired, RunSpec, Value } from '../../model/desired.ts'
 import type { Failure, Result } from '../../model/failure.ts'
 import type { Finding } from '../../model/finding.ts'
 import type { OpOf } from '../../model/op.ts'
@@ -16,7 +16,7 @@ import { atLeast } from '../requirements.ts'
 import type { LocalContext } from './context.ts'
 import { findDataFolder, sharedDataRoot } from './data-root.ts'
 import { opsFolder } from './paths.ts'
-import { blockedPorts, portMends, portText } from './port-conflicts.ts'
+import { blockedPorts, numbersOf, portText } from './port-conflicts.ts'
 import { sourceFolder } from './prepare.ts'
 import { type LocalState, readLocalState } from './state.ts'
 import { secretMissing } from './values.ts'
@@ -31,6 +31,7 @@ const littleDisk = gib
 export async function preflightLocal(
   local: LocalContext,
   plan: Plan,
+  desired: Desired | undefined,
   secrets: SecretSource,
   signal: AbortSignal,
 ): Promise<Finding[]> {
@@ -38,7 +39,7 @@ export async function preflightLocal(
   const state = await readLocalState(local)
   if (!state.ok) return state.failures.map((failure) => findingOf(failure))
   const checks = await Promise.all([
-    ports(starts, state.value),
+    ports(plan, starts, state.value, desired),
     ...starts.map(({ data }) => programs(local, plan, data.spec)),
     ...starts.map(({ data }) => engine(local, data.spec, signal)),
     disk(local, plan),
@@ -77,24 +78,40 @@ function recovery({ died, records }: LocalState): Finding[] {
   ]
 }
 
-async function ports(starts: OpOf<'start-service'>[], { records }: LocalState): Promise<Finding[]> {
-  const taken = new Set(starts.flatMap(({ data }) => Object.values(data.spec.ports)))
+async function ports(
+  plan: Plan,
+  starts: OpOf<'start-service'>[],
+  { records }: LocalState,
+  desired: Desired | undefined,
+): Promise<Finding[]> {
+  const specs = [...starts.map(({ data }) => data.spec), ...(desired?.services.flatMap(({ spec }) => spec ?? []) ?? [])]
+  const taken = new Set([...specs.flatMap(numbersOf), ...records.flatMap((record) => Object.values(record.ports))])
   const findings: Finding[] = []
   for (const { data } of starts) {
     const record = records.find(({ service }) => service === data.service)
     for (const blocked of await blockedPorts(data.spec, record, taken)) {
       taken.add(blocked.free)
-      const [mend] = portMends(blocked)
       findings.push({
         rule: blocked.state === 'in-use' ? 'port-in-use' : 'port-not-usable',
         severity: 'error',
         service: data.service,
         message: portText(blocked),
-        ...(mend !== undefined && { mend }),
       })
     }
   }
-  return findings
+  // One command takes them all.
+  const names = [...new Set(findings.flatMap(({ service }) => service ?? []))]
+  const mend = resolvingCommand(plan, names, desired)
+  return findings.map((finding, index) => (index === findings.length - 1 ? { ...finding, mend } : finding))
+}
+
+/** The command that was planned, with the flag; what has no such flag finds the ports that `services up` has taken. */
+function resolvingCommand({ operation, environment }: Plan, names: string[], desired: Desired | undefined): string {
+  const [configuredAs = environment, platform] = environment.split('@')
+  const rehearsal = platform === undefined ? '' : ` --platform ${platform}`
+  const at = desired?.configuredAs ?? configuredAs
+  if (operation === 'setup' || operation === 'deploy') return `task ${operation} ${at}${rehearsal} --resolve-ports`
+  return `task services up ${names.join(' ')}${at === 'dev' ? '' : ` -e ${at}`}${rehearsal} --resolve-ports`
 }
 
 async function programs(local: LocalContext, plan: Plan, spec: RunSpec): Promise<Finding[]> {

@@ -4,7 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { Desired } from '../../../lib/model/desired.ts'
 import { unwrap } from '../../../lib/model/failure.ts'
+import type { Finding } from '../../../lib/model/finding.ts'
 import { connectSupervisor } from '../../../lib/platform/local/client.ts'
 import { freePort, until } from '../../support/index.ts'
 import { bench, http, reference, release, spec, startData, writeFiles } from './ops.ts'
@@ -137,7 +139,22 @@ test('a port that somebody else has is told before anything is stopped, with its
   const findings = await platform.preflight({ ...plan, ops: [op] }, undefined, context.signal)
   const [finding] = findings.filter(({ rule }) => rule === 'port-in-use')
   assert.is(finding?.severity, 'error')
-  assert.match(finding?.mend ?? '', /^task services up api --resolve-ports {3}# uses \d+$/)
+  assert.is(finding?.mend, 'task services up api --resolve-ports')
+
+  // A port that another service of the catalogue has declared is not free, though nobody listens there now.
+  const suggested = (found: Finding[]) => Number(/; (\d+) is free/.exec(found.at(-1)?.message ?? '')?.[1])
+  const stopped = { name: 'web', spec: spec({ ports: { http: suggested([finding as Finding]) } }) }
+  const catalogue = { configuredAs: 'dev', services: [stopped] } as unknown as Desired
+  const two = { ...moved, service: 'worker' }
+  const ops = [op, { ...op, id: 'start:worker', data: { ...data, service: 'worker', spec: two } }]
+  const found = await platform.preflight({ ...plan, operation: 'setup', ops }, catalogue, context.signal)
+  const ofPorts = found.filter(({ rule }) => rule === 'port-in-use')
+  assert.equal(
+    ofPorts.map(({ mend }) => mend),
+    [undefined, 'task setup dev --resolve-ports'],
+  )
+  const free = [suggested(ofPorts.slice(0, 1)), suggested(ofPorts)]
+  assert.is(new Set([...free, stopped.spec.ports.http]).size, 3)
   foreign.close()
 
   // Its own port is no obstacle to a service that is replaced.

@@ -25,7 +25,7 @@ export const startService = (local: LocalContext): Handler<'start-service'> => (
     const other = changedMeanwhile(record, op.data.before, op.data.fingerprint, service)
     if (other) return failed(other)
     // Asked before the old one is stopped.
-    const blocked = await blockedPort(spec, record)
+    const blocked = await blockedPort(spec, record, state.value.records)
     if (blocked) return failed(blocked)
     return withSupervisor<OpResult>(local.folder, local.supervisor, (client, notices) => {
       for (const notice of notices) context.output(notice)
