@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import type { MigrationFile, SeedFile } from '../model/desired.ts'
 import { type Failure, failed, ok, type Result } from '../model/failure.ts'
 import { errorCode, fileFailure } from '../system/files.ts'
-import { parseMigration } from './migrations/script.ts'
+import { type ParsedMigration, parseMigration } from './migrations/script.ts'
+import { placeAt } from './sql/positions.ts'
 
 /** Text of a file as migrations see it: UTF-8, no byte order mark, line ends `\n`. */
 export type NormalisedText = { text: string; sha256: string }
@@ -81,14 +82,28 @@ export async function readMigrations(
       continue
     }
     const effect = known.get(read.value.sha256)
-    const parsed = effect ? ok({ effect }) : await parseMigration(read.value.text, path)
-    if (parsed.ok) files.push({ version, name, path, sha256: read.value.sha256, effect: parsed.value.effect })
-    else failures.push(...parsed.failures)
+    const entry = { version, name, path, sha256: read.value.sha256 }
+    if (effect) {
+      files.push({ ...entry, effect })
+      continue
+    }
+    const parsed = await parseMigration(read.value.text, path)
+    if (!parsed.ok) {
+      failures.push(...parsed.failures)
+      continue
+    }
+    const problem = firstProblem(parsed.value)
+    files.push({ ...entry, effect: parsed.value.effect, ...(problem && { problem }) })
   }
   files.sort((a, b) => compareVersions(a.version, b.version))
   failures.push(...duplicates(files))
   const [first, ...rest] = failures
   return first === undefined ? ok(files) : failed(first, ...rest)
+}
+
+function firstProblem({ up, text }: ParsedMigration): MigrationFile['problem'] | undefined {
+  const problem = up.statements.find((statement) => statement.problem !== undefined)?.problem
+  return problem && { message: problem.message, ...placeAt(text, problem.offset) }
 }
 
 /** Reads the seed files of a folder, in the order of their names; a folder that is not there has none. */

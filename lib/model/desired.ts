@@ -119,6 +119,8 @@ export type MigrationFile = {
   path: string
   sha256: string
   effect: 'expand' | 'breaking'
+  /** The first thing in it that PostgreSQL's parser cannot read (a newer server may), and where. */
+  problem?: { message: string; line: number; column: number }
 }
 
 /** A seed's file. */

@@ -54,7 +54,11 @@ test('secrets that others may read keep nobody from looking and stopping, with o
 async function secretsReadableByOthers() {
   const file = join(world.folder, '.env.dev')
   await chmod(file, 0o644)
-  for (const command of [['services', 'status'], ['services', 'logs'], ['services', 'down']]) {
+  for (const command of [
+    ['services', 'status'],
+    ['services', 'logs'],
+    ['services', 'down'],
+  ]) {
     assert.match(await expectExit(0, world, command), /\.env\.dev may be read by others/)
   }
   assert.match((await health(world)).postgres ?? '', /^stopped/)

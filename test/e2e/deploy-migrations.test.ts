@@ -33,12 +33,14 @@ test('expand pending and a failed gate: the old code comes back, the schema stay
   assert.equal([record.outcome, record.schema.at(-1).version], ['failed', '002'])
 })
 
-test('SQL that cannot be read counts as breaking, and its place is shown; the old release is not touched', async () => {
+test('SQL that cannot be read is refused with its place before anything runs', async () => {
   await world.write('database/migrations/003_wrong.sql', '-- migrate:up\nalter table hits\n  add colum nothing text;\n')
   await world.commit('good', 'v3')
   const pid = await pidOf('api')
-  assert.match(await expectExit(3, world, ['deploy', 'dev']), /003 wrong \(breaking\)/)
-  const text = await expectExit(6, world, ['deploy', 'dev', '--confirm=dev'])
+  const before = (await releasesOf(world)).releases.length
+  const text = await expectExit(3, world, ['deploy', 'dev', '--confirm=dev'])
+  assert.is((await releasesOf(world)).releases.length, before)
+  assert.match(text, /003 wrong \(breaking\)/)
   assert.match(text, /003_wrong\.sql:3:\d+/)
   assert.match(text, /syntax error at or near "text"/)
   assert.equal([await version(), await pidOf('api')], ['v1 1', pid])

@@ -4,6 +4,7 @@ import { type Failure, FailureError, failed, ok, type Result } from '../../model
 import type { Connection } from '../connect.ts'
 import { readSql } from '../files.ts'
 import type { Statement } from '../sql/parser.ts'
+import { parserMajor } from '../sql/parser.ts'
 import { blockingFailures, migrationStatus } from './compare.ts'
 import { describeDifference } from './difference.ts'
 import { scriptFailure } from './failure.ts'
@@ -28,9 +29,6 @@ export type ApplyOptions = {
   lockWaitMs?: number
   patience?: Patience
 }
-
-/** PostgreSQL's parser that is used here is that of this major version; a newer server may know more. */
-const parserMajor = 17
 
 /**
  * Applies the pending ones of the files, in version order, under the migration lock: each in one transaction with its row in the

@@ -1,6 +1,9 @@
 import { type Lexed, lexSql } from './lexer.ts'
 import { byteOffsets, characterOffset } from './positions.ts'
 
+/** The PostgreSQL whose grammar the parser has: a newer server may know statements that it does not. */
+export const parserMajor = 17
+
 /** A node of PostgreSQL's parse tree: `{ IndexStmt: { … } }`. */
 export type Node = Record<string, unknown>
 

@@ -7,6 +7,7 @@ const migrationSchema = z.strictObject({
   path: z.string(),
   sha256: z.string(),
   effect: z.enum(['expand', 'breaking']),
+  problem: z.strictObject({ message: z.string(), line: z.int(), column: z.int() }).exactOptional(),
 })
 
 /** Applies the pending migrations of a database in version order, each in its own transaction where it can be. */
