@@ -149,6 +149,7 @@ function rendered({ name, task, invocation, flags }: Execution, result: unknown)
   const view = {
     color: hasColor(process.stdout, flags.color, process.env),
     columns: process.stdout.columns ?? 80,
+    isTerminal: process.stdout.columns !== undefined,
   }
   const text = render(result, view)
   return { ...ending, text: text === '' || text.endsWith('\n') ? text : `${text}\n` }

@@ -6,6 +6,7 @@ import { findTaskfile, namedTaskfile, otherCopy, packageVersion } from '../task/
 import { parseArguments } from '../task/parse.ts'
 import type { LoadedTasks } from '../task/table.ts'
 import { isBuiltIn } from './builtins.ts'
+import { calledAs } from './called-as.ts'
 import { type GlobalFlags, globalArguments, splitCommandLine } from './global-flags.ts'
 import { type Ending, report } from './report.ts'
 import { hasColor, Streams } from './terminal.ts'
@@ -18,8 +19,10 @@ async function main(argv: readonly string[]): Promise<number> {
   const parsed = await parseArguments(globalArguments, head, { env: process.env, folder, workspaceFolder: folder })
   const flags = parsed.ok ? (parsed.value.values as GlobalFlags) : undefined
   const color = hasColor(process.stderr, flags?.color, process.env)
+  const command = () =>
+    calledAs({ script: process.argv[1] ?? '', env: process.env, folder, workspace: flags?.workspace })
   const finish = (ending: Ending, json = flags?.json ?? head.includes('--json')) =>
-    report(streams, ending, { json, color, folder })
+    report(streams, ending, { json, color, folder, command })
   // Nothing is left that could end what is waited for; Node would end with status 13 and no word.
   process.once('beforeExit', () => process.exit(finish({ outcome: 'failed', failures: [stuck] })))
   try {

@@ -1,4 +1,5 @@
 import { failuresText } from '../log/failure-text.ts'
+import { failureAsTyped, textAsTyped } from '../log/typed-command.ts'
 import type { Failure } from '../model/failure.ts'
 import { exitCodes, type Outcome } from '../model/outcome.ts'
 import type { Streams } from './terminal.ts'
@@ -20,12 +21,15 @@ export type Ending = {
   json?: Readonly<Record<string, unknown>>
 }
 
-/** How endings are shown. */
-export type ReportOptions = { json: boolean; color: boolean; folder: string }
+/** How endings are shown; `command` gives the words by which `task` was called, for the commands to type next. */
+export type ReportOptions = { json: boolean; color: boolean; folder: string; command: () => string }
 
 /** Prints how a command ends, and gives its exit code. JSON is one value on stdout, and nothing else is there. */
-export function report(streams: Streams, ending: Ending, { json, color, folder }: ReportOptions): number {
-  const { task, outcome, result, text = '', failures = [], hint = '' } = ending
+export function report(streams: Streams, ending: Ending, { json, color, folder, command }: ReportOptions): number {
+  const { task, outcome, result } = ending
+  const failures =
+    ending.failures?.map((failure) => (failure.next ? failureAsTyped(failure, command()) : failure)) ?? []
+  const typed = (text = '') => (/^\s*(?:next|mend):/m.test(text) ? textAsTyped(text, command()) : text)
   const exitCode = ending.exitCode ?? exitCodes[outcome]
   if (json) {
     const value = {
@@ -39,9 +43,9 @@ export function report(streams: Streams, ending: Ending, { json, color, folder }
     streams.write(process.stdout, `${JSON.stringify(value, jsonable)}\n`)
     return exitCode
   }
-  streams.write(process.stdout, text)
+  streams.write(process.stdout, typed(ending.text))
   streams.write(process.stderr, failuresText(failures, { color, folder }))
-  if (hint !== '') streams.write(process.stderr, hint)
+  if (ending.hint) streams.write(process.stderr, typed(ending.hint))
   return exitCode
 }
 

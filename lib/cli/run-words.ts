@@ -57,7 +57,8 @@ export async function runWords(
   const yes = flags.yes || values.yes === true
   if (!ownYes) delete values.yes
   const json = flags.json || values.json === true
-  const invocation = makeInvocation(streams, options.argv, { json, yes, output: flags.output, color: flags.color })
+  const { output, color, workspace } = flags
+  const invocation = makeInvocation(streams, options.argv, { json, yes, output, color, workspace })
   return { ending: await execute({ name, task, values, table, invocation, flags, streams }), json, help: false }
 }
 

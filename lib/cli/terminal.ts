@@ -1,4 +1,5 @@
 import type { Invocation, Terminal } from '../task/invocation.ts'
+import { calledAs } from './called-as.ts'
 
 type Write = (data: string | Uint8Array, done?: () => void) => boolean
 
@@ -130,13 +131,20 @@ const operationOutput = (asked: string | undefined): Invocation['output'] | unde
 export function makeInvocation(
   streams: Streams,
   argv: readonly string[],
-  flags: { json: boolean; yes: boolean; output?: string | undefined; color?: boolean | undefined },
+  flags: {
+    json: boolean
+    yes: boolean
+    output?: string | undefined
+    color?: boolean | undefined
+    workspace?: string | undefined
+  },
 ): Invocation {
   const { env } = process
   const ci = isCi(env)
   const shown = process.stderr.isTTY === true && env.TERM !== 'dumb' && !ci
   return {
     argv,
+    command: calledAs({ script: process.argv[1] ?? '', env, folder: process.cwd(), workspace: flags.workspace }),
     folder: process.cwd(),
     json: flags.json,
     interactive: process.stdin.isTTY === true && process.stderr.isTTY === true && !ci && !flags.json,

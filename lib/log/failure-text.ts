@@ -1,5 +1,6 @@
 import { isAbsolute, relative } from 'node:path'
 import type { Failure, Place } from '../model/failure.ts'
+import { plainLine } from './text-width.ts'
 
 /** How failures are shown. */
 export type FailureTextOptions = {
@@ -42,7 +43,7 @@ export function failureText(failure: Failure, options: FailureTextOptions = {}):
   if (failure.source !== undefined) lines.push(...excerpt(failure.source, failure.place ?? { file: '' }, color))
   if (failure.why) lines.push(...indented('why', failure.why.split('\n'), color))
   if (failure.lines?.length) {
-    lines.push(`  ${paint('last lines:', 'dim', color)}`, ...failure.lines.map((line) => `    ${line}`))
+    lines.push(`  ${paint('last lines:', 'dim', color)}`, ...failure.lines.map((line) => `    ${plainLine(line)}`))
   }
   if (failure.log !== undefined) {
     lines.push(`  ${paint('log:', 'dim', color)} ${placeText({ file: failure.log }, folder)}`)

@@ -71,7 +71,9 @@ export function plainRenderer({ write, color }: RendererOptions, options: { grou
       return `${line}::group::output of ${event.op}\n${behindBar(output)}::endgroup::\n${annotation}`
     }
     const bad = event.end === 'failed' || event.end === 'warned'
-    return `${line}${bad ? behindBar(output.slice(-shownLines)) : ''}${annotation}`
+    // A failure that has lines of its own (a service's last words) shows them at the end of the command.
+    const told = event.end === 'failed' && (event.failure?.lines?.length ?? 0) > 0
+    return `${line}${bad && !told ? behindBar(output.slice(-shownLines)) : ''}${annotation}`
   }
 
   return {

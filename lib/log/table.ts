@@ -1,8 +1,8 @@
 import { paint } from './failure-text.ts'
 import { cut, widthOf } from './text-width.ts'
 
-/** How a table is shown: with colours, and how many columns the terminal has. */
-export type TableView = { color?: boolean; columns?: number }
+/** How a table is shown: with colours, and how many columns the terminal has. Where there is no terminal, nothing is cut. */
+export type TableView = { color?: boolean; columns?: number; isTerminal?: boolean }
 
 /** The last column is never cut shorter than this: what it says matters more than a broken line. */
 const leastLast = 60
@@ -15,7 +15,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   if (rows.length === 0) return ''
   const used = head.map((_, index) => index).filter((index) => rows.some((row) => (row[index] ?? '') !== ''))
   const widths = used.map((index) => Math.max(...[head, ...rows].map((row) => widthOf(row[index] ?? ''))))
-  const room = view.columns === undefined ? Number.POSITIVE_INFINITY : view.columns
+  const room = view.columns === undefined || view.isTerminal === false ? Number.POSITIVE_INFINITY : view.columns
   const before = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0)
   const lastWidth = Math.max(leastLast, room - before)
   const line = (row: readonly string[]) =>

@@ -161,7 +161,8 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
 const databaseRecord = ({ service, name, user, password }: DesiredDatabase) => ({ service, name, user, password })
 
 /** `HEAD` is another one tomorrow: a record names the commit. */
-const nameOf = ({ revision, commit }: ObservedSource): string => (revision === 'HEAD' ? commit.slice(0, 12) : revision)
+const nameOf = ({ revision, commit }: ObservedSource): string =>
+  revision === 'HEAD' || revision === commit ? commit.slice(0, 12) : revision
 
 /** A deploy also replaces what runs from elsewhere than a healthy release. */
 function deployCause(target: Target, snapshot: Snapshot, current: Release | undefined): string | undefined {

@@ -81,8 +81,8 @@ export type TaskContext<Args extends Arguments = Arguments, Needed extends Needs
   ask(question: string): Promise<string>
 }
 
-/** How a result is to look. */
-export type View = { readonly color: boolean; readonly columns: number }
+/** How a result is to look. What is not for a terminal (`isTerminal: false`) needs not to fit its columns. */
+export type View = { readonly color: boolean; readonly columns: number; readonly isTerminal?: boolean }
 
 /** What both kinds of tasks say of themselves. */
 type Description = {

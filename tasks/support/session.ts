@@ -6,6 +6,7 @@ import { isWithinOperation } from '../../lib/execute/shared.ts'
 import type { LogEvent } from '../../lib/log/events.ts'
 import { createRenderer } from '../../lib/log/index.ts'
 import { createRedactor, type Redactor } from '../../lib/log/redact.ts'
+import { asTyped, eventAsTyped } from '../../lib/log/typed-command.ts'
 import type { Desired } from '../../lib/model/desired.ts'
 import { type Failure, FailureError, unwrap } from '../../lib/model/failure.ts'
 import { nearest } from '../../lib/model/nearest.ts'
@@ -77,7 +78,9 @@ export async function openSession(scope: Scope, context: TaskContext, needs: Ses
     env: invocation.env,
     write: (text) => invocation.terminal.err(text),
   })
-  const listeners: ((event: LogEvent) => void)[] = [(event) => renderer.emit(event)]
+  const listeners: ((event: LogEvent) => void)[] = [
+    (event) => renderer.emit(eventAsTyped(event, () => invocation.command)),
+  ]
   const ops = join(folder, '.ops')
   for (const warning of loaded.warnings) context.log.warn(warning)
   if (needs.needs === 'record') await sayUnfinished(ops, desired, platform, context)
@@ -124,5 +127,7 @@ async function sayUnfinished(ops: string, desired: Desired, platform: Platform, 
   const place = { ops, environment: desired.environment, releases: platform.releases }
   const unfinished = await findUnfinished(place, holder)
   if (!unfinished) return
-  for (const { message, mend } of unfinishedFindings(unfinished)) context.log.warn(`${message}: ${mend}`)
+  for (const { message, mend } of unfinishedFindings(unfinished)) {
+    context.log.warn(`${message}: ${asTyped(mend ?? '', context.invocation.command)}`)
+  }
 }

@@ -77,6 +77,11 @@ test('a place is relative below the folder and absolute elsewhere', () => {
   assert.is(placeText({ file: '/a/c.ts' }), '/a/c.ts')
 })
 
+test('quoted lines of a program neither colour nor move anything', () => {
+  const lines = ['\u001B[31mred\u001B[0m', '\u001B[2Jgone', '10%\r100%']
+  assert.is(failureText({ code: 'x', message: 'm', lines }), 'error: m\n  last lines:\n    red\n    gone\n    100%\n')
+})
+
 test('several failures follow each other', () => {
   assert.is(
     failuresText([

@@ -203,4 +203,16 @@ test('live: the terminal’s signals and the process are left alone', async () =
   assert.is(during, before)
 })
 
+test('what an op said is not shown where its failure brings lines of its own', async () => {
+  const polled = [started(one), output('one', 'not ready yet'), ended('one', 'failed', { failure })]
+  assert.match(await render('plain', polled), 'not ready yet')
+  const withWords = { ...failure, lines: ['cannot find the frobnicator'] }
+  const text = await render('plain', [
+    started(one),
+    output('one', 'not ready yet'),
+    ended('one', 'failed', { failure: withWords }),
+  ])
+  assert.not.match(text, 'not ready yet')
+})
+
 test.run()

@@ -29,6 +29,7 @@ test('empty columns are left out, the last one is cut to a wide terminal, no row
   assert.equal(cutTo(100), ['name  note', `api   ${long.slice(0, 93)}…`, ''])
   assert.equal(cutTo(20), ['name  note', `api   ${long.slice(0, 59)}…`, ''], 'not below 60: it may wrap')
   assert.is(table(['name', 'note'], [['api', 'short']], { columns: 200 }), 'name  note\napi   short\n')
+  assert.match(table(['name', 'note'], [['api', long]], { columns: 20, isTerminal: false }), long.trim())
   assert.is(table(['name'], [['api']], { color: true }), `${esc}[2mname${esc}[0m\napi\n`)
 })
 

@@ -21,7 +21,7 @@ export type Running = {
 }
 
 /**
- * Starts a program in a process group of its own. Its environment is PATH, HOME (not the user's), TMPDIR, LANG and `env`, so without
+ * Starts a program in a process group of its own. Its environment is PATH (with this repository's `task` on it), HOME (not the user's), TMPDIR, LANG and `env`, so without
  * CI, proxies, tokens and npm's variables.
  */
 export function start(argv: readonly [string, ...string[]], options: RunOptions = {}): Running {
@@ -76,7 +76,7 @@ export const startTask = (args: readonly string[], options?: RunOptions): Runnin
 function cleanEnvironment(added: Record<string, string> = {}): Record<string, string> {
   const marker = process.env[markerVariable]
   return {
-    PATH: `${dirname(process.execPath)}:${process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin'}`,
+    PATH: `${dirname(process.execPath)}:${join(repository, 'bin')}:${process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin'}`,
     HOME: home(),
     LANG: 'C.UTF-8',
     ...(process.env.TMPDIR ? { TMPDIR: process.env.TMPDIR } : {}),

@@ -104,10 +104,12 @@ function lateCause({ rule, process, attempts, passed, inARow, lastFailure }: Gat
   if (rule.oneShot) return `it did not run to its end ${within}`
   if (process?.kind !== 'alive') return `it was not running when the time was over (${within})${last}`
   if (passed === 0) {
-    return attempts === 0 ? `no probe answered ${within}` : `none of ${attempts} probes passed ${within}${last}`
+    return attempts === 0
+      ? `no probe answered ${within}`
+      : `none of ${attempts} attempts in ${rule.deadlineMs / 1000}s passed${last}`
   }
   if (inARow > 0 && passed === inARow) {
     return `only ${inARow} of ${rule.passes} passes in a row ${within}${last}`
   }
-  return `it flaps: ${passed} of ${attempts} probes passed, never ${rule.passes} in a row ${within}${last}`
+  return `it flaps: ${passed} of ${attempts} attempts passed, never ${rule.passes} in a row ${within}${last}`
 }

@@ -71,7 +71,7 @@ test('a service that flaps never passes, and the cause says so', () => {
   assert.is(at, 10_000)
   assert.equal(verdict, {
     kind: 'failed',
-    cause: 'it flaps: 5 of 10 probes passed, never 2 in a row within 10s; last failure: status 503',
+    cause: 'it flaps: 5 of 10 attempts passed, never 2 in a row within 10s; last failure: status 503',
   })
 })
 

@@ -46,7 +46,7 @@ test('flapping: never passes, and says so', async () => {
   const { failing, data } = await gateOf({ 'server.mjs': scripted('(count) => count % 2 === 0 ? 500 : 200') }, {}, 1500)
   const failure = await failing('wait-gate', data)
   assert.is(failure.code, 'gate-failed')
-  assert.match(failure.message, /^api did not become ready: it flaps: \d+ of \d+ probes passed, never 3 in a row/)
+  assert.match(failure.message, /^api did not become ready: it flaps: \d+ of \d+ attempts passed, never 3 in a row/)
   assert.ok(failure.lines?.includes('starting'))
   assert.equal(failure.next, ['task services logs api'])
 })
@@ -54,7 +54,7 @@ test('flapping: never passes, and says so', async () => {
 test('never answering: fails at the deadline', async () => {
   const { failing, data } = await gateOf({ 'server.mjs': scripted('() => 0') }, {}, 1000)
   const failure = await failing('wait-gate', data)
-  assert.match(failure.message, /none of \d+ probes passed within 1s; last failure: .*no answer within/)
+  assert.match(failure.message, /none of \d+ attempts in 1s passed; last failure: .*no answer within/)
 })
 
 test('a crash fails at once, with the last words of the log', async () => {
