@@ -1,6 +1,6 @@
 import { isAbsolute, relative } from 'node:path'
 import type { Failure, Place } from '../model/failure.ts'
-import { plainLine } from './text-width.ts'
+import { plainLine } from './plain-line.ts'
 
 /** How failures are shown. */
 export type FailureTextOptions = {

@@ -1,6 +1,8 @@
+import { relative, resolve } from 'node:path'
 import type { Desired } from '../../lib/model/desired.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
 import { type Failure, failed, ok, unwrap } from '../../lib/model/failure.ts'
+import type { Snapshot } from '../../lib/model/snapshot.ts'
 import { planDeploy } from '../../lib/plan/deploy.ts'
 import { planRollback, planStopRelease } from '../../lib/plan/rollback.ts'
 import { filesOfRevision } from '../../lib/system/revision-files.ts'
@@ -55,12 +57,13 @@ export async function deployWith(
     purpose: `deploy ${args.revision ?? 'HEAD'}`,
     ...(args.services.length > 0 ? { covers: args.services } : {}),
     prepare: async (signal) => {
-      const snapshot = unwrap(
+      const observed = unwrap(
         await session.platform.observe(desired, {
           source: { allowDirty: args.allowDirty, ...(args.revision === undefined ? {} : { revision: args.revision }) },
           signal,
         }),
       )
+      const snapshot = withoutPlanFiles(observed, session.folder, [args.plan, args.planOut])
       if (args.commit !== undefined && snapshot.source?.commit !== args.commit) return failed(otherFiles(desired))
       const plan = planDeploy(desired, snapshot, {
         ...(args.services.length > 0 ? { only: [...args.services] } : {}),
@@ -80,6 +83,14 @@ export async function deployWith(
     dryRun: args.dryRun === true,
     text: (view) => describeRelease(result, desired, `deploy ${desired.environment}`, since(started), view),
   })
+}
+
+/** The file that an approved plan is kept in may lie within the workspace; it is no change that a release would miss. */
+function withoutPlanFiles(snapshot: Snapshot, folder: string, files: readonly (string | undefined)[]): Snapshot {
+  if (!snapshot.source) return snapshot
+  const own = files.flatMap((file) => (file === undefined ? [] : relative(folder, resolve(file))))
+  const dirty = snapshot.source.dirty.filter((path) => !own.includes(path))
+  return { ...snapshot, source: { ...snapshot.source, dirty } }
 }
 
 const otherFiles = ({ configuredAs }: Desired): Failure => ({

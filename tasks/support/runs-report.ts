@@ -90,15 +90,23 @@ function outcomeOf({ state, outcome, settled }: Run): string {
   return settled ? `${text}, ${settled.how} by ${settled.by}` : text
 }
 
-/** The run that is meant: by its id, by `last`, or by its number from the newest one, which is 1. Throws `no-such-run`. */
+/** The run that is meant: by its id or the part of it behind the last hyphen, by `last`, or by its number from the newest one, which is 1. Throws `no-such-run`. */
 export async function findRun(ops: string, wanted: string): Promise<AnyRun> {
   const number = wanted === 'last' ? 1 : /^[1-9]\d{0,3}$/.test(wanted) ? Number(wanted) : undefined
-  const id = number === undefined ? wanted : (await newest(ops, number, 'all'))[number - 1]?.run.run
+  const id = number === undefined ? await wholeId(ops, wanted) : (await newest(ops, number, 'all'))[number - 1]?.run.run
   const operation = id === undefined ? undefined : await readRun(ops, id)
   if (operation) return { kind: 'operation', run: operation }
   const task = id === undefined ? undefined : await readTaskRun(ops, id)
   if (task) return { kind: 'task', run: task }
   throw new FailureError(noSuchRun(wanted))
+}
+
+/** The id that ends with these six digits, where it is one run's alone. */
+async function wholeId(ops: string, wanted: string): Promise<string> {
+  if (!/^[0-9a-f]{6}$/.test(wanted)) return wanted
+  const all = [...(await newest(ops, Number.MAX_SAFE_INTEGER, 'all'))].map(({ run }) => run.run)
+  const [only, ...more] = all.filter((id) => id.endsWith(`-${wanted}`))
+  return only !== undefined && more.length === 0 ? only : wanted
 }
 
 /** What happened in a run. */

@@ -1,26 +1,35 @@
-import { mkdir } from 'node:fs/promises'
+import { chmod, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { makeWorld } from './world.ts'
 
-test('runs show takes the beginning or the end of an id that is one run’s alone', async () => {
+test('runs show takes the last six digits of an id where they are one run’s alone', async () => {
   const world = await makeWorld()
-  assert.is((await world.task(['services', 'up', 'postgres'])).status, 3, 'no .env file: no run')
-  const ids = ['20261120-101112-345-3f9a1c', '20261120-101113-345-3f9a1d']
+  const ids = ['20261120-101112-345-3f9a1c', '20261120-101113-345-aaaaaa', '20261120-101114-345-aaaaaa']
   for (const id of ids) {
     await mkdir(join(world.folder, '.ops/runs', id), { recursive: true })
     await world.write(`.ops/runs/${id}/journal.jsonl`, '')
   }
-  for (const typed of [ids[0] as string, '3f9a1c', '20261120-101112']) {
+  for (const typed of [ids[0] as string, '3f9a1c']) {
     const ended = await world.task(['runs', 'show', typed])
     assert.is(ended.status, 0, ended.stderr)
     assert.match(ended.stdout, ids[0] as string)
   }
-  const both = await world.task(['runs', 'show', '20261120'])
-  assert.is(both.status, 2)
-  assert.match(both.stderr, `${ids[0]}, ${ids[1]}`)
+  assert.is((await world.task(['runs', 'show', 'aaaaaa'])).status, 2)
   assert.is((await world.task(['runs', 'show', 'ffffff'])).status, 2)
+})
+
+test('a plan that is kept within the workspace is no uncommitted change', async () => {
+  const world = await makeWorld()
+  await world.write('.env.dev', 'POSTGRES_PASSWORD=a-long-password\nGREETING=hello\n')
+  await chmod(join(world.folder, '.env.dev'), 0o600)
+  const planned = await world.task(['deploy', 'dev', '--plan-out', 'plan.json', '--json'])
+  const again = await world.task(['deploy', 'dev', '--plan', 'plan.json', '--dry-run'])
+  assert.not.match(planned.stderr + again.stderr, 'uncommitted changes')
+  await world.write('other.txt', 'x')
+  const dirty = await world.task(['deploy', 'dev', '--plan', 'plan.json', '--dry-run', '--json'])
+  assert.match(dirty.stdout, 'uncommitted changes would not be in the release: other.txt')
 })
 
 test.run()
