@@ -6,7 +6,7 @@ import type { PlatformName } from '../../lib/model/environment.ts'
 import type { ProbeResult } from '../../lib/model/probe.ts'
 import { finish, type TaskContext, type View } from '../../lib/task/definition.ts'
 import type { Scope } from './flags.ts'
-import { openSession, type Session } from './session.ts'
+import { openNamed, type Session } from './session.ts'
 import { watching } from './watching.ts'
 
 type Arguments = {
@@ -20,11 +20,7 @@ type Row = ProbeResult & { service: string; probe: string; optional: boolean }
 /** `task health-check`: all probes of all services at once. Never changes anything. */
 export async function runHealthCheck(scope: Scope, context: TaskContext & { args: Arguments }) {
   const { args } = context
-  const session = await openSession(scope, context, {
-    environment: args.environment,
-    platform: args.platform,
-    needs: 'record',
-  })
+  const session = await openNamed(scope, context, 'record')
   if (args.watch) await watching(context, async () => report(session, await check(session, context.signal)))
   const deadline = performance.now() + (args.wait ?? 0)
   let rows = await check(session, context.signal)

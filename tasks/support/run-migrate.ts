@@ -8,7 +8,7 @@ import { withMigrationFindings } from './database-findings.ts'
 import type { Scope } from './flags.ts'
 import { operate, type PlanFlags } from './operate.ts'
 import { reportOperation, since } from './result.ts'
-import { openSession } from './session.ts'
+import { openNamed } from './session.ts'
 
 type Arguments = { readonly environment: string; readonly platform?: PlatformName | undefined }
 
@@ -16,11 +16,7 @@ type Arguments = { readonly environment: string; readonly platform?: PlatformNam
 export async function runMigrate(scope: Scope, context: TaskContext & { args: PlanFlags & Arguments }) {
   const { args } = context
   const started = performance.now()
-  const session = await openSession(scope, context, {
-    environment: args.environment,
-    platform: args.platform,
-    needs: 'environment',
-  })
+  const session = await openNamed(scope, context, 'environment')
   const { desired } = session
   const result = await operate(context, session, args, {
     purpose: 'migrate up',
@@ -45,12 +41,7 @@ export async function runMigrate(scope: Scope, context: TaskContext & { args: Pl
 
 /** `task migrate status` */
 export async function runMigrationStatus(scope: Scope, context: TaskContext & { args: Arguments }) {
-  const { args } = context
-  const session = await openSession(scope, context, {
-    environment: args.environment,
-    platform: args.platform,
-    needs: 'environment',
-  })
+  const session = await openNamed(scope, context, 'environment')
   const { desired } = session
   const { database } = unwrap(await session.platform.observe(desired, { signal: context.signal }))
   const reachable = database?.applied !== undefined

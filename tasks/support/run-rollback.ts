@@ -6,7 +6,7 @@ import type { TaskContext } from '../../lib/task/definition.ts'
 import type { Scope } from './flags.ts'
 import { operate, type PlanFlags } from './operate.ts'
 import { reportRelease, since } from './result.ts'
-import { openSession, type Session } from './session.ts'
+import { openNamed, type Session } from './session.ts'
 import { describeRelease } from './text.ts'
 
 /** The arguments of `task rollback`. */
@@ -35,11 +35,7 @@ async function begunBefore({ ops, desired, platform }: Session): Promise<{ to?: 
 export async function runRollback(scope: Scope, context: TaskContext & { args: RollbackArguments }) {
   const { args } = context
   const started = performance.now()
-  const session = await openSession(scope, context, {
-    environment: args.environment,
-    platform: args.platform,
-    needs: 'record',
-  })
+  const session = await openNamed(scope, context, 'record')
   const { desired } = session
   const begun = args.to === undefined ? await begunBefore(session) : {}
   const result = await operate(context, session, args, {

@@ -3,7 +3,7 @@ import type { TaskContext } from '../../lib/task/definition.ts'
 import type { Scope } from './flags.ts'
 import { followLogs } from './logs.ts'
 import { selectedNames } from './selection.ts'
-import { openSession } from './session.ts'
+import { openNamed } from './session.ts'
 import { statusTable } from './text.ts'
 import { watching } from './watching.ts'
 
@@ -17,11 +17,7 @@ type Arguments = {
 /** `task services status` */
 export async function runStatus(scope: Scope, context: TaskContext & { args: Arguments & { watch: boolean } }) {
   const { args } = context
-  const session = await openSession(scope, context, {
-    environment: args.environment,
-    platform: args.platform,
-    needs: 'record',
-  })
+  const session = await openNamed(scope, context, 'record')
   // `services statsu` comes here, as the status of a service of that name.
   session.requireServices(args.names, ['up', 'down', 'restart', 'status', 'logs'])
   const names = selectedNames(session.desired, args)
@@ -46,11 +42,7 @@ export async function runLogs(
   context: TaskContext & { args: Arguments & { follow: boolean; lines: number } },
 ) {
   const { args } = context
-  const session = await openSession(scope, context, {
-    environment: args.environment,
-    platform: args.platform,
-    needs: 'record',
-  })
+  const session = await openNamed(scope, context, 'record')
   session.requireServices(args.names)
   const names = [...selectedNames(session.desired, args)]
   await followLogs(context, session, { services: names, follow: args.follow, lines: args.lines })

@@ -59,6 +59,14 @@ export async function workspaceFolder(scope: Scope, context: TaskContext): Promi
 export const opsFolder = async (scope: Scope, context: TaskContext): Promise<string> =>
   join(await workspaceFolder(scope, context), '.ops')
 
+/** Opens the environment that a command's arguments name. */
+export const openNamed = (
+  scope: Scope,
+  context: TaskContext & { args: Pick<SessionNeeds, 'environment' | 'platform'> },
+  needs: SessionNeeds['needs'],
+): Promise<Session> =>
+  openSession(scope, context, { environment: context.args.environment, platform: context.args.platform, needs })
+
 /** Opens an environment: loads what the command needs of the workspace, makes the platform, says what was left unfinished. */
 export async function openSession(scope: Scope, context: TaskContext, needs: SessionNeeds): Promise<Session> {
   const folder = await workspaceFolder(scope, context)
