@@ -110,6 +110,8 @@ export function tryResolve(
 const identityOf = ({ configuration: { name, id } }: Workspace) => ({ name, id })
 
 function unknownEnvironment({ names }: Workspace, name: string): ConfigurationFailure {
+  const close = nearest(name, names.environments)
+  const [like = 'dev'] = names.environments
   if (names.environments.includes(name)) {
     const place = { file: `config/environments/${name}.yaml` }
     const message = `the environment \`${name}\` has mistakes in its file`
@@ -119,7 +121,8 @@ function unknownEnvironment({ names }: Workspace, name: string): ConfigurationFa
     code: 'unknown-environment',
     message: `there is no environment \`${name}\``,
     why: names.environments.length > 0 ? `there are ${names.environments.join(', ')}` : 'config/environments is empty',
-    ...nearestAs(nearest(name, names.environments)),
+    ...nearestAs(close),
+    ...(close === undefined ? { next: [`write config/environments/${name}.yaml, like ${like}.yaml beside it`] } : {}),
     outcome: 'unchanged',
     concern: {},
   }

@@ -221,6 +221,8 @@ test('an unknown environment names the nearest; one with a broken file says so',
     'unknown-environment',
     'production',
   ])
+  const far = resolved(baseWorkspace, 'qa')
+  assert.match(far.ok ? '' : (far.failures[0].next ?? []).join(), 'write config/environments/qa.yaml')
 })
 
 test('on Kubernetes, hosts are names in the cluster and the database is where its URL says', () => {
