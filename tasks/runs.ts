@@ -1,9 +1,20 @@
-import { choice, flag, number, text } from '../lib/task/arguments.ts'
+import { choice, flag, number, path, text } from '../lib/task/arguments.ts'
 import { task } from '../lib/task/definition.ts'
 import type { Scope } from './support/flags.ts'
 
-/** Which runs `task runs` lists. */
-export const runKind = choice(['all', 'operations', 'tasks']).default('all').describe('those of which kind')
+/** What `task runs` takes. */
+export const listArguments = {
+  last: number({ integer: true, min: 1 }).default(20).describe('how many'),
+  kind: choice(['all', 'operations', 'tasks']).default('all').describe('those of which kind'),
+}
+
+/** What `task runs show` takes. */
+export const showArguments = {
+  run: text().positional().describe('its id, `last`, or its number from the newest, which is 1'),
+  html: flag().describe('write its timeline as a page for a browser'),
+  trace: flag().describe('write it as a trace for chrome://tracing or Perfetto'),
+  out: path().optional().describe('where to; default is the folder of the run'),
+}
 
 const json = flag().describe('print the result as JSON')
 
@@ -16,13 +27,13 @@ export const runsTask = (scope: Scope) =>
     commands: {
       list: task({
         description: 'The last runs, newest first',
-        args: { last: number({ integer: true, min: 1 }).default(20).describe('how many'), kind: runKind, json },
+        args: { ...listArguments, json },
         run: async (context) => (await import('./support/run-runs.ts')).runList(scope, context),
         render: (result, view) => result.text(view),
       }),
       show: task({
         description: 'The events of a run',
-        args: { run: text().positional().describe('its id, `last`, or its number from the newest, which is 1'), json },
+        args: { ...showArguments, json },
         run: async (context) => (await import('./support/run-runs.ts')).runShow(scope, context),
         render: (result, view) => result.text(view),
       }),

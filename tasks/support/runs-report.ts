@@ -53,12 +53,15 @@ function row(one: Listed): string[] {
   }
   const { header } = one.run
   const by = header ? `${header.user}@${header.host}` : ''
-  return [run.run, header?.operation ?? '', header?.environment ?? '', by, outcomeOf(one.run), took]
+  return [run.run, header?.operation ?? '', header?.environment ?? '', by, outcomeText(one.run), took]
 }
 
-/** What was typed, cut to a table's column. */
-function commandOf({ argv }: TaskRunSummary): string {
-  const typed = ['task', ...argv.map(quoteWord)].join(' ').replace(/\s+/g, ' ')
+/** What was typed. */
+export const commandLine = ({ argv }: TaskRunSummary): string => ['task', ...argv.map(quoteWord)].join(' ')
+
+/** The same, cut to a table's column. */
+function commandOf(run: TaskRunSummary): string {
+  const typed = commandLine(run).replace(/\s+/g, ' ')
   return typed.length <= 40 ? typed : `${typed.slice(0, 39)}…`
 }
 
@@ -85,7 +88,8 @@ const summary = ({ run, state, header, started, outcome, durationMs, settled }: 
   settled,
 })
 
-function outcomeOf({ state, outcome, settled }: Run): string {
+/** How an operation ended, and how it was dealt with since. */
+export function outcomeText({ state, outcome, settled }: Run): string {
   const text = outcome ?? (state === 'running' ? 'running' : state === 'elsewhere' ? 'elsewhere' : 'killed')
   return settled ? `${text}, ${settled.how} by ${settled.by}` : text
 }
@@ -128,7 +132,7 @@ export function showReport(found: AnyRun) {
 function taskRunText(run: TaskRunRecord, view: View): string {
   const by = run.user === undefined ? '' : ` by ${run.user}@${run.host}`
   const took = run.durationMs === undefined ? '' : `, ${formatDuration(run.durationMs)}`
-  const head = `${run.run}: ${['task', ...run.argv.map(quoteWord)].join(' ')}${by}, ${taskOutcome(run)}${took}\n`
+  const head = `${run.run}: ${commandLine(run)}${by}, ${taskOutcome(run)}${took}\n`
   const rows = run.spans.map(({ task, state, at, durationMs, message }) => [
     task,
     at === undefined ? '' : `+${formatDuration(at)}`,
@@ -141,7 +145,7 @@ function taskRunText(run: TaskRunRecord, view: View): string {
 }
 
 const title = (run: Run): string =>
-  `${run.run}: ${run.header?.operation ?? '?'} ${run.header?.environment ?? ''} by ${run.header?.user ?? '?'}, ${outcomeOf(run)}`
+  `${run.run}: ${run.header?.operation ?? '?'} ${run.header?.environment ?? ''} by ${run.header?.user ?? '?'}, ${outcomeText(run)}`
 
 /** An entry as a line: its time of day and what happened. */
 function line(entry: StampedEntry): string[] {

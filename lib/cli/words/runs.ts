@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path'
+import { listArguments, showArguments } from '../../../tasks/runs.ts'
+import { wantsFile, writeRunFile } from '../../../tasks/support/runs-files.ts'
 import { findRun, listReport, showReport } from '../../../tasks/support/runs-report.ts'
 import { FailureError, type Result } from '../../model/failure.ts'
-import { choice, number, text } from '../../task/arguments.ts'
 import type { View } from '../../task/definition.ts'
 import type { LoadedTasks } from '../../task/table.ts'
 import { builtIn, builtInCommand } from '../built-in.ts'
@@ -13,16 +14,17 @@ export const runs = builtIn({
   commands: {
     list: builtInCommand({
       description: 'the last runs, newest first',
-      args: {
-        last: number({ integer: true, min: 1 }).default(20).describe('how many'),
-        kind: choice(['all', 'operations', 'tasks']).default('all').describe('those of which kind'),
-      },
+      args: listArguments,
       run: ({ args, tasks, color }) => answer(tasks, color, (ops) => listReport(ops, args)),
     }),
     show: builtInCommand({
       description: 'what happened in a run',
-      args: { run: text().positional().describe('its id, `last`, or its number from the newest, which is 1') },
-      run: ({ args, tasks, color }) => answer(tasks, color, async (ops) => showReport(await findRun(ops, args.run))),
+      args: showArguments,
+      run: ({ args, tasks, color, folder }) =>
+        answer(tasks, color, async (ops) => {
+          const found = await findRun(ops, args.run)
+          return wantsFile(args) ? writeRunFile(ops, found, { ...args, folder }) : showReport(found)
+        }),
     }),
   },
 })
