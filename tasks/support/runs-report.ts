@@ -105,9 +105,9 @@ export async function findRun(ops: string, wanted: string): Promise<AnyRun> {
   throw new FailureError(noSuchRun(wanted))
 }
 
-/** The id that ends with these six digits, where it is one run's alone. */
+/** The id that ends with these six digits or letters, where it is one run's alone. */
 async function wholeId(ops: string, wanted: string): Promise<string> {
-  if (!/^[0-9a-f]{6}$/.test(wanted)) return wanted
+  if (!/^([0-9a-f]{6}|t[0-9a-z]{5})$/.test(wanted)) return wanted
   const all = [...(await newest(ops, Number.MAX_SAFE_INTEGER, 'all'))].map(({ run }) => run.run)
   const [only, ...more] = all.filter((id) => id.endsWith(`-${wanted}`))
   return only !== undefined && more.length === 0 ? only : wanted
