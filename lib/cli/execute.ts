@@ -51,6 +51,7 @@ export async function execute(execution: Execution): Promise<Ending> {
       ? { ask: (question) => progress.aside(async () => (await import('./ask.ts')).ask(question, crash.signal)) }
       : {}),
     ...(flags.jobs === undefined ? {} : { jobs: flags.jobs }),
+    force: flags.force,
   })
   const recorder = new RunRecorder({
     ops: join(dirname(table.file), '.ops'),

@@ -12,6 +12,7 @@ export const globalArguments = {
     .optional()
     .alias('j')
     .describe('how many tasks run at once; default is the cores'),
+  force: flag().describe('run tasks also when they are up to date'),
   json: flag().describe('print the result as JSON'),
   output: choice(['interleaved', 'grouped', 'quiet', 'live', 'json', 'plain'])
     .optional()

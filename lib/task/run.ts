@@ -6,6 +6,7 @@ import { FailureError, type Result, unwrap } from '../model/failure.ts'
 import type { Task, TaskContext } from './definition.ts'
 import type { TaskEvent } from './events.ts'
 import { executeTask, type OwnContext } from './execute-task.ts'
+import type { Guard } from './fingerprint/guard.ts'
 import { collectGraph, cycle, nodeId, type TaskNode, withDefaultCommand } from './graph.ts'
 import type { Invocation } from './invocation.ts'
 import { Labels } from './labels.ts'
@@ -24,6 +25,8 @@ export type TaskRunOptions = {
   ask?(question: string): Promise<string>
   /** How many tasks run at once; default is the number of cores. */
   jobs?: number
+  /** Runs also what is up to date. */
+  force?: boolean
   /** How long a task that was told to end may take for it, in milliseconds; default 10,000. */
   graceMs?: number
 }
@@ -48,6 +51,9 @@ export class TaskRun {
   readonly #confirmed = new Set<string>()
   readonly #labels = new Labels()
   readonly #blame = new WeakMap<object, string>()
+  /** The ids of tasks whose results others use. */
+  readonly #wanted = new Set<string>()
+  #guard: Guard | undefined
 
   constructor(options: TaskRunOptions) {
     this.#options = options
@@ -64,6 +70,8 @@ export class TaskRun {
       return { state: 'done', value: await this.#walk(root, this.#options.signal) }
     } catch (error) {
       return { state: 'failed', error, task: this.#blamed(error) ?? name }
+    } finally {
+      this.#guard?.end()
     }
   }
 
@@ -81,6 +89,8 @@ export class TaskRun {
       this.#nodes.set(node.id, node)
       this.#waits.set(node.id, new Map(Object.values(node.needs).map((id) => [id, 1])))
     }
+    if (caller || this.#options.invocation.json || root.task.definition.render) this.#wanted.add(root.id)
+    for (const { needs } of nodes) for (const id of Object.values(needs)) this.#wanted.add(id)
     for (const node of nodes) await this.#confirm(node)
     emit(this.#planned(nodes, caller))
     const ends = await walkGraph(
@@ -141,17 +151,38 @@ export class TaskRun {
     const { emit, invocation, graceMs = 10_000 } = this.#options
     const needs: Record<string, unknown> = {}
     for (const [key, id] of Object.entries(node.needs)) needs[key] = await this.#started.get(id)
-    return executeTask(node, {
-      label: this.#labels.of(node),
-      folder: node.task.folder ?? this.#folder,
-      env: invocation.env,
-      redactor: this.redactor,
-      stdoutTaken: invocation.json,
-      signal,
+    const label = this.#labels.of(node)
+    const folder = node.task.folder ?? this.#folder
+    const execute = (env: Invocation['env'], given: Readonly<Record<string, unknown>>) =>
+      executeTask(node, {
+        label,
+        folder,
+        env,
+        redactor: this.redactor,
+        stdoutTaken: invocation.json,
+        signal,
+        emit,
+        graceMs,
+        context: (own) => this.#context(node, given, own),
+      })
+    const { inputs, outputs } = node.task.definition
+    if (inputs === undefined && outputs === undefined) return execute(invocation.env, needs)
+    const guard = await this.#guarding()
+    return guard.run({ node, label, folder, env: invocation.env, needs, signal, execute })
+  }
+
+  async #guarding(): Promise<Guard> {
+    const { Guard } = await import('./fingerprint/guard.ts')
+    const { table, emit, force = false } = this.#options
+    this.#guard ??= new Guard({
+      table,
       emit,
-      graceMs,
-      context: (own) => this.#context(node, needs, own),
+      force,
+      node: (id) => this.#nodes.get(id),
+      wantsResult: (id) => this.#wanted.has(id),
+      redact: (text) => this.redactor.text(text),
     })
+    return this.#guard
   }
 
   #context(node: TaskNode, needs: Readonly<Record<string, unknown>>, own: OwnContext): TaskContext {

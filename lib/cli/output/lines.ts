@@ -71,8 +71,9 @@ export class InterleavedLines {
     } else if (event.type === 'output') this.#output(event)
     else if (event.type === 'task-ended') {
       this.#flush(event.task)
-      // A task that was told to end is no news.
-      if (this.several && event.state !== 'aborted') this.#err(event.task, endText(event, this.#color))
+      // A task that was told to end is no news; one that had nothing to do has said nothing else.
+      const isSilent = event.state === 'up-to-date' || event.state === 'restored'
+      if ((this.several && event.state !== 'aborted') || isSilent) this.#err(event.task, endText(event, this.#color))
     } else {
       const text = talkText(event, this.#color)
       if (text !== undefined && 'task' in event) this.#err(event.task, text)

@@ -1,0 +1,58 @@
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { readManifest } from '../manifest.ts'
+import { sha256 } from './digest.ts'
+import { readInputs } from './files.ts'
+import type { StatCache } from './stat-cache.ts'
+
+/** What package managers leave behind that names all that they have installed, beside the packages. */
+const installed = [
+  'node_modules/.package-lock.json',
+  'node_modules/.pnpm/lock.yaml',
+  'node_modules/.yarn-state.yml',
+  'node_modules/.yarn-integrity',
+] as const
+
+/**
+ * The code that a Taskfile's tasks are made of: every local file of its bundle with the digest of its content, and every package that it imports
+ * with its version and what is installed beside it (a linked package: with the content of its files). By name, so that a difference can be named.
+ * Read when the Taskfile was loaded: the bundle that was loaded is the one that is kept.
+ */
+export function readCode(taskfile: string, cache: StatCache): Record<string, string> {
+  const manifest = readManifest(taskfile)
+  const folder = dirname(taskfile)
+  if (manifest === undefined) return { [shown(folder, taskfile)]: sha256(readFileSync(taskfile)) }
+  const code: Record<string, string> = {}
+  for (const { path, sha256: hash } of manifest.inputs) code[shown(folder, path)] = hash
+  const roots = new Set<string>()
+  for (const path of manifest.packages) {
+    const { name, version } = JSON.parse(readFileSync(path, 'utf8')) as { name?: string; version?: string }
+    const root = dirname(realpathSync(path))
+    const modules = root.lastIndexOf('/node_modules/')
+    code[`package ${name}`] = modules < 0 ? linkedPackage(root, cache) : String(version)
+    if (modules >= 0 && name !== 'vital-ops') roots.add(root.slice(0, modules))
+  }
+  for (const root of roots) {
+    for (const name of installed) {
+      const path = join(root, name)
+      const stats = statSync(path, { throwIfNoEntry: false })
+      if (stats?.isFile()) code[shown(folder, path)] = cache.hash(path, stats)
+    }
+  }
+  return code
+}
+
+/** A package that is a folder of somebody's: its version does not tell its content. Of this package, what was built. */
+function linkedPackage(root: string, cache: StatCache): string {
+  const built = join(root, 'dist', 'pack.cjs')
+  if (existsSync(built)) {
+    const stats = statSync(built)
+    return cache.hash(built, stats)
+  }
+  return readInputs(['**'], root, cache).digest
+}
+
+const shown = (folder: string, path: string): string => {
+  const inside = relative(folder, path)
+  return inside.startsWith('../../..') ? path : inside
+}

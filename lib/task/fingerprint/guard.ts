@@ -1,0 +1,273 @@
+import { dirname } from 'node:path'
+import { FailureError } from '../../model/failure.ts'
+import { newMark, withMark } from '../../system/marks.ts'
+import { restoreOutputs, touchEntries } from '../cache/store.ts'
+import type { TaskEvent } from '../events.ts'
+import type { TaskNode } from '../graph.ts'
+import type { LoadedTasks } from '../table.ts'
+import { canonical } from './canonical.ts'
+import { check, type Verdict } from './check.ts'
+import { readCode } from './code.ts'
+import { sha256 } from './digest.ts'
+import { unmatchedPatterns } from './files.ts'
+import { definitionDigest, identityOf } from './identity.ts'
+import { beforeRun, keepRun } from './keep.ts'
+import { keyedDigest } from './key.ts'
+import { type HeldLock, lock, taskMark } from './lock.ts'
+import { changedOutputs } from './outputs.ts'
+import { invalidate, readFormerRecord, readRecord, recordPath, type TaskRecord, writeRecord } from './record.ts'
+import { type Fingerprint, type FingerprintRequest, takeFingerprint } from './request.ts'
+import { keepResult, readResult } from './result.ts'
+import { StatCache, statCachePath } from './stat-cache.ts'
+import { declaredVariables } from './variables.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** What the guard is told by who runs the tasks. */
+export type GuardOptions = {
+  table: LoadedTasks
+  emit(event: TaskEvent): void
+  /** The node of an id. */
+  node(id: string): TaskNode | undefined
+  /** Somebody uses what a node returns. */
+  wantsResult(id: string): boolean
+  /** A text without secrets; what it would change is not written to disk. */
+  redact(text: string): string
+  /** Runs also what is up to date. */
+  force: boolean
+}
+
+/** A run of a task that may turn out not to be needed. */
+export type GuardedRun = {
+  node: TaskNode
+  label: string
+  /** The folder of its Taskfile. */
+  folder: string
+  env: Environment
+  needs: Readonly<Record<string, unknown>>
+  signal: AbortSignal
+  /** Runs it, with marks in the environment of its commands, and needs that note what it looks at. */
+  execute(env: Environment, needs: Readonly<Record<string, unknown>>): Promise<unknown>
+}
+
+/** Keeps tasks from running that need not. One for an invocation. */
+export class Guard {
+  readonly #options: GuardOptions
+  readonly #workspace: string
+  readonly #cache: StatCache
+  readonly #keyed: (value: string) => string
+  /** By the id of a node that has ended: what it has left. */
+  readonly #effects = new Map<string, string>()
+  readonly #code: Readonly<Record<string, string>>
+
+  constructor(options: GuardOptions) {
+    this.#options = options
+    this.#workspace = dirname(options.table.file)
+    this.#cache = new StatCache(statCachePath(this.#workspace))
+    this.#keyed = keyedDigest(this.#workspace)
+    // Now, while the Taskfile that was loaded is the one on disk.
+    this.#code = readCode(options.table.file, this.#cache)
+  }
+
+  /** Keeps what was found out of files. */
+  end(): void {
+    this.#cache.save()
+  }
+
+  /** What `run` of the task gives, or gave the last time. Rejects as the task does. */
+  async run(guarded: GuardedRun): Promise<unknown> {
+    const begun = performance.now()
+    const prepared = this.#prepare(guarded)
+    if (prepared === undefined) return guarded.execute(guarded.env, guarded.needs)
+    const { request, verdict } = prepared
+    if (verdict?.state === 'up-to-date') return this.#skip(guarded, 'up-to-date', verdict.record, begun)
+    const mark = newMark()
+    const held = await this.#lock(request, guarded, mark)
+    if (held === undefined) return guarded.execute(guarded.env, guarded.needs)
+    try {
+      guarded.signal.throwIfAborted()
+      // What others did meanwhile counts.
+      const { print, verdict: now } = this.#look(request, guarded)
+      if (now?.state === 'up-to-date') return this.#skip(guarded, 'up-to-date', now.record, begun)
+      const path = recordPath(this.#workspace, request.id)
+      if (now?.state === 'restorable' && this.#restore(path, print, now.entry)) {
+        return this.#skip(guarded, 'restored', now.entry, begun)
+      }
+      return await this.#execute(guarded, path, print, mark)
+    } finally {
+      held.release()
+    }
+  }
+
+  /** Whether the task is up to date, seen without its lock; undefined where that cannot be told. */
+  #prepare(guarded: GuardedRun): { request: FingerprintRequest; verdict: Verdict | undefined } | undefined {
+    const { node, label } = guarded
+    const id = identityOf(node.task, this.#options.table)
+    if (id === undefined) return undefined
+    try {
+      const request = this.#request(id, guarded)
+      return { request, verdict: this.#look(request, guarded).verdict }
+    } catch (error) {
+      if (error instanceof FailureError) throw error
+      this.#say(label, 'warning', `cannot be compared with its last run: ${messageOf(error)}`)
+      return undefined
+    }
+  }
+
+  #look(
+    request: FingerprintRequest,
+    { node, needs }: GuardedRun,
+  ): { print: Fingerprint; verdict: Verdict | undefined } {
+    const print = takeFingerprint(request, this.#cache, this.#keyed)
+    if (this.#options.force) return { print, verdict: undefined }
+    const verdict = check(print, {
+      cache: this.#cache,
+      resultOf: (need) => this.#keptResult(needs[need])?.digest,
+      wantsResult: this.#options.wantsResult(node.id),
+    })
+    return { print, verdict }
+  }
+
+  async #lock(request: FingerprintRequest, guarded: GuardedRun, mark: string): Promise<HeldLock | undefined> {
+    const { node, label, env, signal } = guarded
+    const { name } = node
+    const onWait = ({ pid }: { pid: number }) =>
+      this.#say(label, 'info', `waits for another run of it (process ${pid})`)
+    try {
+      return await lock(recordPath(this.#workspace, request.id), { name, mark, env, signal, onWait })
+    } catch (error) {
+      if (error instanceof FailureError || signal.aborted) throw error
+      this.#say(label, 'warning', `is run without a lock, and nothing is kept of its run: ${messageOf(error)}`)
+      return undefined
+    }
+  }
+
+  /** Brings outputs back that an earlier run has made. */
+  #restore(path: string, { request }: Fingerprint, entry: TaskRecord): boolean {
+    const { folder } = request
+    const former = readRecord(path) ?? readFormerRecord(path)
+    invalidate(path)
+    const kept = new Set(entry.outputs.map((output) => output.path))
+    const inputs = new Set(takeFingerprint(request, this.#cache, this.#keyed).inputs?.paths)
+    const stale = (former?.outputs ?? []).filter((one) => one.produced && !kept.has(one.path) && !inputs.has(one.path))
+    const missing = changedOutputs(entry.outputs, folder, this.#cache).map(({ output }) => output)
+    if (!restoreOutputs(this.#workspace, folder, missing, stale)) return false
+    writeRecord(path, entry)
+    touchEntries(this.#workspace, entry.key)
+    return true
+  }
+
+  #skip(guarded: GuardedRun, state: 'up-to-date' | 'restored', record: TaskRecord, begun: number): unknown {
+    this.#noteEffects(guarded.node, record)
+    const message = state === 'restored' ? 'outputs from the cache' : undefined
+    const durationMs = performance.now() - begun
+    const ended = { type: 'task-ended' as const, task: guarded.label, state, durationMs }
+    this.#options.emit({ ...ended, ...(message === undefined ? {} : { message }) })
+    return record.result === undefined ? undefined : readResult(record.result)
+  }
+
+  async #execute(guarded: GuardedRun, path: string, print: Fingerprint, mark: string): Promise<unknown> {
+    const { node, label, env, needs } = guarded
+    const former = readRecord(path) ?? readFormerRecord(path)
+    const before = beforeRun(print, path, former?.outputs ?? [])
+    invalidate(path)
+    const { tracked, read } = track(needs)
+    const value = await guarded.execute(withMark({ ...env }, taskMark, mark), tracked)
+    try {
+      const consumed = [...read].sort().map((need) => [need, this.#keptResult(needs[need])?.digest ?? ''])
+      const after = { result: this.#keptResult(value), consumed: Object.fromEntries(consumed) }
+      const { record, changed } = keepRun(before, after, this.#cache, env)
+      this.#noteEffects(node, record)
+      if (changed !== undefined)
+        this.#say(label, 'warning', `input ${changed} changed while the task ran: it is not up to date`)
+      else this.#tellDoubts(guarded, record)
+    } catch (error) {
+      if (error instanceof FailureError) throw error
+      this.#effects.set(node.id, mark)
+      this.#say(label, 'warning', `nothing is kept of its run: ${messageOf(error)}`)
+    }
+    return value
+  }
+
+  /** What makes no difference now, and is likely not meant so. */
+  #tellDoubts({ node, label, folder }: GuardedRun, record: TaskRecord): void {
+    const { inputs = [], outputs = [] } = node.task.definition
+    for (const pattern of unmatchedPatterns(inputs, folder))
+      this.#say(label, 'warning', `inputs: nothing matches ${pattern}`)
+    for (const pattern of unmatchedPatterns(outputs, folder)) {
+      this.#say(label, 'warning', `outputs: it has made nothing that matches ${pattern}`)
+    }
+    if (record.resultDigest === undefined && this.#options.wantsResult(node.id)) {
+      this.#say(label, 'warning', 'is never up to date for who needs it: what it returns cannot be kept')
+    }
+  }
+
+  #request(id: string, { node, folder, env }: GuardedRun): FingerprintRequest {
+    const { task, name, values } = node
+    const { inputs, outputs, env: names = [], args = {} } = task.definition
+    const hiddenArgs = Object.keys(values).filter((key) => args[key]?.specification.variable !== undefined)
+    return {
+      id: JSON.stringify([id, Object.keys(values).length === 0 ? '' : this.#keyed(canonical(values))]),
+      name,
+      workspace: this.#workspace,
+      folder,
+      ...(inputs === undefined ? {} : { inputs }),
+      ...(outputs === undefined ? {} : { outputs }),
+      env: declaredVariables(names, env),
+      args: values,
+      hiddenArgs,
+      needs: this.#needsOf(node),
+      code: this.#code,
+      definition: definitionDigest(task),
+    }
+  }
+
+  /** What each need has left. */
+  #needsOf(node: TaskNode): Record<string, string> {
+    return Object.fromEntries(Object.entries(node.needs).map(([name, id]) => [name, this.#effectsOf(id)]))
+  }
+
+  /** Of a task without a fingerprint nothing is known but what it needs in its turn. */
+  #effectsOf(id: string): string {
+    const known = this.#effects.get(id)
+    if (known !== undefined) return known
+    const node = this.#options.node(id)
+    const inner = node === undefined ? [] : Object.values(this.#needsOf(node)).filter((one) => one !== '')
+    const effects = inner.length === 0 ? '' : sha256(inner.sort().join(' '))
+    this.#effects.set(id, effects)
+    return effects
+  }
+
+  /** What a task has left: its outputs, or where it declares none, that it ran with these inputs. */
+  #noteEffects({ id }: TaskNode, { outputsDigest, key }: TaskRecord): void {
+    this.#effects.set(id, outputsDigest === undefined ? `run ${key}` : `outputs ${outputsDigest}`)
+  }
+
+  #keptResult(value: unknown): { text: string; digest: string } | undefined {
+    const kept = keepResult(value, (text) => this.#options.redact(text) === text)
+    return kept && { text: kept.text, digest: this.#keyed(kept.identity) }
+  }
+
+  #say(task: string, level: 'info' | 'warning', text: string): void {
+    this.#options.emit({ type: 'message', task, level, text: this.#options.redact(text) })
+  }
+}
+
+/** The needs as a task is given them, and the names of those that it has looked at. */
+function track(needs: Readonly<Record<string, unknown>>): {
+  tracked: Readonly<Record<string, unknown>>
+  read: ReadonlySet<string>
+} {
+  const read = new Set<string>()
+  const tracked = {}
+  for (const name of Object.keys(needs)) {
+    const get = (): unknown => {
+      read.add(name)
+      return needs[name]
+    }
+    Object.defineProperty(tracked, name, { get, enumerable: true })
+  }
+  return { tracked, read }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,99 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { noteAdded, sizeLimit } from '../cache/limit.ts'
+import { keepEntry } from '../cache/store.ts'
+import { inputLine } from './difference.ts'
+import { changedInput, type InputFiles, readInputs } from './files.ts'
+import { type Output, outputsDigest, readOutputs, stampOutputs } from './outputs.ts'
+import { type TaskRecord, writeRecord } from './record.ts'
+import type { Fingerprint } from './request.ts'
+import type { StatCache } from './stat-cache.ts'
+
+/** What is known before a task runs. */
+export type BeforeRun = {
+  print: Fingerprint
+  /** Where its record goes. */
+  path: string
+  /** What its earlier runs have produced. */
+  earlier: readonly Output[]
+  stamps: ReadonlyMap<string, string>
+  /** When it was noted, in milliseconds since the epoch. */
+  startedAt: number
+}
+
+/** Notes what has to be known of a task's outputs before it runs. */
+export function beforeRun(print: Fingerprint, path: string, earlier: readonly Output[]): BeforeRun {
+  const { outputs = [], folder } = print.request
+  return { print, path, earlier, stamps: stampOutputs(outputs, folder), startedAt: Date.now() }
+}
+
+/** What a good run has left. */
+export type AfterRun = {
+  /** What it returned, as text and as a digest; undefined when that cannot be kept. */
+  result: { text: string; digest: string } | undefined
+  /** Digests of the results of other tasks that it has looked at. */
+  consumed: Readonly<Record<string, string>>
+}
+
+/**
+ * Keeps a good run, unless an input was written to meanwhile: `changed` names it then, and the task is not up to date. Gives a digest of the
+ * outputs. Throws what the system says.
+ */
+export function keepRun(
+  { print, path, earlier, stamps, startedAt }: BeforeRun,
+  { result, consumed }: AfterRun,
+  cache: StatCache,
+  env: Readonly<Record<string, string | undefined>>,
+): { record: TaskRecord; changed?: string } {
+  const { request, key, parts, shown } = print
+  const { folder, workspace } = request
+  const known = new Set(earlier.filter(({ produced }) => produced).map((output) => output.path))
+  const outputs =
+    request.outputs === undefined ? [] : readOutputs(request.outputs, folder, cache, stamps, (one) => known.has(one))
+  const record: TaskRecord = {
+    key,
+    name: request.name,
+    parts,
+    shown,
+    consumed,
+    endedAt: Date.now(),
+    durationMs: Date.now() - startedAt,
+    ...(request.outputs === undefined ? {} : { outputsDigest: outputsDigest(outputs) }),
+    ...(result === undefined ? {} : { result: result.text, resultDigest: result.digest }),
+    inputs: inputLines(print.inputs),
+    outputs,
+  }
+  const changed = changedSince(print, outputs, cache)
+  if (changed !== undefined) return { record, changed }
+  makeIgnored(workspace)
+  writeRecord(path, record)
+  const limit = sizeLimit(env)
+  const size = outputs.reduce((sum, output) => sum + (output.kind === 'file' && output.produced ? output.size : 0), 0)
+  if (request.outputs !== undefined && size <= limit && limit > 0) {
+    const added = keepEntry(workspace, folder, record)
+    if (added > 0) noteAdded(workspace, added, limit)
+  }
+  return { record }
+}
+
+function changedSince(
+  { request, inputs }: Fingerprint,
+  outputs: readonly Output[],
+  cache: StatCache,
+): string | undefined {
+  if (inputs === undefined || request.inputs === undefined) return undefined
+  const rewritten = new Set(outputs.map(({ path }) => path))
+  const after = readInputs(request.inputs, request.folder, cache)
+  return changedInput(inputs, after, (path) => rewritten.has(path))
+}
+
+const inputLines = (inputs: InputFiles | undefined): string[] =>
+  inputs?.paths.map((path, at) => inputLine(inputs.contents[at] as string, path)) ?? []
+
+/** `.ops` is never committed, also where no `.gitignore` names it. */
+function makeIgnored(workspace: string): void {
+  const ignore = join(workspace, '.ops', '.gitignore')
+  if (existsSync(ignore)) return
+  mkdirSync(join(workspace, '.ops'), { recursive: true })
+  writeFileSync(ignore, '*\n')
+}

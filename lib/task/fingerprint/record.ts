@@ -1,0 +1,138 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { sha256 } from './digest.ts'
+import { type Output, parseOutputs, writeOutputs } from './outputs.ts'
+
+/** What a fingerprint is made of, each as a digest, so that a difference can be named. */
+export type Parts = {
+  /** Of all input files; absent for a task without inputs. */
+  inputs?: string
+  /** By name; values keyed, because they may be secret. */
+  args: Readonly<Record<string, string>>
+  env: Readonly<Record<string, string>>
+  /** By the name of the need: what it left. */
+  needs: Readonly<Record<string, string>>
+  /** The files of the Taskfile's code and of what it imports, by path; packages by name. */
+  code: Readonly<Record<string, string>>
+  /** The task's own definition. */
+  definition: string
+  /** Node's version, the platform and the architecture. */
+  machine: string
+  /** The task's folder. */
+  folder: string
+}
+
+/** The last good run of a task with certain arguments. */
+export type TaskRecord = {
+  /** Of the parts. */
+  key: string
+  name: string
+  parts: Parts
+  /** Values that may be shown to explain a difference: `args.channel`, `env.NODE_ENV`. */
+  shown: Readonly<Record<string, string>>
+  /** Which needs' results the task has looked at, and digests of them. */
+  consumed: Readonly<Record<string, string>>
+  /** When it ended, in milliseconds since the epoch, and how long it took. */
+  endedAt: number
+  durationMs: number
+  /** Of the outputs; absent for a task without. */
+  outputsDigest?: string
+  /** Of what it returned; absent when that could not be kept. */
+  resultDigest?: string
+  /** What it returned, for `readResult`; absent when that could not be kept. */
+  readonly result?: string
+  /** The input files with their contents, `<content> <path>` a line; only to explain a difference. */
+  readonly inputs: readonly string[]
+  readonly outputs: readonly Output[]
+}
+
+/** The part of a record that stands in its first line. */
+type Head = Omit<TaskRecord, 'result' | 'inputs' | 'outputs'> & {
+  format: number
+  sizes: [number, number, number]
+  hasResult: boolean
+}
+
+const format = 1
+
+/** Where the records of tasks are, within a workspace. */
+export const recordsFolder = (workspace: string): string => join(workspace, '.ops', 'cache', 'tasks')
+
+/** The file of a task's record. Ids are hashed: `a:b`, `a-b` and `a b` are three, and a file system may not tell `A` from `a`. */
+export const recordPath = (workspace: string, id: string): string =>
+  join(recordsFolder(workspace), sha256(id).slice(0, 40))
+
+/** Reads a record; undefined when there is none, or a damaged one. Its long parts are only parsed when they are looked at. */
+export function readRecord(path: string): TaskRecord | undefined {
+  try {
+    const bytes = readFileSync(path)
+    const end = bytes.indexOf(10)
+    const { sizes, hasResult, format: found, ...head } = JSON.parse(bytes.toString('utf8', 0, end)) as Head
+    if (found !== format) return undefined
+    const [result, outputs, inputs] = sizes
+    let at = end + 1
+    if (bytes.length !== at + result + outputs + inputs) return undefined
+    const section = (size: number): (() => string) => {
+      const from = at
+      at += size
+      return () => bytes.toString('utf8', from, from + size)
+    }
+    const resultText = section(result)
+    const outputsText = section(outputs)
+    const inputsText = section(inputs)
+    let parsed: Output[] | undefined
+    return {
+      ...head,
+      ...(hasResult ? { result: resultText() } : {}),
+      get outputs() {
+        parsed ??= parseOutputs(outputsText())
+        return parsed
+      },
+      get inputs() {
+        return inputsText() === '' ? [] : inputsText().split('\n')
+      },
+    }
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Writes a record under a temporary name and renames it. There is no fsync: what is lost in a power cut, or damaged by it, is a run more;
+ * outputs are compared by content before they count.
+ */
+export function writeRecord(path: string, record: TaskRecord): void {
+  const { result, inputs, outputs, ...rest } = record
+  const sections = [result ?? '', writeOutputs(outputs), inputs.join('\n')].map((text) => Buffer.from(text))
+  const head: Head = {
+    ...rest,
+    format,
+    hasResult: result !== undefined,
+    sizes: sections.map(({ length }) => length) as [number, number, number],
+  }
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const temporary = `${path}.${process.pid}.new`
+  try {
+    const bytes = Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), ...sections])
+    writeFileSync(temporary, bytes, { mode: 0o600 })
+    renameSync(temporary, path)
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error
+  }
+}
+
+/** Where the record before the last run is, of which nothing holds any more but what it says of then. */
+const formerPath = (path: string): string => `${path}.former`
+
+/** Takes a record's validity, before its task runs: whatever becomes of the run, only its good end brings a new one. */
+export function invalidate(path: string): void {
+  try {
+    renameSync(path, formerPath(path))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}
+
+/** The record that was valid before the last run that did not come to a good end. */
+export const readFormerRecord = (path: string): TaskRecord | undefined => readRecord(formerPath(path))

@@ -1,0 +1,78 @@
+import { canonical } from './canonical.ts'
+import { sha256 } from './digest.ts'
+import { type InputFiles, readInputs } from './files.ts'
+import type { Parts } from './record.ts'
+import type { StatCache } from './stat-cache.ts'
+import { mayShow } from './variables.ts'
+
+/** All that a task's fingerprint is made of, as plain data. */
+export type FingerprintRequest = {
+  /** Of the task and its arguments' values: what has a record of its own. */
+  id: string
+  /** For people. */
+  name: string
+  /** The folder whose `.ops` holds the records; absolute. */
+  workspace: string
+  /** The folder from which patterns start, and in which the task works; absolute. */
+  folder: string
+  /** Patterns; absent where the definition has none. */
+  inputs?: readonly string[]
+  outputs?: readonly string[]
+  /** The declared environment variables, with their values. */
+  env: Readonly<Record<string, string | undefined>>
+  /** The values of the arguments. */
+  args: Readonly<Record<string, unknown>>
+  /** Names of arguments whose values may be secret, because they may come from the environment. */
+  hiddenArgs: readonly string[]
+  /** By the name of a need: a digest of what it left, as `Effects` has it. */
+  needs: Readonly<Record<string, string>>
+  /** Digests of the files and packages that the Taskfile's code is made of. */
+  code: Readonly<Record<string, string>>
+  /** A digest of the task's own definition. */
+  definition: string
+}
+
+/** What tells whether a task has to run. */
+export type Fingerprint = {
+  request: FingerprintRequest
+  key: string
+  parts: Parts
+  /** Values that may be shown to explain a difference. */
+  shown: Readonly<Record<string, string>>
+  inputs?: InputFiles
+}
+
+/** Gives digests of what may be secret. */
+export type Keyed = (value: string) => string
+
+/** Takes a fingerprint: reads the inputs as they are now. Throws `FailureError` for bad patterns, else what the system says. */
+export function takeFingerprint(request: FingerprintRequest, cache: StatCache, keyed: Keyed): Fingerprint {
+  const { folder, env, args, hiddenArgs, needs, code, definition } = request
+  const inputs = request.inputs === undefined ? undefined : readInputs(request.inputs, folder, cache)
+  const shown: Record<string, string> = {}
+  const argDigests: Record<string, string> = {}
+  for (const [name, value] of Object.entries(args)) {
+    const text = canonical(value)
+    argDigests[name] = keyed(text)
+    if (!hiddenArgs.includes(name) && !/\bsecret "/.test(text)) shown[`args.${name}`] = text.slice(0, 200)
+  }
+  const envDigests: Record<string, string> = {}
+  for (const [name, value] of Object.entries(env)) {
+    envDigests[name] = value === undefined ? '' : keyed(value)
+    if (mayShow(name)) shown[`env.${name}`] = value === undefined ? 'not set' : JSON.stringify(value).slice(0, 200)
+  }
+  const machine = `node ${process.versions.node} ${process.platform} ${process.arch}`
+  const parts: Parts = {
+    ...(inputs === undefined ? {} : { inputs: inputs.digest }),
+    args: argDigests,
+    env: envDigests,
+    needs,
+    code,
+    definition,
+    machine,
+    folder,
+  }
+  return { request, key: keyOf(parts), parts, shown, ...(inputs ? { inputs } : {}) }
+}
+
+const keyOf = (parts: Parts): string => sha256(`format 1 ${canonical(parts)}`)

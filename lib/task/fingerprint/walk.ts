@@ -1,0 +1,196 @@
+import { type Dirent, lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs'
+import type { Pattern, Segment } from './pattern.ts'
+
+/** What a walk meets, each once, in an order that depends on names alone. */
+export type Visitor = {
+  /** A file, or what a link leads to. `link`: the text of the link by which it is reached. */
+  file(path: string, stats: Stats, link?: string): void
+  /** A link that is not followed (`followLinks` is off), or leads nowhere. */
+  link?(path: string, target: string): void
+  /** A folder within what a pattern matches, that has nothing in it. */
+  emptyFolder?(path: string): void
+}
+
+/** How links are taken: as what they lead to (inputs), or as themselves (outputs). */
+export type WalkOptions = { followLinks: boolean }
+
+/** A pattern and how many of its parts a folder's path has matched. */
+type State = { pattern: Pattern; at: number }
+
+/**
+ * Finds the files that patterns match. Reads a folder only where some pattern may match within it; what vanishes meanwhile is passed over.
+ * Throws what the system says of folders and files that cannot be read.
+ */
+export function walk(patterns: readonly Pattern[], visitor: Visitor, options: WalkOptions): void {
+  const states = patterns.flatMap((pattern) => closure({ pattern, at: 0 }))
+  if (states.some(isPositive)) new Walk(visitor, options).folder('', states, [])
+}
+
+class Walk {
+  readonly #visitor: Visitor
+  readonly #followLinks: boolean
+
+  constructor(visitor: Visitor, { followLinks }: WalkOptions) {
+    this.#visitor = visitor
+    this.#followLinks = followLinks
+  }
+
+  /** `path` without a slash at its end, so '' is the root. `links` are the real paths of the folders that links have led to. */
+  folder(path: string, states: readonly State[], links: readonly string[]): void {
+    const names = onlyNames(states)
+    if (names) {
+      for (const name of names) this.#named(path, name, states, links)
+      return
+    }
+    const entries = read(path === '' ? '/' : path)
+    if (entries === undefined) return
+    if (entries.length === 0 && states.some((state) => isPositive(state) && isWithin(state)) && !excluded(states)) {
+      this.#visitor.emptyFolder?.(path)
+    }
+    for (const entry of entries) {
+      const { name } = entry
+      if (entry.isDirectory()) this.#enter(`${path}/${name}`, advance(states, name), links)
+      else if (entry.isFile()) {
+        if (!matches(states, name)) continue
+        const full = `${path}/${name}`
+        const stats = lstatSync(full, { throwIfNoEntry: false })
+        if (stats !== undefined) this.#visitor.file(full, stats)
+      } else if (entry.isSymbolicLink()) this.#link(`${path}/${name}`, name, states, links)
+    }
+  }
+
+  /** A name that patterns spell out: no folder needs to be read to find it. */
+  #named(folder: string, name: string, states: readonly State[], links: readonly string[]): void {
+    const path = `${folder}/${name}`
+    const within = advance(states, name)
+    if (!matches(states, name)) {
+      this.#enter(path, within, links)
+      return
+    }
+    const stats = lstatSync(path, { throwIfNoEntry: false })
+    if (stats?.isDirectory()) this.#enter(path, within, links)
+    else if (stats?.isFile()) this.#visitor.file(path, stats)
+    else if (stats?.isSymbolicLink()) this.#link(path, name, states, links)
+  }
+
+  #enter(path: string, states: readonly State[], links: readonly string[]): void {
+    if (states.some(isPositive) && !excluded(states)) this.folder(path, states, links)
+  }
+
+  #link(path: string, name: string, states: readonly State[], links: readonly string[]): void {
+    if (!this.#followLinks) {
+      if (matches(states, name)) this.#visitor.link?.(path, readlinkSync(path))
+      return
+    }
+    const stats = statOf(path)
+    if (stats?.isDirectory()) {
+      const within = advance(states, name)
+      if (!within.some(isPositive) || excluded(within)) return
+      const real = realpathSync(path)
+      // A link to a folder above itself would be followed for ever.
+      const here = realpathSync(path.slice(0, path.lastIndexOf('/')) || '/')
+      if (links.includes(real) || `${here}/`.startsWith(`${real}/`)) return
+      this.folder(path, within, [...links, real])
+    } else if (matches(states, name)) {
+      if (stats?.isFile()) this.#visitor.file(path, stats, readlinkSync(path))
+      else if (stats === undefined) this.#visitor.link?.(path, readlinkSync(path))
+    }
+  }
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    // A circle of links leads nowhere.
+    if ((error as NodeJS.ErrnoException).code === 'ELOOP') return undefined
+    throw error
+  }
+}
+
+/** What is in a folder, by name; undefined when it is gone or none. */
+function read(path: string): Dirent[] | undefined {
+  let entries: Dirent[]
+  try {
+    entries = readdirSync(path, { withFileTypes: true })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw error
+  }
+  // The system mostly gives them in order.
+  const isSorted = entries.every((entry, at) => at === 0 || (entries[at - 1] as Dirent).name < entry.name)
+  return isSorted ? entries : entries.sort((one, other) => (one.name < other.name ? -1 : 1))
+}
+
+const isPositive = ({ pattern }: State): boolean => !pattern.negative
+
+const segmentOf = ({ pattern, at }: State): Segment | undefined => pattern.segments[at]
+
+/** Everything below is matched: the pattern has ended at a folder, or ends with `**`. */
+const isWithin = (state: State): boolean =>
+  segmentOf(state) === undefined ||
+  (segmentOf(state)?.kind === 'any-depth' && state.at === state.pattern.segments.length - 1)
+
+const excluded = (states: readonly State[]): boolean =>
+  states.some((state) => state.pattern.negative && isWithin(state))
+
+/** `**` may also match no folder at all. */
+function closure(state: State): State[] {
+  if (segmentOf(state)?.kind !== 'any-depth') return [state]
+  return [state, ...closure({ pattern: state.pattern, at: state.at + 1 })]
+}
+
+/** The states within a folder that has this name. */
+function advance(states: readonly State[], name: string): State[] {
+  const next: State[] = []
+  for (const state of states) {
+    const segment = segmentOf(state)
+    const { pattern, at } = state
+    if (segment?.kind === 'literal') {
+      if (segment.name === name) next.push(...closure({ pattern, at: at + 1 }))
+    } else if (!pattern.negative && pattern.closed.has(name)) continue
+    else if (segment === undefined || segment.kind === 'any-depth') next.push(state)
+    else if (segment.test(name) && at + 1 < pattern.segments.length) next.push(...closure({ pattern, at: at + 1 }))
+  }
+  // What `**` keeps and adds again would double the states with each folder.
+  return next.length < 2 ? next : unique(next)
+}
+
+const unique = (states: readonly State[]): State[] =>
+  states.filter(
+    (state, index) => states.findIndex((other) => other.pattern === state.pattern && other.at === state.at) === index,
+  )
+
+/** Whether a file of this name is matched. */
+function matches(states: readonly State[], name: string): boolean {
+  let found = false
+  for (const state of states) {
+    const { pattern, at } = state
+    if (!pattern.negative && found) continue
+    const segment = pattern.segments[at]
+    const isLast = at === pattern.segments.length - 1
+    const hit =
+      segment === undefined
+        ? // The pattern has ended at the folder; the one that begins behind `**` at its end has ended, too.
+          true
+        : isLast &&
+          (segment.kind === 'any-depth' || (segment.kind === 'literal' ? segment.name === name : segment.test(name)))
+    if (!hit) continue
+    if (pattern.negative) return false
+    found = true
+  }
+  return found
+}
+
+/** The names that alone can match within a folder, sorted; undefined when the folder has to be read. */
+function onlyNames(states: readonly State[]): string[] | undefined {
+  const names = new Set<string>()
+  for (const state of states) {
+    if (!isPositive(state)) continue
+    const segment = segmentOf(state)
+    if (segment?.kind !== 'literal') return undefined
+    names.add(segment.name)
+  }
+  return [...names].sort()
+}
