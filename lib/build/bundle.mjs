@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { build } from 'esbuild'
-import { commonJs, facade } from './common-js.mjs'
+import { commonJs, facade, lazyBuiltins, lazyHelper, urlHelper } from './common-js.mjs'
 import { entryPoints } from './entry-points.mjs'
 import { pack } from './pack.mjs'
 import { publish } from './publish.mjs'
@@ -96,7 +96,7 @@ async function shared(repository, dist, write) {
     const output = metafile.outputs[`dist/${name}.js`]
     await write(`${name}.js`, facade(name, output?.exports ?? []))
   }
-  await write('pack.cjs', pack(modules, 'task.cjs', ['index.cjs']))
+  await write('pack.cjs', await pack(modules, 'task.cjs', ['index.cjs']))
 }
 
 /**
@@ -108,15 +108,20 @@ async function shared(repository, dist, write) {
  * @param {Write} write
  */
 async function single(repository, dist, { name, source, alone }, write) {
+  const isCommonJs = alone === 'commonjs'
   const { outputFiles } = await build({
     ...common,
     entryPoints: [{ out: name, in: source }],
     absWorkingDir: repository,
     outdir: dist,
-    format: alone === 'commonjs' ? 'cjs' : 'esm',
-    ...(alone === 'commonjs' ? { outExtension: { '.js': '.cjs' } } : {}),
+    format: isCommonJs ? 'cjs' : 'esm',
+    ...(isCommonJs ? { outExtension: { '.js': '.cjs' }, define: { 'import.meta.url': '__ownUrl' } } : {}),
     packages: 'external',
     sourcemap: 'linked',
   })
-  for (const { path, contents } of outputFiles) await write(relative(dist, path), contents)
+  for (const { path, contents, text } of outputFiles) {
+    const isCode = isCommonJs && path.endsWith('.cjs')
+    const code = isCode ? lazyBuiltins(text).replace('"use strict";', `$&${urlHelper}${lazyHelper}`) : contents
+    await write(relative(dist, path), code)
+  }
 }

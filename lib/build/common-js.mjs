@@ -26,10 +26,14 @@ export async function commonJs(name, text) {
     define: { 'import.meta.url': '__ownUrl' },
     logLevel: 'silent',
   })
-  const imported = code.replaceAll('Promise.resolve().then(() => __toESM(require(', '__import(((')
+  const imported = lazyBuiltins(code)
+    .replaceAll('Promise.resolve().then(() => __toESM(require(', '__import(((')
+    // What it makes is what a CommonJS file has already.
+    .replaceAll(/\(0, import_node_module\d*\.createRequire\)\(__ownUrl\)/g, 'require')
   const helpers = [
+    ...(imported.includes(' = __lazy(') ? [lazyHelper] : []),
     ...(imported.includes('__later(') ? ['const __later = (load) => Promise.resolve().then(load);'] : []),
-    ...(imported.includes('__ownUrl') ? ['const __ownUrl = require("node:url").pathToFileURL(__filename).href;'] : []),
+    ...(imported.includes('__ownUrl') ? [urlHelper] : []),
   ]
   return {
     // On the first line, so that no line of the source map moves; behind "use strict", which has to be first.
@@ -38,6 +42,23 @@ export async function commonJs(name, text) {
     helpers: imported.includes('__import(') ? 'function __import(specifier) { return import(specifier) }\n' : '',
   }
 }
+
+/** Modules of Node that take long to load, and that most starts need not. */
+const slow = 'crypto|child_process|fs/promises|timers|net|tls|https?|tty|readline|dns|zlib|stream|module|vm|url|os'
+
+/**
+ * Loads modules of Node when they are first used, and not when a file is that imports them.
+ *
+ * @param {string} code CommonJS that esbuild has made
+ */
+export const lazyBuiltins = (code) =>
+  code.replaceAll(new RegExp(`^(var import_\\w+ = )require(\\("node:(?:${slow})(?:/\\w+)?"\\);)$`, 'gm'), '$1__lazy$2')
+
+/** Declares what `lazyBuiltins` calls; one line. */
+export const lazyHelper = 'const __lazy = (name) => new Proxy({}, { get: (_, key) => require(name)[key] });'
+
+/** Declares what stands for `import.meta.url`; one line. */
+export const urlHelper = 'const __ownUrl = require("node:url").pathToFileURL(__filename).href;'
 
 /**
  * The module by which an entry point of that build is imported: its names are known before it runs, as modules want it.

@@ -12,6 +12,8 @@ export const entryPoints = [
   { name: 'start', source: 'lib/cli/start.ts', alone: 'commonjs' },
   // The `task` command.
   { name: 'task', source: 'lib/cli/main.ts' },
+  // Completion, where it cannot be told from what is cached.
+  { name: 'complete', source: 'lib/cli/completion/main.ts' },
   // What the scripts in a workspace's bin/ import.
   { name: 'entry', source: 'lib/cli/entry.ts' },
   // What a Taskfile imports as `vital-ops`.

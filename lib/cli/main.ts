@@ -9,7 +9,7 @@ import { isBuiltIn } from './builtins.ts'
 import { calledAs } from './called-as.ts'
 import { type GlobalFlags, globalArguments, splitCommandLine } from './global-flags.ts'
 import { type Ending, report } from './report.ts'
-import { hasColor, Streams } from './terminal.ts'
+import { hasColor, Streams, standardError, standardOutput } from './terminal.ts'
 
 /** The command `task`: its exit code. Everything that it says is said when this resolves. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -18,7 +18,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const { head, words } = splitCommandLine(argv)
   const parsed = await parseArguments(globalArguments, head, { env: process.env, folder, workspaceFolder: folder })
   const flags = parsed.ok ? (parsed.value.values as GlobalFlags) : undefined
-  const color = hasColor(process.stderr, flags?.color, process.env)
+  const color = hasColor(standardError, flags?.color, process.env)
   const command = () =>
     calledAs({ script: process.argv[1] ?? '', env: process.env, folder, workspace: flags?.workspace })
   const finish = (ending: Ending, json = flags?.json ?? head.includes('--json')) =>
@@ -54,7 +54,7 @@ async function answer(
   streams: Streams,
   argv: readonly string[],
 ): Promise<Answer> {
-  const stdoutColor = hasColor(process.stdout, flags.color, process.env)
+  const stdoutColor = hasColor(standardOutput, flags.color, process.env)
   if (flags.version) return version()
   if (flags.init) return (await import('./init.ts')).initialise(flags, words)
   if (flags.ops) return usage([{ code: 'unknown-flag', message: '--ops only goes with --init', outcome: 'usage' }])

@@ -43,8 +43,9 @@ export function report(streams: Streams, ending: Ending, { json, color, folder, 
     streams.write(process.stdout, `${JSON.stringify(value, jsonable)}\n`)
     return exitCode
   }
-  streams.write(process.stdout, typed(ending.text))
-  streams.write(process.stderr, failuresText(failures, { color, folder }))
+  // Node makes a stream when it is first asked for, which takes its time: not for nothing.
+  if (ending.text) streams.write(process.stdout, typed(ending.text))
+  if (failures.length > 0) streams.write(process.stderr, failuresText(failures, { color, folder }))
   if (ending.hint) streams.write(process.stderr, typed(ending.hint))
   return exitCode
 }

@@ -1,5 +1,6 @@
 import type { Invocation, Terminal } from '../task/invocation.ts'
 import { calledAs } from './called-as.ts'
+import { isTerminal } from './standard-streams.ts'
 
 type Write = (data: string | Uint8Array, done?: () => void) => boolean
 
@@ -9,21 +10,37 @@ export type TaskOutput = 'interleaved' | 'grouped' | 'quiet' | 'json' | 'live'
 /** The streams of this process. A reader that went away (`task --list | head -1`) is no error: the rest is dropped. */
 export class Streams {
   readonly #closed = new Set<NodeJS.WriteStream>()
-  readonly #write = {
-    out: process.stdout.write.bind(process.stdout) as Write,
-    err: process.stderr.write.bind(process.stderr) as Write,
-  }
+  /** How those that are in use write, whatever has been led elsewhere since. */
+  readonly #write = new Map<NodeJS.WriteStream, Write>()
 
   #stdoutTaken = false
   #sink: ((stream: NodeJS.WriteStream, data: string | Uint8Array) => void) | undefined
 
   constructor() {
-    for (const stream of [process.stdout, process.stderr]) {
+    this.#prepare('stdout')
+    this.#prepare('stderr')
+  }
+
+  /** Node makes these streams when somebody first asks for them, which takes as long as all else that a small task needs. */
+  #prepare(name: 'stdout' | 'stderr'): void {
+    const descriptor = Object.getOwnPropertyDescriptor(process, name) as PropertyDescriptor
+    const open = (stream: NodeJS.WriteStream): NodeJS.WriteStream => {
+      this.#write.set(stream, stream.write.bind(stream) as Write)
       stream.on('error', (error: NodeJS.ErrnoException) => {
         if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
         this.#closed.add(stream)
       })
+      return stream
     }
+    if (descriptor.get === undefined) {
+      open(process[name])
+      return
+    }
+    const get = () => {
+      Object.defineProperty(process, name, descriptor)
+      return open(process[name])
+    }
+    Object.defineProperty(process, name, { ...descriptor, get })
   }
 
   /** Writes, unless the reader went away; while `divert` holds, to where that says. */
@@ -34,7 +51,7 @@ export class Streams {
 
   /** Writes to the stream itself, unless the reader went away. */
   raw(stream: NodeJS.WriteStream, data: string | Uint8Array): void {
-    if (!this.#closed.has(stream) && data.length > 0) this.#write[stream === process.stdout ? 'out' : 'err'](data)
+    if (!this.#closed.has(stream) && data.length > 0) this.#write.get(stream)?.(data)
   }
 
   /** Leads what tasks print by themselves (`console.log`) to stderr, because stdout is the JSON alone. */
@@ -70,11 +87,11 @@ export class Streams {
 
   /** Resolves when all that was written is with the system. */
   async flush(): Promise<void> {
-    for (const stream of [process.stdout, process.stderr]) {
+    for (const [stream, write] of this.#write) {
       if (this.#closed.has(stream) || stream.writableLength === 0) continue
       await new Promise<void>((resolve) => {
         stream.once('error', () => resolve())
-        this.#write[stream === process.stdout ? 'out' : 'err']('', () => resolve())
+        write('', () => resolve())
       })
     }
   }
@@ -84,7 +101,9 @@ export class Streams {
     return {
       out: (data) => this.write(json ? process.stderr : process.stdout, data),
       err: (data) => this.write(process.stderr, data),
-      columns: process.stderr.columns ?? process.stdout.columns ?? 80,
+      get columns() {
+        return process.stderr.columns ?? process.stdout.columns ?? 80
+      },
     }
   }
 }
@@ -93,12 +112,26 @@ export class Streams {
  * Whether a stream gets colours: as asked for, else by NO_COLOR (https://no-color.org: set and not empty), FORCE_COLOR, and
  * whether it is a terminal that can.
  */
-export function hasColor(stream: NodeJS.WriteStream, asked: boolean | undefined, env: NodeJS.ProcessEnv): boolean {
+export function hasColor(stream: { isTTY?: boolean }, asked: boolean | undefined, env: NodeJS.ProcessEnv): boolean {
   if (asked !== undefined) return asked
   if (env.NO_COLOR) return false
   const { FORCE_COLOR: forced } = env
   if (forced !== undefined) return forced !== '0' && forced !== 'false'
   return stream.isTTY === true && env.TERM !== 'dumb'
+}
+
+/** What `hasColor` looks at, without making the streams. */
+export const standardOutput = {
+  get isTTY() {
+    return isTerminal(1)
+  },
+}
+
+/** See `standardOutput`. */
+export const standardError = {
+  get isTTY() {
+    return isTerminal(2)
+  },
 }
 
 /** Whether this is a CI system: they all set CI. */
@@ -115,9 +148,9 @@ export function taskOutputOf(
   asked: string | undefined,
   { output, env }: Pick<Invocation, 'output' | 'env'>,
 ): TaskOutput {
-  const isTerminal = process.stderr.isTTY === true && env.TERM !== 'dumb'
+  const isShown = isTerminal(2) && env.TERM !== 'dumb'
   if (asked === 'plain') return 'interleaved'
-  if (asked === 'live') return isTerminal ? 'live' : 'interleaved'
+  if (asked === 'live') return isShown ? 'live' : 'interleaved'
   if (asked !== undefined) return asked as TaskOutput
   if (output === 'live') return 'live'
   return env.GITHUB_ACTIONS === 'true' ? 'grouped' : 'interleaved'
@@ -141,15 +174,15 @@ export function makeInvocation(
 ): Invocation {
   const { env } = process
   const ci = isCi(env)
-  const shown = process.stderr.isTTY === true && env.TERM !== 'dumb' && !ci
+  const shown = isTerminal(2) && env.TERM !== 'dumb' && !ci
   return {
     argv,
     command: calledAs({ script: process.argv[1] ?? '', env, folder: process.cwd(), workspace: flags.workspace }),
     folder: process.cwd(),
     json: flags.json,
-    interactive: process.stdin.isTTY === true && process.stderr.isTTY === true && !ci && !flags.json,
+    interactive: !ci && !flags.json && isTerminal(0) && isTerminal(2),
     yes: flags.yes,
-    color: hasColor(process.stderr, flags.color, env),
+    color: hasColor(standardError, flags.color, env),
     ci,
     output: operationOutput(flags.output) ?? (shown ? 'live' : 'plain'),
     env,

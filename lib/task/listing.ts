@@ -15,7 +15,9 @@ export type Listing = {
   output: string
   /** The build of this package. */
   build: string
-  tasks: ListedTask[]
+  tasks: TaskSummary[]
+  /** Of each task all names that it answers to. */
+  spellings: string[][]
   /** The names of environment variables that were read, and a digest of their values; null for none. */
   variables: [string, string | null][]
   packages: (FileState & { path: string })[]
@@ -26,9 +28,6 @@ export type Listing = {
 
 /** That there is no listing of a Taskfile: on what its tasks depend. */
 export type NoListing = Pick<Listing, 'output' | 'build'> & { outside: string }
-
-/** A task with all names that it answers to. */
-export type ListedTask = TaskSummary & { spellings: readonly string[] }
 
 /**
  * The listing of a Taskfile if it certainly holds, or why there is none; undefined where one has to be made. Reads and compares only.

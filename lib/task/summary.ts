@@ -16,6 +16,10 @@ export type ArgumentSummary = {
   default?: string
   variable?: string
   choices?: string[]
+  /** It gives candidates for completion when it is asked (`.complete()`). */
+  completes?: true
+  /** It must be an existing folder. */
+  folder?: true
 }
 
 /** A task as `--help` and `--list --json` show it. Plain data. */
@@ -66,7 +70,7 @@ export const summarizeArguments = (args: Arguments): ArgumentSummary[] =>
   argumentTable(args).entries.map(summarizeArgument)
 
 function summarizeArgument({ name, specification }: ArgumentEntry): ArgumentSummary {
-  const { kind, description, positional, repeated, aliases, variable, choices } = specification
+  const { kind, description, positional, repeated, aliases, variable, choices, values, path } = specification
   const preset = specification.default?.values.filter((value) => value !== false).map(String)
   return {
     name,
@@ -79,5 +83,7 @@ function summarizeArgument({ name, specification }: ArgumentEntry): ArgumentSumm
     ...(preset?.length ? { default: preset.join(', ') } : {}),
     ...(variable === undefined ? {} : { variable }),
     ...(choices === undefined ? {} : { choices: [...choices] }),
+    ...(values === undefined ? {} : { completes: true }),
+    ...(path?.exists === 'directory' ? { folder: true } : {}),
   }
 }

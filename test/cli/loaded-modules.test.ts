@@ -1,0 +1,92 @@
+import { readFileSync, utimesSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { task, until } from '../support/index.ts'
+import { folderWith } from '../support/workspace.ts'
+
+const folder = folderWith({
+  'Taskfile.ts': `import { choice, task } from 'vital-ops'
+export const nothing = task({ description: 'Nothing', args: { channel: choice(['beta', 'stable']).optional() }, run() {} })`,
+  'hook.cjs': `process.on('exit', () => require('node:fs').writeFileSync(process.env.LOADED, JSON.stringify({ files: Object.keys(require.cache), modules: process.moduleLoadList })))`,
+})
+
+/** The files and the modules of Node that a command has loaded; what Node itself loads before is there, too. */
+async function loaded(...argv: string[]): Promise<{ files: string[]; modules: string[]; stdout: string }> {
+  const file = join(folder, 'loaded.json')
+  const env = { LOADED: file, NODE_OPTIONS: `--require=${join(folder, 'hook.cjs')}` }
+  const { stdout, stderr, status } = await task(argv, { cwd: folder, env })
+  assert.equal([stderr, status], ['', 0])
+  const { files, modules } = JSON.parse(readFileSync(file, 'utf8'))
+  const own = files.filter((path: string) => !path.endsWith('hook.cjs')).map((path: string) => path.replace(/.*\//, ''))
+  return { files: own, modules: modules.map((name: string) => name.replace(/^\w+ (?:Binding )?/, '')), stdout }
+}
+
+/** Until the listing is used: while a file is younger than two seconds, its content is compared. */
+async function settle(): Promise<void> {
+  utimesSync(join(folder, 'Taskfile.ts'), new Date(0), new Date(0))
+  await until(async () => (await loaded('--list')).files.join() === 'task.cjs,start.cjs', {
+    what: 'the listing to be used',
+  })
+}
+
+const slow =
+  /^(?:crypto|child_process|net|tty|http|internal\/modules\/esm\/loader|stream|fs\/promises|readline|perf_hooks)$/
+
+test('list, help, completion and version load one file, and nothing of Node that is slow', async () => {
+  await settle()
+  for (const [argv, answer] of [
+    [['--list'], /nothing {2}Nothing/],
+    [['--list', '--json'], /"name":"nothing"/],
+    [['--help'], /usage: task/],
+    [['help', 'nothing'], /--channel <beta\|stable>/],
+    [['--version'], /vital-ops \d/],
+    [['__complete', '--', 'no'], /^nothing\tNothing\n$/],
+    [['__complete', '--', 'nothing', '--channel', ''], /^beta\nstable\n$/],
+  ] as const) {
+    const { files, modules, stdout } = await loaded(...argv)
+    assert.match(stdout, answer)
+    assert.equal(files, ['task.cjs', 'start.cjs'], argv.join(' '))
+    assert.equal(
+      modules.filter((name) => slow.test(name)),
+      [],
+      argv.join(' '),
+    )
+  }
+})
+
+test('a task that only computes loads no package, and nothing of Node that is slow', async () => {
+  await settle()
+  await loaded('nothing')
+  const { files, modules } = await loaded('nothing')
+  assert.equal(
+    files.filter((file) => !/^[\w-]+\.cjs$/.test(file)),
+    [],
+  )
+  assert.equal(
+    modules.filter((name) => slow.test(name)),
+    [],
+  )
+})
+
+test('what is answered from the listing is what the command itself answers', async () => {
+  await settle()
+  for (const argv of [
+    ['--list'],
+    ['--list', '--json'],
+    ['help', 'nothing'],
+    ['--help', 'nothing'],
+    ['--version'],
+    ['--help'],
+    ['--version', '--json'],
+    ['help', 'nothing', '--json'],
+    ['--json', 'help', 'nothing'],
+  ]) {
+    const fast = await task(argv, { cwd: folder })
+    // A flag that only the command itself knows.
+    const slow = await task(['--jobs', '1', ...argv], { cwd: folder })
+    assert.equal(fast, slow, argv.join(' '))
+  }
+})
+
+test.run()
