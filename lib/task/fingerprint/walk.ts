@@ -150,7 +150,7 @@ function advance(states: readonly State[], name: string): State[] {
     if (segment?.kind === 'literal') {
       if (segment.name === name) next.push(...closure({ pattern, at: at + 1 }))
     } else if (!pattern.negative && pattern.closed.has(name)) continue
-    else if (segment === undefined || segment.kind === 'any-depth') next.push(state)
+    else if (segment === undefined || segment.kind === 'any-depth') next.push(...closure(state))
     else if (segment.test(name) && at + 1 < pattern.segments.length) next.push(...closure({ pattern, at: at + 1 }))
   }
   // What `**` keeps and adds again would double the states with each folder.
