@@ -5,5 +5,6 @@ import type { BuiltInName } from './builtins.ts'
 export const builtInModules: Readonly<Record<BuiltInName, () => Promise<BuiltIn>>> = {
   runs: async () => (await import('./words/runs.ts')).runs,
   graph: async () => (await import('./words/graph.ts')).graph,
+  cache: async () => (await import('./words/cache.ts')).cache,
   which: async () => (await import('./words/which.ts')).which,
 }

@@ -12,6 +12,7 @@ export const builtIns = {
   runs: { description: 'what was run: who, when, how it ended, how long it took' },
   graph: { description: 'what needs what: a tree, or for a program that draws (mermaid, dot, svg, json)' },
   which: { description: 'where a task is defined' },
+  cache: { description: 'what is kept of outputs, so that they need not be made again' },
 } as const satisfies Readonly<Record<string, BuiltInWord>>
 
 /** The name of a word of `task` itself. */

@@ -1,25 +1,19 @@
-import { dirname } from 'node:path'
 import { FailureError } from '../../model/failure.ts'
 import { newMark, withMark } from '../../system/marks.ts'
+import { sizeLimit } from '../cache/limit.ts'
 import { restoreOutputs, touchEntries } from '../cache/store.ts'
 import type { TaskEvent } from '../events.ts'
 import type { TaskNode } from '../graph.ts'
 import type { LoadedTasks } from '../table.ts'
-import { canonical } from './canonical.ts'
 import { check, type Verdict } from './check.ts'
-import { readCode } from './code.ts'
-import { sha256 } from './digest.ts'
 import { unmatchedPatterns } from './files.ts'
-import { definitionDigest, identityOf } from './identity.ts'
 import { beforeRun, keepRun } from './keep.ts'
-import { keyedDigest } from './key.ts'
 import { type HeldLock, lock, taskMark } from './lock.ts'
 import { changedOutputs } from './outputs.ts'
 import { invalidate, readFormerRecord, readRecord, recordPath, type TaskRecord, writeRecord } from './record.ts'
 import { type Fingerprint, type FingerprintRequest, takeFingerprint } from './request.ts'
+import { Requests } from './requests.ts'
 import { keepResult, readResult } from './result.ts'
-import { StatCache, statCachePath } from './stat-cache.ts'
-import { declaredVariables } from './variables.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -53,25 +47,16 @@ export type GuardedRun = {
 /** Keeps tasks from running that need not. One for an invocation. */
 export class Guard {
   readonly #options: GuardOptions
-  readonly #workspace: string
-  readonly #cache: StatCache
-  readonly #keyed: (value: string) => string
-  /** By the id of a node that has ended: what it has left. */
-  readonly #effects = new Map<string, string>()
-  readonly #code: Readonly<Record<string, string>>
+  readonly #requests: Requests
 
   constructor(options: GuardOptions) {
     this.#options = options
-    this.#workspace = dirname(options.table.file)
-    this.#cache = new StatCache(statCachePath(this.#workspace))
-    this.#keyed = keyedDigest(this.#workspace)
-    // Now, while the Taskfile that was loaded is the one on disk.
-    this.#code = readCode(options.table.file, this.#cache)
+    this.#requests = new Requests(options.table, options.node)
   }
 
   /** Keeps what was found out of files. */
   end(): void {
-    this.#cache.save()
+    this.#requests.cache.save()
   }
 
   /** What `run` of the task gives, or gave the last time. Rejects as the task does. */
@@ -89,7 +74,7 @@ export class Guard {
       // What others did meanwhile counts.
       const { print, verdict: now } = this.#look(request, guarded)
       if (now?.state === 'up-to-date') return this.#skip(guarded, 'up-to-date', now.record, begun)
-      const path = recordPath(this.#workspace, request.id)
+      const path = recordPath(this.#requests.workspace, request.id)
       if (now?.state === 'restorable' && this.#restore(path, print, now.entry)) {
         return this.#skip(guarded, 'restored', now.entry, begun)
       }
@@ -101,12 +86,12 @@ export class Guard {
 
   /** Whether the task is up to date, seen without its lock; undefined where that cannot be told. */
   #prepare(guarded: GuardedRun): { request: FingerprintRequest; verdict: Verdict | undefined } | undefined {
-    const { node, label } = guarded
-    const id = identityOf(node.task, this.#options.table)
-    if (id === undefined) return undefined
+    const { node, label, env } = guarded
     try {
-      const request = this.#request(id, guarded)
-      return { request, verdict: this.#look(request, guarded).verdict }
+      // What is wrong there is said before anything runs.
+      sizeLimit(env)
+      const request = this.#requests.of(node, guarded)
+      return request && { request, verdict: this.#look(request, guarded).verdict }
     } catch (error) {
       if (error instanceof FailureError) throw error
       this.#say(label, 'warning', `cannot be compared with its last run: ${messageOf(error)}`)
@@ -118,10 +103,10 @@ export class Guard {
     request: FingerprintRequest,
     { node, needs }: GuardedRun,
   ): { print: Fingerprint; verdict: Verdict | undefined } {
-    const print = takeFingerprint(request, this.#cache, this.#keyed)
+    const print = takeFingerprint(request, this.#requests.cache, this.#requests.keyed)
     if (this.#options.force) return { print, verdict: undefined }
     const verdict = check(print, {
-      cache: this.#cache,
+      cache: this.#requests.cache,
       resultOf: (need) => this.#keptResult(needs[need])?.digest,
       wantsResult: this.#options.wantsResult(node.id),
     })
@@ -134,7 +119,7 @@ export class Guard {
     const onWait = ({ pid }: { pid: number }) =>
       this.#say(label, 'info', `waits for another run of it (process ${pid})`)
     try {
-      return await lock(recordPath(this.#workspace, request.id), { name, mark, env, signal, onWait })
+      return await lock(recordPath(this.#requests.workspace, request.id), { name, mark, env, signal, onWait })
     } catch (error) {
       if (error instanceof FailureError || signal.aborted) throw error
       this.#say(label, 'warning', `is run without a lock, and nothing is kept of its run: ${messageOf(error)}`)
@@ -148,17 +133,17 @@ export class Guard {
     const former = readRecord(path) ?? readFormerRecord(path)
     invalidate(path)
     const kept = new Set(entry.outputs.map((output) => output.path))
-    const inputs = new Set(takeFingerprint(request, this.#cache, this.#keyed).inputs?.paths)
+    const inputs = new Set(takeFingerprint(request, this.#requests.cache, this.#requests.keyed).inputs?.paths)
     const stale = (former?.outputs ?? []).filter((one) => one.produced && !kept.has(one.path) && !inputs.has(one.path))
-    const missing = changedOutputs(entry.outputs, folder, this.#cache).map(({ output }) => output)
-    if (!restoreOutputs(this.#workspace, folder, missing, stale)) return false
+    const missing = changedOutputs(entry.outputs, folder, this.#requests.cache).map(({ output }) => output)
+    if (!restoreOutputs(this.#requests.workspace, folder, missing, stale)) return false
     writeRecord(path, entry)
-    touchEntries(this.#workspace, entry.key)
+    touchEntries(this.#requests.workspace, entry.key)
     return true
   }
 
   #skip(guarded: GuardedRun, state: 'up-to-date' | 'restored', record: TaskRecord, begun: number): unknown {
-    this.#noteEffects(guarded.node, record)
+    this.#requests.ended(guarded.node, record)
     const message = state === 'restored' ? 'outputs from the cache' : undefined
     const durationMs = performance.now() - begun
     const ended = { type: 'task-ended' as const, task: guarded.label, state, durationMs }
@@ -176,14 +161,14 @@ export class Guard {
     try {
       const consumed = [...read].sort().map((need) => [need, this.#keptResult(needs[need])?.digest ?? ''])
       const after = { result: this.#keptResult(value), consumed: Object.fromEntries(consumed) }
-      const { record, changed } = keepRun(before, after, this.#cache, env)
-      this.#noteEffects(node, record)
+      const { record, changed } = keepRun(before, after, this.#requests.cache, env)
+      this.#requests.ended(node, record)
       if (changed !== undefined)
         this.#say(label, 'warning', `input ${changed} changed while the task ran: it is not up to date`)
       else this.#tellDoubts(guarded, record)
     } catch (error) {
       if (error instanceof FailureError) throw error
-      this.#effects.set(node.id, mark)
+      this.#requests.endedUnknown(node, mark)
       this.#say(label, 'warning', `nothing is kept of its run: ${messageOf(error)}`)
     }
     return value
@@ -202,50 +187,9 @@ export class Guard {
     }
   }
 
-  #request(id: string, { node, folder, env }: GuardedRun): FingerprintRequest {
-    const { task, name, values } = node
-    const { inputs, outputs, env: names = [], args = {} } = task.definition
-    const hiddenArgs = Object.keys(values).filter((key) => args[key]?.specification.variable !== undefined)
-    return {
-      id: JSON.stringify([id, Object.keys(values).length === 0 ? '' : this.#keyed(canonical(values))]),
-      name,
-      workspace: this.#workspace,
-      folder,
-      ...(inputs === undefined ? {} : { inputs }),
-      ...(outputs === undefined ? {} : { outputs }),
-      env: declaredVariables(names, env),
-      args: values,
-      hiddenArgs,
-      needs: this.#needsOf(node),
-      code: this.#code,
-      definition: definitionDigest(task),
-    }
-  }
-
-  /** What each need has left. */
-  #needsOf(node: TaskNode): Record<string, string> {
-    return Object.fromEntries(Object.entries(node.needs).map(([name, id]) => [name, this.#effectsOf(id)]))
-  }
-
-  /** Of a task without a fingerprint nothing is known but what it needs in its turn. */
-  #effectsOf(id: string): string {
-    const known = this.#effects.get(id)
-    if (known !== undefined) return known
-    const node = this.#options.node(id)
-    const inner = node === undefined ? [] : Object.values(this.#needsOf(node)).filter((one) => one !== '')
-    const effects = inner.length === 0 ? '' : sha256(inner.sort().join(' '))
-    this.#effects.set(id, effects)
-    return effects
-  }
-
-  /** What a task has left: its outputs, or where it declares none, that it ran with these inputs. */
-  #noteEffects({ id }: TaskNode, { outputsDigest, key }: TaskRecord): void {
-    this.#effects.set(id, outputsDigest === undefined ? `run ${key}` : `outputs ${outputsDigest}`)
-  }
-
   #keptResult(value: unknown): { text: string; digest: string } | undefined {
     const kept = keepResult(value, (text) => this.#options.redact(text) === text)
-    return kept && { text: kept.text, digest: this.#keyed(kept.identity) }
+    return kept && { text: kept.text, digest: this.#requests.keyed(kept.identity) }
   }
 
   #say(task: string, level: 'info' | 'warning', text: string): void {

@@ -1,0 +1,99 @@
+import type { TaskNode } from '../graph.ts'
+import { check } from './check.ts'
+import type { Reason } from './difference.ts'
+import { readRecord, recordPath, type TaskRecord } from './record.ts'
+import { takeFingerprint } from './request.ts'
+import type { Requests, Surroundings } from './requests.ts'
+
+/**
+ * What would become of a task. `restorable`: its outputs would come from the cache. `may-run`: that depends on what a task gives that runs first.
+ * `always`: it has no fingerprint.
+ */
+export type TaskStatus = {
+  state: 'up-to-date' | 'restorable' | 'runs' | 'may-run' | 'always'
+  reasons: readonly Reason[]
+  /** When it last came to a good end, in milliseconds since the epoch, and how long it took. */
+  endedAt?: number
+  durationMs?: number
+}
+
+/**
+ * Tells of nodes (in an order in which each comes after its needs) what would become of them, by id. Reads; runs nothing and changes nothing.
+ * Throws as `takeFingerprint` does.
+ */
+export function explain(
+  nodes: readonly TaskNode[],
+  requests: Requests,
+  around: (node: TaskNode) => Surroundings,
+  wantsResult: (id: string) => boolean,
+): Map<string, TaskStatus> {
+  const statuses = new Map<string, TaskStatus>()
+  /** What they would give is not known before they have run. */
+  const unknown = new Set<string>()
+  const results = new Map<string, string | undefined>()
+  for (const node of nodes) {
+    const status = explainOne(node, requests, around(node), { unknown, results, wantsResult })
+    statuses.set(node.id, status)
+  }
+  return statuses
+}
+
+type Known = {
+  unknown: Set<string>
+  results: Map<string, string | undefined>
+  wantsResult(id: string): boolean
+}
+
+function explainOne(node: TaskNode, requests: Requests, around: Surroundings, known: Known): TaskStatus {
+  const { unknown, results } = known
+  const { inputs, outputs } = node.task.definition
+  const request = inputs === undefined && outputs === undefined ? undefined : requests.of(node, around)
+  const uncertain = Object.keys(node.needs).filter((name) => unknown.has(node.needs[name] as string))
+  if (request === undefined) {
+    if (uncertain.length > 0) unknown.add(node.id)
+    return { state: 'always', reasons: [always(inputs !== undefined || outputs !== undefined)] }
+  }
+  // As if what runs first gave what it gave the last time.
+  const record = readRecord(recordPath(request.workspace, request.id))
+  const needs = { ...request.needs }
+  for (const name of uncertain) needs[name] = record?.parts.needs[name] ?? ''
+  const print = takeFingerprint({ ...request, needs }, requests.cache, requests.keyed)
+  const isKnown = (need: string): boolean => results.has(node.needs[need] as string)
+  const verdict = check(print, {
+    cache: requests.cache,
+    resultOf: (need) => (isKnown(need) ? results.get(node.needs[need] as string) : record?.consumed[need]),
+    wantsResult: known.wantsResult(node.id),
+  })
+  const looked = Object.keys(record?.consumed ?? {}).filter((need) => !isKnown(need))
+  const open = [...new Set([...uncertain, ...looked])].sort()
+  const last = record ? { endedAt: record.endedAt, durationMs: record.durationMs } : {}
+  if (verdict.state === 'up-to-date' && open.length > 0) {
+    unknown.add(node.id)
+    return { state: 'may-run', reasons: open.map(firstNeed), ...last }
+  }
+  const found =
+    verdict.state === 'up-to-date' ? verdict.record : verdict.state === 'restorable' ? verdict.entry : undefined
+  if (found === undefined || open.length > 0 || verdict.state === 'run') {
+    unknown.add(node.id)
+    return { state: 'runs', reasons: verdict.state === 'up-to-date' ? [] : verdict.reasons, ...last }
+  }
+  noteKnown(node, found, requests, results)
+  if (verdict.state === 'up-to-date') return { state: 'up-to-date', reasons: [], ...last }
+  return { state: 'restorable', reasons: verdict.reasons, ...last }
+}
+
+function noteKnown(node: TaskNode, found: TaskRecord, requests: Requests, results: Known['results']): void {
+  requests.ended(node, found)
+  results.set(node.id, found.resultDigest)
+}
+
+const always = (isNameless: boolean): Reason => ({
+  kind: 'no-fingerprint',
+  text: isNameless ? 'it was made while tasks ran, so nothing is kept of it' : 'it has neither inputs nor outputs',
+})
+
+const firstNeed = (name: string): Reason => ({
+  kind: 'need',
+  name,
+  text: `${name} runs first, and what it gives counts`,
+})
