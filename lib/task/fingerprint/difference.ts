@@ -86,7 +86,7 @@ function inputReasons({ inputs }: Fingerprint, before: TaskRecord): Reason[] {
   const reasons: Reason[] = []
   for (const [at, path] of inputs.paths.entries()) {
     const was = known.get(path)
-    const is = inputs.contents[at] as string
+    const is = inputs.content(at)
     known.delete(path)
     if (was === is) continue
     if (was === undefined) reasons.push({ kind: 'input', name: path, text: `input ${path} is new` })

@@ -1,5 +1,4 @@
-import type { Stats } from 'node:fs'
-import { Digest } from './digest.ts'
+import { sha256 } from './digest.ts'
 import { readPatterns } from './pattern.ts'
 import type { StatCache } from './stat-cache.ts'
 import { walk } from './walk.ts'
@@ -8,53 +7,62 @@ import { walk } from './walk.ts'
 export type InputFiles = {
   /** Of all paths, contents and executable bits. */
   digest: string
-  /** Relative to the task's folder, in the walk's order. */
+  /** Relative to the task's folder where they lie in it, in the walk's order. */
   paths: readonly string[]
-  /** By path: how the file is executed, and the SHA-256 of its content; where a link leads, too. */
-  contents: readonly string[]
+  /** How the file at this place of `paths` is executed, and the SHA-256 of its content; where it is a link, where that leads. */
+  content(at: number): string
   /** What changes whenever somebody writes to the file at this place of `paths`, also when its content is the same afterwards. */
   stamp(at: number): string
 }
 
+/** Size, time of modification and inode. */
+const stampSize = 3
+
 /** Reads which files patterns match, and their contents. Throws `FailureError` for what is no pattern, else what the system says. */
 export function readInputs(patterns: readonly string[], folder: string, cache: StatCache): InputFiles {
   const paths: string[] = []
-  const contents: string[] = []
-  const all: (Stats | undefined)[] = []
-  const digest = new Digest()
-  const seen = new Set<string>()
+  const kinds: string[] = []
+  // One piece of memory for all: objects for each file would cost as much as finding the files.
+  let hashes = Buffer.alloc(256 * 32)
+  let stamps = new Float64Array(256 * stampSize)
   const from = folder === '/' ? 1 : folder.length + 1
   const inFolder = `${folder === '/' ? '' : folder}/`
-  const add = (path: string, content: string, stats: Stats | undefined): void => {
-    const shown = path.startsWith(inFolder) ? path.slice(from) : path
-    if (seen.has(shown)) return
-    seen.add(shown)
-    paths.push(shown)
-    contents.push(content)
-    all.push(stats)
-    // A name may hold a line break; nothing else here does.
-    digest.add(`${content} ${shown.length} ${shown}`)
+  const add = (path: string, kind: string): number => {
+    paths.push(path.startsWith(inFolder) ? path.slice(from) : path)
+    const count = kinds.push(kind)
+    if (count * 32 > hashes.length) {
+      hashes = Buffer.concat([hashes, Buffer.alloc(hashes.length)])
+      const more = new Float64Array(stamps.length * 2)
+      more.set(stamps)
+      stamps = more
+    }
+    return count - 1
   }
-  const read = readPatterns(patterns, folder)
   walk(
-    read,
+    readPatterns(patterns, folder),
     {
       file(path, stats, link) {
-        const how = (stats.mode & 0o111) === 0 ? 'file' : 'program'
-        add(path, `${how} ${cache.hash(path, stats)}${link === undefined ? '' : ` link ${link.length} ${link}`}`, stats)
+        const kind = (stats.mode & 0o111) === 0 ? 'file' : 'program'
+        const at = add(path, link === undefined ? kind : `${kind} by ${JSON.stringify(link)}`)
+        cache.read(path, stats, hashes, at * 32)
+        stamps[at * stampSize] = stats.size
+        stamps[at * stampSize + 1] = stats.mtimeMs
+        stamps[at * stampSize + 2] = stats.ino
       },
-      link: (path, target) => add(path, `link ${target.length} ${target}`, undefined),
+      link: (path, target) => add(path, `link ${JSON.stringify(target)}`),
     },
     { followLinks: true },
   )
+  const used = hashes.subarray(0, paths.length * 32)
   return {
-    digest: digest.end(),
+    // No path holds a zero, and no kind a line break.
+    digest: sha256(`${sha256(paths.join('\0'))} ${sha256(kinds.join('\n'))} ${sha256(used)}`),
     paths,
-    contents,
-    stamp(at) {
-      const stats = all[at]
-      return stats === undefined ? '' : `${stats.size} ${stats.mtimeMs} ${stats.ino}`
+    content: (at) => {
+      const kind = kinds[at] as string
+      return kind.startsWith('link') ? kind : `${kind} ${hashes.toString('hex', at * 32, at * 32 + 32)}`
     },
+    stamp: (at) => stamps.subarray(at * stampSize, (at + 1) * stampSize).join(' '),
   }
 }
 
@@ -82,8 +90,8 @@ export function changedInput(
   rewritten: (path: string) => boolean,
 ): string | undefined {
   if (before.digest !== after.digest) {
-    const known = new Map(before.paths.map((path, at) => [path, before.contents[at]]))
-    const changed = after.paths.find((path, at) => known.get(path) !== after.contents[at])
+    const known = new Map(before.paths.map((path, at) => [path, before.content(at)]))
+    const changed = after.paths.find((path, at) => known.get(path) !== after.content(at))
     if (changed !== undefined) return changed
     const left = new Set(after.paths)
     return before.paths.find((path) => !left.has(path))

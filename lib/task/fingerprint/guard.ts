@@ -10,7 +10,15 @@ import { unmatchedPatterns } from './files.ts'
 import { beforeRun, keepRun } from './keep.ts'
 import { type HeldLock, lock, taskMark } from './lock.ts'
 import { changedOutputs } from './outputs.ts'
-import { invalidate, readFormerRecord, readRecord, recordPath, type TaskRecord, writeRecord } from './record.ts'
+import {
+  invalidate,
+  readFormerRecord,
+  readRecord,
+  recordPath,
+  recordStamp,
+  type TaskRecord,
+  writeRecord,
+} from './record.ts'
 import { type Fingerprint, type FingerprintRequest, takeFingerprint } from './request.ts'
 import { Requests } from './requests.ts'
 import { keepResult, readResult } from './result.ts'
@@ -44,6 +52,10 @@ export type GuardedRun = {
   execute(env: Environment, needs: Readonly<Record<string, unknown>>): Promise<unknown>
 }
 
+/** A fingerprint and what it means; the latter is not asked for when the task runs in any case. */
+type Look = { print: Fingerprint; verdict: Verdict | undefined }
+type Prepared = Look & { request: FingerprintRequest; stamp: string }
+
 /** Keeps tasks from running that need not. One for an invocation. */
 export class Guard {
   readonly #options: GuardOptions
@@ -66,15 +78,16 @@ export class Guard {
     if (prepared === undefined) return guarded.execute(guarded.env, guarded.needs)
     const { request, verdict } = prepared
     if (verdict?.state === 'up-to-date') return this.#skip(guarded, 'up-to-date', verdict.record, begun)
+    const path = recordPath(this.#requests.workspace, request.id)
     const mark = newMark()
     const held = await this.#lock(request, guarded, mark)
     if (held === undefined) return guarded.execute(guarded.env, guarded.needs)
     try {
       guarded.signal.throwIfAborted()
-      // What others did meanwhile counts.
-      const { print, verdict: now } = this.#look(request, guarded)
+      // What others did meanwhile counts; the inputs as they were are compared when the task has run.
+      const isSame = !held.waited && recordStamp(path) === prepared.stamp
+      const { print, verdict: now } = isSame ? prepared : this.#look(request, guarded)
       if (now?.state === 'up-to-date') return this.#skip(guarded, 'up-to-date', now.record, begun)
-      const path = recordPath(this.#requests.workspace, request.id)
       if (now?.state === 'restorable' && this.#restore(path, print, now.entry)) {
         return this.#skip(guarded, 'restored', now.entry, begun)
       }
@@ -85,13 +98,15 @@ export class Guard {
   }
 
   /** Whether the task is up to date, seen without its lock; undefined where that cannot be told. */
-  #prepare(guarded: GuardedRun): { request: FingerprintRequest; verdict: Verdict | undefined } | undefined {
+  #prepare(guarded: GuardedRun): Prepared | undefined {
     const { node, label, env } = guarded
     try {
       // What is wrong there is said before anything runs.
       sizeLimit(env)
       const request = this.#requests.of(node, guarded)
-      return request && { request, verdict: this.#look(request, guarded).verdict }
+      if (request === undefined) return undefined
+      const stamp = recordStamp(recordPath(this.#requests.workspace, request.id))
+      return { request, stamp, ...this.#look(request, guarded) }
     } catch (error) {
       if (error instanceof FailureError) throw error
       this.#say(label, 'warning', `cannot be compared with its last run: ${messageOf(error)}`)
@@ -99,10 +114,7 @@ export class Guard {
     }
   }
 
-  #look(
-    request: FingerprintRequest,
-    { node, needs }: GuardedRun,
-  ): { print: Fingerprint; verdict: Verdict | undefined } {
+  #look(request: FingerprintRequest, { node, needs }: GuardedRun): Look {
     const print = takeFingerprint(request, this.#requests.cache, this.#requests.keyed)
     if (this.#options.force) return { print, verdict: undefined }
     const verdict = check(print, {

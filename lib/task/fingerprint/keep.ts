@@ -88,7 +88,7 @@ function changedSince(
 }
 
 const inputLines = (inputs: InputFiles | undefined): string[] =>
-  inputs?.paths.map((path, at) => inputLine(inputs.contents[at] as string, path)) ?? []
+  inputs?.paths.map((path, at) => inputLine(inputs.content(at), path)) ?? []
 
 /** `.ops` is never committed, also where no `.gitignore` names it. */
 function makeIgnored(workspace: string): void {

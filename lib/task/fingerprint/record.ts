@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { sha256 } from './digest.ts'
 import { type Output, parseOutputs, writeOutputs } from './outputs.ts'
@@ -61,6 +61,12 @@ export const recordsFolder = (workspace: string): string => join(workspace, '.op
 /** The file of a task's record. Ids are hashed: `a:b`, `a-b` and `a b` are three, and a file system may not tell `A` from `a`. */
 export const recordPath = (workspace: string, id: string): string =>
   join(recordsFolder(workspace), sha256(id).slice(0, 40))
+
+/** What changes whenever a record is written or removed. */
+export function recordStamp(path: string): string {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats === undefined ? 'none' : `${stats.ino} ${stats.mtimeMs} ${stats.ctimeMs}`
+}
 
 /** Reads a record; undefined when there is none, or a damaged one. Its long parts are only parsed when they are looked at. */
 export function readRecord(path: string): TaskRecord | undefined {

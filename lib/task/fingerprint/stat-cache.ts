@@ -42,16 +42,30 @@ export class StatCache {
 
   /** SHA-256 of a file's content in hexadecimal. Reads the file only where it has to. Throws what the system says. */
   hash(path: string, stats: Stats): string {
+    const place = this.#known(path, stats)
+    return place >= 0 ? this.#hashes.toString('hex', place * 32, place * 32 + 32) : this.#hashNow(path, stats)
+  }
+
+  /** The same as 32 bytes, written where the caller wants them. */
+  read(path: string, stats: Stats, into: Buffer, at: number): void {
+    const place = this.#known(path, stats)
+    if (place >= 0) this.#hashes.copy(into, at, place * 32, place * 32 + 32)
+    else into.write(this.#hashNow(path, stats), at, 'hex')
+  }
+
+  /** The place of a file that is as noted; -1 where it has to be read, or was in this process. */
+  #known(path: string, stats: Stats): number {
     this.#load()
+    if (this.#added.size > 0 && this.#added.has(path)) return -1
+    const place = this.#place(path)
+    if (place < 0) return -1
+    this.#asked[place] = 1
+    return holds(this.#numbers, place * columns, stats) ? place : -1
+  }
+
+  #hashNow(path: string, stats: Stats): string {
     const added = this.#added.get(path)
     if (added !== undefined && holds(added.numbers, 0, stats)) return added.hash
-    const place = added === undefined ? this.#place(path) : -1
-    if (place >= 0) {
-      this.#asked[place] = 1
-      if (holds(this.#numbers, place * columns, stats)) {
-        return this.#hashes.toString('hex', place * 32, place * 32 + 32)
-      }
-    }
     const noted = Date.now()
     const hash = hashFile(path, stats.size)
     this.#added.set(path, { numbers: [stats.size, stats.mtimeMs, stats.ctimeMs, stats.ino, noted], hash })
