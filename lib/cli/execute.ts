@@ -1,33 +1,30 @@
 import { dirname, join } from 'node:path'
-import type { Redactor } from '../log/redact.ts'
 import type { Failure } from '../model/failure.ts'
 import { exitCodes } from '../model/outcome.ts'
-import type { Termination } from '../system/signals.ts'
-import type { Task } from '../task/definition.ts'
+import type { TaskRequest } from '../task/graph.ts'
 import type { Invocation } from '../task/invocation.ts'
 import type { RunRecorder } from '../task/record/recorder.ts'
-import type { TaskEnd } from '../task/run.ts'
+import type { RunEnd, TaskFailure } from '../task/run.ts'
 import type { LoadedTasks } from '../task/table.ts'
 import { onCrash } from './crash.ts'
+import { annotated, concealed, type EndingContext, endingOf, failedEnding, terminated } from './endings.ts'
 import type { GlobalFlags } from './global-flags.ts'
 import type { TaskProgress } from './progress.ts'
 import type { Ending } from './report.ts'
-import { hasColor, type Streams } from './terminal.ts'
+import type { Streams } from './terminal.ts'
 
-/** A task that is to run, with the values of its arguments. */
+/** Tasks that are to run, with the values of their arguments: at least one. */
 export type Execution = {
-  name: string
-  task: Task
-  values: Readonly<Record<string, unknown>>
+  requests: readonly TaskRequest[]
   table: LoadedTasks
   invocation: Invocation
   flags: GlobalFlags
   streams: Streams
 }
 
-/** Runs a task with all that it needs, shows its progress, and gives how the command ends. A first INT, TERM or HUP ends it in order. */
+/** Runs tasks with all that they need, shows their progress, and gives how the command ends. A first INT, TERM or HUP ends it in order. */
 export async function execute(execution: Execution): Promise<Ending> {
-  const { name, task, values, table, flags, streams } = execution
+  const { requests, table, flags, streams } = execution
   const [{ TaskRun }, { onTermination }, { progressOf }, { RunRecorder }] = await Promise.all([
     import('../task/run.ts'),
     import('../system/signals.ts'),
@@ -50,38 +47,96 @@ export async function execute(execution: Execution): Promise<Ending> {
     ...(invocation.interactive
       ? { ask: (question) => progress.aside(async () => (await import('./ask.ts')).ask(question, crash.signal)) }
       : {}),
-    ...(flags.jobs === undefined ? {} : { jobs: flags.jobs }),
-    force: flags.force,
+    ...runFlags(flags),
   })
   const recorder = new RunRecorder({
     ops: join(dirname(table.file), '.ops'),
     argv: invocation.argv,
-    tasks: [name],
+    tasks: requests.map(({ name }) => name),
     redact: (text) => run.redactor.text(text),
-    off: task.definition.record === false,
+    off: requests.every(({ task }) => task.definition.record === false),
   })
-  const end = await run.run(name, task, values)
+  const end = await run.runAll(requests)
   progress.end()
   crash.dispose()
   watch.dispose()
   const termination = watch.termination()
   const crashed = crash.crashed()
-  const told: TaskEnd = crashed ? { state: 'failed', error: crashed.error, task: name } : end
-  const ending = await endingOf(execution, told, termination !== undefined).catch((error: unknown) =>
-    // A `render` that throws is a defect of the task.
-    failedEnding(execution, { error, task: name }, false),
-  )
-  const said = withLog(ending, told, progress, recorder)
+  const told: RunEnd = crashed ? crashedEnd(requests, crashed.error) : end
+  const context = { table, invocation, color: flags.color }
+  const ending = await wholeEnding(requests, told, context, termination !== undefined)
+  const [skipped] = told.ends
+  // One task alone says nothing of how it ended.
+  if (skipped?.state === 'skipped' && !progress.several()) ending.hint = `skipped: ${skipped.reason}\n`
+  const said = withLog(ending, told.failures[0], progress, recorder)
   const last = concealed(termination ? terminated(said, termination) : said, run.redactor)
   recorder.end(last.outcome, last.exitCode ?? exitCodes[last.outcome])
   return annotated(last, invocation)
 }
 
+/** Says what would run, in which order and why. Nothing runs, nobody is asked, nothing is written. */
+export async function dryRun({ requests, table, invocation, flags }: Execution): Promise<Ending> {
+  const [{ TaskRun }, { planText }] = await Promise.all([import('../task/run.ts'), import('../task/plan.ts')])
+  const { signal } = new AbortController()
+  const run = new TaskRun({ table, invocation, signal, emit: () => {}, ...runFlags(flags) })
+  const plan = await run.plan(requests)
+  if (!plan.ok) return { outcome: plan.failures[0].outcome ?? 'unchanged', failures: plan.failures }
+  return { outcome: 'done', text: planText(plan.value), json: { dryRun: true, tasks: plan.value } }
+}
+
+const runFlags = ({ jobs, only, force, continue: mode }: GlobalFlags) => ({
+  only,
+  force,
+  ...(jobs === undefined ? {} : { jobs }),
+  ...(mode === undefined ? {} : { mode: mode === 'always' ? ('continue-always' as const) : ('continue' as const) }),
+})
+
+function crashedEnd(requests: readonly TaskRequest[], error: unknown): RunEnd {
+  const failure = { error, task: requests[0]?.name ?? '' }
+  return { ends: requests.map(() => ({ state: 'failed', ...failure })), failures: [failure] }
+}
+
+/** The ending of one task, or of several: what failed is told once for all. */
+async function wholeEnding(
+  requests: readonly TaskRequest[],
+  { ends, failures }: RunEnd,
+  context: EndingContext,
+  isTerminated: boolean,
+): Promise<Ending> {
+  const [request] = requests as [TaskRequest]
+  const [end] = ends
+  const failed =
+    failures.length > 0 ? await failedEnding(request.name, request.task, failures, context, isTerminated) : undefined
+  if (requests.length === 1) {
+    if (failed) return failed
+    return endingOf(request, end ?? { state: 'stopped' }, context)
+  }
+  const several = await Promise.all(
+    requests.map((one, index) => endingOf(one, ends[index] ?? { state: 'stopped' }, context, failures[0])),
+  )
+  const wrong = failed ?? several.find(({ outcome }) => outcome !== 'done')
+  const text = several.map((one) => one.text ?? '').join('')
+  if (!wrong) return { outcome: 'done', text, several }
+  const { outcome, exitCode, failures: said } = wrong
+  return {
+    outcome,
+    text,
+    several,
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(said ? { failures: said } : {}),
+  }
+}
+
 /** With the last lines of the task that failed, unless they stand directly above, and with its log. */
-function withLog(ending: Ending, end: TaskEnd, { mode, several }: TaskProgress, recorder: RunRecorder): Ending {
+function withLog(
+  ending: Ending,
+  failed: TaskFailure | undefined,
+  { mode, several }: TaskProgress,
+  recorder: RunRecorder,
+): Ending {
   const [first, ...rest] = ending.failures ?? []
-  if (!first || end.state === 'done') return ending
-  const { lines, log } = recorder.last(end.task)
+  if (!first || !failed) return ending
+  const { lines, log } = recorder.last(failed.task)
   if (lines.length === 0) return ending
   const isAbove = mode === 'quiet' || !several()
   const failure: Failure = {
@@ -94,64 +149,3 @@ function withLog(ending: Ending, end: TaskEnd, { mode, several }: TaskProgress, 
 
 /** One task alone has shown all that its log has; only of long output is the log named. */
 const manyLines = 20
-
-/** With GitHub's annotations for what failed, where GitHub runs it. */
-async function annotated(ending: Ending, { env, folder, json }: Invocation): Promise<Ending> {
-  if (env.GITHUB_ACTIONS !== 'true' || json || !ending.failures?.length) return ending
-  const { annotations } = await import('./output/annotations.ts')
-  return { ...ending, hint: `${ending.hint ?? ''}${annotations(ending.failures, env.GITHUB_WORKSPACE ?? folder)}` }
-}
-
-/** What is printed last holds nothing that a task has concealed. */
-function concealed(ending: Ending, redactor: Redactor): Ending {
-  const { text, result, failures } = ending
-  return {
-    ...ending,
-    ...(text === undefined ? {} : { text: redactor.text(text) }),
-    ...(result === undefined ? {} : { result: redactor.value(result) }),
-    ...(failures ? { failures: redactor.value(failures) as readonly Failure[] } : {}),
-  }
-}
-
-const endingOf = async (execution: Execution, end: TaskEnd, isTerminated: boolean): Promise<Ending> =>
-  end.state === 'done' ? rendered(execution, end.value) : failedEnding(execution, end, isTerminated)
-
-async function failedEnding(
-  execution: Execution,
-  { error, task }: { error: unknown; task: string },
-  isTerminated: boolean,
-): Promise<Ending> {
-  const { name, table } = execution
-  const { runFailure } = await import('../task/run-failure.ts')
-  const { outcome, exitCode, failures, finished, expected } = runFailure(error, task, dirname(table.file))
-  // What a task that was told to end throws is no news, unless it was made to be said.
-  if (isTerminated && !expected) return { task: name, outcome, exitCode }
-  const own: Ending = finished && task === name ? rendered(execution, finished.result) : { task: name, outcome }
-  const isSilent = failures.length === 0 && (own.text ?? '') === '' && !(execution.invocation.json && finished)
-  const unsaid: Failure = { code: 'task-failed', message: `task ${task} ended with the outcome ${outcome}` }
-  return { ...own, outcome, exitCode, failures: isSilent ? [unsaid] : failures }
-}
-
-/** A signal has the last word on the exit code; what the task has said stays. */
-function terminated(ending: Ending, { signal, exitCode }: Termination): Ending {
-  const outcome = ({ SIGHUP: 'hangup', SIGINT: 'interrupted', SIGTERM: 'terminated' } as const)[signal]
-  const said = ending.failures ?? []
-  // An operation that was interrupted has said so itself, with what can be typed next.
-  const isSaid = said.some((failure) => failure.outcome === outcome)
-  const failure: Failure = { code: outcome, message: `${outcome} by ${signal}`, outcome }
-  return { ...ending, outcome, exitCode, failures: isSaid ? said : [...said, failure] }
-}
-
-/** A result as text, or for JSON as it is. */
-function rendered({ name, task, invocation, flags }: Execution, result: unknown): Ending {
-  const ending: Ending = { task: name, outcome: 'done', result }
-  const { render } = task.definition
-  if (invocation.json || !render) return ending
-  const view = {
-    color: hasColor(process.stdout, flags.color, process.env),
-    columns: process.stdout.columns ?? 80,
-    isTerminal: process.stdout.columns !== undefined,
-  }
-  const text = render(result, view)
-  return { ...ending, text: text === '' || text.endsWith('\n') ? text : `${text}\n` }
-}

@@ -1,5 +1,11 @@
-import { argumentTable } from '../task/argument-table.ts'
-import { type ArgumentValues, choice, flag, number, path } from '../task/arguments.ts'
+import { argumentTable, takesValue } from '../task/argument-table.ts'
+import { Argument, type ArgumentValues, choice, flag, number, path } from '../task/arguments.ts'
+
+/** `--continue` alone goes on with what does not depend on a failure; `--continue=always` with all. */
+const goOn = new Argument<'independent' | 'always' | undefined, string, 'optional'>({
+  ...choice(['independent', 'always']).optional().specification,
+  bare: 'independent',
+})
 
 /** The flags of `task` itself; they stand before the task's name. What follows the name is the task's. */
 export const globalArguments = {
@@ -13,6 +19,9 @@ export const globalArguments = {
     .alias('j')
     .describe('how many tasks run at once; default is the cores'),
   force: flag().describe('run tasks also when they are up to date'),
+  continue: goOn.alias('k').describe('go on after a failure with what does not depend on it, or always'),
+  only: flag().describe('without what the tasks need'),
+  dryRun: flag().alias('n').describe('show what would run, and run nothing'),
   json: flag().describe('print the result as JSON'),
   output: choice(['interleaved', 'grouped', 'quiet', 'live', 'json', 'plain'])
     .optional()
@@ -42,9 +51,12 @@ export function splitCommandLine(argv: readonly string[]): { head: string[]; wor
 function takesNext(table: ReturnType<typeof argumentTable>, word: string): boolean {
   if (word.startsWith('--')) {
     const found = table.long.get(word.slice(2))
-    return found !== undefined && !found.negated && found.entry.specification.kind !== 'flag'
+    return found !== undefined && !found.negated && takesValue(found.entry.specification)
   }
   const last = table.short.get(word.at(-1) as string)
-  const flagsBefore = [...word.slice(1, -1)].every((letter) => table.short.get(letter)?.specification.kind === 'flag')
-  return last !== undefined && last.specification.kind !== 'flag' && flagsBefore
+  const flagsBefore = [...word.slice(1, -1)].every((letter) => {
+    const entry = table.short.get(letter)
+    return entry !== undefined && !takesValue(entry.specification)
+  })
+  return last !== undefined && takesValue(last.specification) && flagsBefore
 }

@@ -16,6 +16,7 @@ export function generalHelp(color: boolean): string {
     required: false,
     repeated: false,
     aliases: [...specification.aliases],
+    ...(specification.bare === undefined ? {} : { bare: specification.bare }),
     ...(specification.choices ? { choices: [...specification.choices] } : {}),
     ...(specification.variable === undefined ? {} : { variable: specification.variable }),
   }))

@@ -80,13 +80,9 @@ async function answer(
   const table = loaded.value
   if (flags.list || words.length === 0) return list(table, stdoutColor)
   if (helpWords) return help(table, helpWords, stdoutColor)
-  const { resolveWords } = await import('./resolve.ts')
-  const resolved = resolveWords(table, words)
-  if (!resolved.ok) return { outcome: 'usage', failures: resolved.failures }
   const { runWords } = await import('./run-words.ts')
-  const ran = await runWords(resolved.value, { table, folder: dirname(table.file), argv, flags, streams })
-  if (!ran.help) return { ...ran.ending, asJson: ran.json }
-  return help(table, words.slice(0, words.length - resolved.value.rest.length), stdoutColor)
+  const ran = await runWords(words, { table, folder: dirname(table.file), argv, flags, streams })
+  return 'help' in ran ? help(table, ran.help, stdoutColor) : { ...ran.ending, asJson: ran.json }
 }
 
 function taskfileOf(flags: GlobalFlags): Result<string> {

@@ -17,6 +17,8 @@ export type Ending = {
   failures?: readonly Failure[]
   /** Printed after the failures, e.g. the usage line. */
   hint?: string
+  /** The endings of several tasks that were asked for, in their order: the JSON value is a list of theirs. */
+  several?: readonly Ending[]
   /** More members of the JSON value, for answers of the command itself (`tasks`, `version`). */
   json?: Readonly<Record<string, unknown>>
 }
@@ -26,28 +28,49 @@ export type ReportOptions = { json: boolean; color: boolean; folder: string; com
 
 /** Prints how a command ends, and gives its exit code. JSON is one value on stdout, and nothing else is there. */
 export function report(streams: Streams, ending: Ending, { json, color, folder, command }: ReportOptions): number {
-  const { task, outcome, result } = ending
-  const failures =
-    ending.failures?.map((failure) => (failure.next ? failureAsTyped(failure, command()) : failure)) ?? []
-  const typed = (text = '') => (/^\s*(?:next|mend):/m.test(text) ? textAsTyped(text, command()) : text)
-  const exitCode = ending.exitCode ?? exitCodes[outcome]
+  const exitCode = exitCodeOf(ending)
   if (json) {
-    const value = {
-      ...(task === undefined ? {} : { task }),
-      outcome,
-      exitCode,
-      ...ending.json,
-      ...(result === undefined ? {} : { result }),
-      ...(failures.length === 0 ? {} : { failures }),
-    }
+    const value = ending.several
+      ? ending.several.map((one) => jsonOf(typedEnding(one, command)))
+      : jsonOf(typedEnding(ending, command))
     streams.write(process.stdout, `${JSON.stringify(value, jsonable)}\n`)
     return exitCode
   }
+  const { text = '', failures = [], hint = '' } = typedEnding(ending, command)
   // Node makes a stream when it is first asked for, which takes its time: not for nothing.
-  if (ending.text) streams.write(process.stdout, typed(ending.text))
+  if (text !== '') streams.write(process.stdout, text)
   if (failures.length > 0) streams.write(process.stderr, failuresText(failures, { color, folder }))
-  if (ending.hint) streams.write(process.stderr, typed(ending.hint))
+  if (hint !== '') streams.write(process.stderr, hint)
   return exitCode
+}
+
+/** An ending whose commands to type next are as this one was typed. */
+function typedEnding(ending: Ending, command: () => string): Ending {
+  const typed = (text: string) => (/^\s*(?:next|mend):/m.test(text) ? textAsTyped(text, command()) : text)
+  const { text, hint, failures } = ending
+  return {
+    ...ending,
+    ...(text === undefined ? {} : { text: typed(text) }),
+    ...(hint === undefined ? {} : { hint: typed(hint) }),
+    ...(failures
+      ? { failures: failures.map((failure) => (failure.next ? failureAsTyped(failure, command()) : failure)) }
+      : {}),
+  }
+}
+
+const exitCodeOf = ({ exitCode, outcome }: Ending): number => exitCode ?? exitCodes[outcome]
+
+/** An ending as plain data. */
+function jsonOf(ending: Ending): Record<string, unknown> {
+  const { task, outcome, result, failures = [], json } = ending
+  return {
+    ...(task === undefined ? {} : { task }),
+    outcome,
+    exitCode: exitCodeOf(ending),
+    ...json,
+    ...(result === undefined ? {} : { result }),
+    ...(failures.length === 0 ? {} : { failures }),
+  }
 }
 
 /** Results may hold what JSON has no form for. */

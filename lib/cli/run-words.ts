@@ -1,17 +1,21 @@
-import type { Failure, Result } from '../model/failure.ts'
+import type { Failure } from '../model/failure.ts'
+import { FailureError } from '../model/failure.ts'
+import { nearest } from '../model/nearest.ts'
 import { type Arguments, flag } from '../task/arguments.ts'
 import type { Task } from '../task/definition.ts'
-import { type Parsed, parseArguments } from '../task/parse.ts'
+import { environmentOf } from '../task/environment.ts'
+import type { TaskRequest } from '../task/graph.ts'
+import { type ParseContext, parseWords } from '../task/parse.ts'
 import { summarizeTask } from '../task/summary.ts'
 import type { LoadedTasks } from '../task/table.ts'
-import { execute } from './execute.ts'
+import { dryRun, execute } from './execute.ts'
 import type { GlobalFlags } from './global-flags.ts'
 import type { Ending } from './report.ts'
-import type { Resolved } from './resolve.ts'
+import { type Resolved, resolveWords } from './resolve.ts'
 import { makeInvocation, type Streams } from './terminal.ts'
 import { usageLine } from './usage.ts'
 
-/** What running a task takes. */
+/** What running tasks takes. */
 export type RunWordsOptions = {
   table: LoadedTasks
   folder: string
@@ -20,46 +24,145 @@ export type RunWordsOptions = {
   streams: Streams
 }
 
-/** Reads the words behind a task's name and runs it. Gives how the command ends, and whether JSON is wanted. */
-export async function runWords(
-  { name, task, rest }: Resolved,
-  options: RunWordsOptions,
-): Promise<{ ending: Ending; json: boolean; help: boolean }> {
-  const { table, folder, flags, streams } = options
-  const { args, ownYes } = withYes(task)
-  const summary = () => summarizeTask(table, name, task)
-  const asksForJson = flags.json || ('json' in args && wordsBefore(rest).includes('--json'))
-  if (Object.keys(task.commands).length > 0) {
-    const help = rest.some((word) => word === '--help' || word === '-h')
-    const failure: Failure = {
-      code: 'missing-command',
-      message: `missing command: task ${name} <command>`,
-      next: [`task help ${name}`],
-      outcome: 'usage',
+/** How the command ends, and whether JSON is wanted; or the words that name a task whose help is wanted instead. */
+export type WordsEnd = { ending: Ending; json: boolean } | { help: readonly string[] }
+
+/** A task as its words say it. `next` are the words from the next task on. */
+type Read = { next: readonly string[]; json: boolean } & (
+  | { request: TaskRequest; yes: boolean }
+  | { wrong: Ending }
+  | { help: readonly string[] }
+)
+
+/**
+ * Runs the tasks that words name. What stands behind a task's name is the task's, up to `:::`, or up to a word that names a task, where this
+ * one takes no positional (any more). Behind `--` neither counts: all that follows is that task's.
+ */
+export async function runWords(words: readonly string[], options: RunWordsOptions): Promise<WordsEnd> {
+  const { flags, table, streams } = options
+  const requests: TaskRequest[] = []
+  const wrong: Ending[] = []
+  let { json, yes } = flags
+  for (const segment of segmentsOf(words)) {
+    if (segment.length === 0) wrong.push({ outcome: 'usage', failures: [noTask] })
+    for (let left = segment; left.length > 0; ) {
+      const one = await readTask(left, options)
+      if ('help' in one) return one
+      if ('wrong' in one) wrong.push(one.wrong)
+      else {
+        requests.push(one.request)
+        yes ||= one.yes
+      }
+      json ||= one.json
+      left = one.next
     }
-    return { ending: { outcome: 'usage', failures: [failure], hint: usageLine(summary()) }, json: flags.json, help }
   }
-  const parsed: Result<Parsed> = await parseArguments(args, rest, {
-    env: process.env,
-    folder: process.cwd(),
-    workspaceFolder: task.folder ?? folder,
-  })
-  if (!parsed.ok) {
-    const failures = withNext(parsed.failures, `task help ${name}`)
-    return {
-      ending: { task: name, outcome: 'usage', failures, hint: usageLine(summary()) },
-      json: asksForJson,
-      help: false,
-    }
-  }
-  if (parsed.value.help) return { ending: { outcome: 'done' }, json: flags.json, help: true }
-  const values: Record<string, unknown> = { ...parsed.value.values }
-  const yes = flags.yes || values.yes === true
-  if (!ownYes) delete values.yes
-  const json = flags.json || values.json === true
+  const [first] = wrong
+  if (first) return { ending: { ...first, failures: wrong.flatMap(({ failures = [] }) => failures) }, json }
   const { output, color, workspace } = flags
   const invocation = makeInvocation(streams, options.argv, { json, yes, output, color, workspace })
-  return { ending: await execute({ name, task, values, table, invocation, flags, streams }), json, help: false }
+  const execution = { requests, table, invocation, flags, streams }
+  return { ending: await (flags.dryRun ? dryRun(execution) : execute(execution)), json }
+}
+
+/** The words between `:::`, each up to `--` and then all. */
+function segmentsOf(words: readonly string[]): (readonly string[])[] {
+  const segments: (readonly string[])[] = []
+  let start = 0
+  for (const [at, word] of words.entries()) {
+    if (word === '--') break
+    if (word !== ':::') continue
+    segments.push(words.slice(start, at))
+    start = at + 1
+  }
+  return [...segments, words.slice(start)]
+}
+
+const noTask: Failure = {
+  code: 'missing-task',
+  message: 'a task is missing beside :::',
+  why: '::: stands between tasks; as a value it is written behind -- or as --name=:::',
+  outcome: 'usage',
+}
+
+/** Reads one task's words. Asks for arguments that are missing where somebody can be asked. */
+async function readTask(words: readonly string[], options: RunWordsOptions): Promise<Read> {
+  const { table, folder, flags } = options
+  const resolved = resolveWords(table, words)
+  if (!resolved.ok) return { next: [], json: flags.json, wrong: { outcome: 'usage', failures: resolved.failures } }
+  const { name, task, rest } = resolved.value
+  const named = words.slice(0, words.length - rest.length)
+  const hint = () => usageLine(summarizeTask(table, name, task))
+  if (Object.keys(task.commands).length > 0) {
+    const failure = missingCommand(name)
+    const wantsHelp = rest.some((word) => word === '--help' || word === '-h')
+    if (wantsHelp) return { next: [], json: flags.json, help: named }
+    return { next: [], json: flags.json, wrong: { outcome: 'usage', failures: [failure], hint: hint() } }
+  }
+  const { args, ownYes } = withYes(task)
+  const env = await environmentFor(task, folder)
+  if ('wrong' in env) return { next: [], json: flags.json, wrong: { task: name, ...env.wrong } }
+  const context: ParseContext = {
+    env: env.env,
+    folder: process.cwd(),
+    workspaceFolder: task.folder ?? folder,
+  }
+  const beginsNext = (word: string) => table.entry(word) !== undefined
+  let { parsed, next, missing } = await parseWords(args, rest, context, beginsNext)
+  if (!parsed.ok && missing.length === parsed.failures.length && mayAsk(resolved.value, options)) {
+    const { askForMissing } = await import('./ask-missing.ts')
+    const answers = await askForMissing({ name, args, missing, context })
+    if (!answers) return { next: [], json: false, wrong: { task: name, outcome: 'unchanged', failures: [noAnswer] } }
+    parsed = (await parseWords(args, rest, context, beginsNext, answers)).parsed
+  }
+  if (!parsed.ok) {
+    const failures = parsed.failures.map((failure) => withTaskName(failure, table))
+    const json = flags.json || ('json' in args && wordsBefore(rest).includes('--json'))
+    return {
+      next,
+      json,
+      wrong: { task: name, outcome: 'usage', failures: withNext(failures, `task help ${name}`), hint: hint() },
+    }
+  }
+  if (parsed.value.help) return { next, json: flags.json, help: named }
+  const values: Record<string, unknown> = { ...parsed.value.values }
+  const yes = values.yes === true
+  if (!ownYes) delete values.yes
+  return { next, json: flags.json || values.json === true, yes, request: { name, task, values } }
+}
+
+const missingCommand = (name: string): Failure => ({
+  code: 'missing-command',
+  message: `missing command: task ${name} <command>`,
+  next: [`task help ${name}`],
+  outcome: 'usage',
+})
+
+const noAnswer: Failure = { code: 'declined', message: 'no answer was given; nothing ran', outcome: 'unchanged' }
+
+/** The environment that stands in for arguments; wrong when a file that it comes from is. */
+async function environmentFor(task: Task, folder: string): Promise<{ env: ParseContext['env'] } | { wrong: Ending }> {
+  try {
+    return { env: await environmentOf(task, task.folder ?? folder, process.env) }
+  } catch (error) {
+    if (!(error instanceof FailureError)) throw error
+    return { wrong: { outcome: error.outcome, failures: error.failures } }
+  }
+}
+
+/** Somebody can be asked, and wants to be. */
+function mayAsk({ rest }: Resolved, { flags, streams, argv }: RunWordsOptions): boolean {
+  const { json, yes, dryRun: dry } = flags
+  const words = wordsBefore(rest)
+  if (json || yes || dry || words.includes('--json') || words.includes('--yes')) return false
+  return makeInvocation(streams, argv, { json, yes }).interactive
+}
+
+/** A word that is left over may be a misspelt task. */
+function withTaskName(failure: Failure, table: LoadedTasks): Failure {
+  if (failure.code !== 'unexpected-argument' || failure.nearest !== undefined) return failure
+  const near = nearest(JSON.parse(failure.message.slice(failure.message.indexOf('"'))), table.names)
+  return near === undefined ? failure : { ...failure, nearest: near }
 }
 
 /** Where a task asks for confirmation, it can also be given behind its name, unless the task has its own use of `--yes`. */

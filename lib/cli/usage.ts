@@ -32,7 +32,12 @@ export function optionText(option: ArgumentSummary): string {
   const letters = [...option.aliases, option.name].filter((alias) => alias.length === 1).map((alias) => `-${alias}`)
   const others = option.aliases.filter((alias) => alias.length > 1).map((alias) => `--${alias}`)
   const long = option.kind === 'flag' && option.default === 'true' ? `--[no-]${option.name}` : `--${option.name}`
-  const value = option.kind === 'flag' ? '' : ` ${placeholder(option)}${option.repeated ? '…' : ''}`
+  const value =
+    option.kind === 'flag'
+      ? ''
+      : option.bare === undefined
+        ? ` ${placeholder(option)}${option.repeated ? '…' : ''}`
+        : `[=${(option.choices ?? []).filter((one) => one !== option.bare).join('|')}]`
   const short = letters.length === 0 ? '    ' : `${letters.join(', ')}, `
   return `${short}${[long, ...others].join(', ')}${value}`
 }

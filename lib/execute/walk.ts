@@ -1,7 +1,18 @@
 import { setMaxListeners } from 'node:events'
+import { Heap } from './heap.ts'
 
 /** A node of the graph to walk, with the ids of those that must be done before it starts. */
-export type WalkNode<N> = { id: string; after: readonly string[]; node: N }
+export type WalkNode<N> = {
+  id: string
+  after: readonly string[]
+  /** Ids of those that must have ended before it starts, in whichever way. */
+  afterEnd?: readonly string[]
+  /** Starts also when the walk ends early. */
+  always?: boolean
+  /** Its failure ends nothing early; what comes `after` it is skipped all the same. */
+  tolerated?: boolean
+  node: N
+}
 
 /**
  * What became of a node. `failed`: it threw by itself. `aborted`: it was running when the walk ended early, and threw. `skipped`: it
@@ -20,10 +31,13 @@ export type WalkOptions<N, V> = {
   concurrency: number
   /** Ends the walk early: running nodes are told by their signal, the others never start. */
   signal?: AbortSignal
+  /** Ends the nodes that run `always`; by default nothing does. */
+  lastSignal?: AbortSignal
   /**
-   * `fail-fast`: the first failure ends the walk early. `continue`: only what depends on a failure is skipped.
+   * `fail-fast`: the first failure ends the walk early. `continue`: only what depends on a failure is skipped. `continue-always`: what
+   * depends on a failure runs, too.
    */
-  mode: 'fail-fast' | 'continue'
+  mode: 'fail-fast' | 'continue' | 'continue-always'
   /** Runs one node. Its signal is aborted when the walk ends early; the walk waits for it all the same. */
   run(node: N, signal: AbortSignal, id: string): Promise<V> | V
 }
@@ -37,16 +51,46 @@ export async function walkGraph<N, V = void>(
   nodes: readonly WalkNode<N>[],
   options: WalkOptions<N, V>,
 ): Promise<Map<string, WalkEnd<V>>> {
-  const { concurrency, mode, run, signal } = options
+  const { concurrency, mode, run, signal, lastSignal = new AbortController().signal } = options
   const { waiting, dependents } = connect(nodes)
   const ends = new Array<WalkEnd<V> | undefined>(nodes.length)
+  const begun = new Uint8Array(nodes.length)
+  const anyAlways = nodes.some(({ always }) => always)
   const ready = new Heap()
   for (const [index, count] of waiting.entries()) if (count === 0) ready.push(index)
 
   const controller = new AbortController()
   setMaxListeners(0, controller.signal)
+  const stopped = controller.signal
+
+  /** Ends a node, and with it those that cannot run any more. */
+  const end = (first: number, how: WalkEnd<V>): void => {
+    ends[first] = how
+    const ended = [first]
+    for (let index = ended.pop(); index !== undefined; index = ended.pop()) {
+      const goesOn = ends[index]?.state === 'done' || mode === 'continue-always'
+      for (const edge of dependents[index] as number[]) {
+        // An edge that only waits for the end is written as its complement.
+        const next = edge < 0 ? ~edge : edge
+        if (ends[next] !== undefined) continue
+        if (goesOn || edge < 0) {
+          const left = (waiting[next] as number) - 1
+          waiting[next] = left
+          if (left === 0) ready.push(next)
+        } else {
+          ends[next] = { state: 'skipped', because: (nodes[index] as WalkNode<N>).id }
+          ended.push(next)
+        }
+      }
+    }
+  }
   const abort = (reason: unknown) => {
-    if (!controller.signal.aborted) controller.abort(reason)
+    if (stopped.aborted) return
+    controller.abort(reason)
+    if (!anyAlways) return
+    for (const [index, { always }] of nodes.entries()) {
+      if (!always && begun[index] === 0 && ends[index] === undefined) end(index, { state: 'skipped' })
+    }
   }
   const onSignal = () => abort(signal?.reason)
   if (signal?.aborted) onSignal()
@@ -55,36 +99,23 @@ export async function walkGraph<N, V = void>(
   let running = 0
   await new Promise<void>((resolve) => {
     const start = async (index: number): Promise<void> => {
-      const { node, id } = nodes[index] as WalkNode<N>
+      const { node, id, always, tolerated } = nodes[index] as WalkNode<N>
+      const own = always ? lastSignal : stopped
       try {
-        ends[index] = { state: 'done', value: await run(node, controller.signal, id) }
-        for (const next of dependents[index] as number[]) {
-          const left = (waiting[next] as number) - 1
-          waiting[next] = left
-          if (left === 0 && ends[next] === undefined) ready.push(next)
-        }
+        end(index, { state: 'done', value: await run(node, own, id) })
       } catch (error) {
-        ends[index] = { state: controller.signal.aborted ? 'aborted' : 'failed', error }
-        skipDependents(index)
-        if (mode === 'fail-fast') abort(error)
+        end(index, { state: own.aborted ? 'aborted' : 'failed', error })
+        if (mode === 'fail-fast' && !tolerated) abort(error)
       }
       running -= 1
       pump()
     }
-    const skipDependents = (root: number) => {
-      const stack = [root]
-      for (let index = stack.pop(); index !== undefined; index = stack.pop()) {
-        for (const next of dependents[index] as number[]) {
-          if (ends[next] !== undefined) continue
-          ends[next] = { state: 'skipped', because: (nodes[index] as WalkNode<N>).id }
-          stack.push(next)
-        }
-      }
-    }
     const pump = () => {
-      while (!controller.signal.aborted && running < Math.max(1, concurrency)) {
+      while ((anyAlways || !stopped.aborted) && running < Math.max(1, concurrency)) {
         const index = ready.pop()
         if (index === undefined) break
+        if (ends[index] !== undefined) continue
+        begun[index] = 1
         running += 1
         void start(index)
       }
@@ -96,21 +127,25 @@ export async function walkGraph<N, V = void>(
   return new Map(nodes.map(({ id }, index) => [id, ends[index] ?? { state: 'skipped' }]))
 }
 
-/** For each node: how many it waits for, and who waits for it. */
+/** For each node: how many it waits for, and who waits for it; who only waits for its end is written as the complement of its index. */
 function connect<N>(nodes: readonly WalkNode<N>[]): { waiting: number[]; dependents: number[][] } {
   const indexes = new Map(nodes.map(({ id }, index) => [id, index]))
   if (indexes.size !== nodes.length) {
     throw new Error(`a graph with a repeated id: ${nodes.find(({ id }, index) => indexes.get(id) !== index)?.id}`)
   }
   const dependents: number[][] = nodes.map(() => [])
-  const waiting = nodes.map(({ id, after }, index) => {
+  const waiting = nodes.map(({ id, after, afterEnd = [] }, index) => {
     const distinct = new Set(after)
-    for (const name of distinct) {
+    const find = (name: string): number[] => {
       const before = indexes.get(name)
       if (before === undefined) throw new Error(`${id} comes after ${name}, which is not in the graph`)
-      ;(dependents[before] as number[]).push(index)
+      return dependents[before] as number[]
     }
-    return distinct.size
+    for (const name of distinct) find(name).push(index)
+    if (afterEnd.length === 0) return distinct.size
+    const soft = new Set(afterEnd.filter((name) => !distinct.has(name)))
+    for (const name of soft) find(name).push(~index)
+    return distinct.size + soft.size
   })
   refuseCycle(nodes, waiting, dependents)
   return { waiting, dependents }
@@ -121,7 +156,8 @@ function refuseCycle<N>(nodes: readonly WalkNode<N>[], waiting: number[], depend
   const counts = [...waiting]
   const free = counts.flatMap((count, index) => (count === 0 ? [index] : []))
   for (let taken = 0; taken < free.length; taken += 1) {
-    for (const next of dependents[free[taken] as number] as number[]) {
+    for (const edge of dependents[free[taken] as number] as number[]) {
+      const next = edge < 0 ? ~edge : edge
       counts[next] = (counts[next] as number) - 1
       if (counts[next] === 0) free.push(next)
     }
@@ -136,43 +172,8 @@ function refuseCycle<N>(nodes: readonly WalkNode<N>[], waiting: number[], depend
   while (!seen.has(id)) {
     seen.set(id, path.length)
     path.push(id)
-    id = byId.get(id)?.after.find((name) => stuck.has(name)) as string
+    const { after = [], afterEnd = [] } = byId.get(id) ?? {}
+    id = [...after, ...afterEnd].find((name) => stuck.has(name)) as string
   }
   throw new Error(`a graph with a cycle: ${[...path.slice(seen.get(id)), id].join(' after ')}`)
-}
-
-/** A binary heap of numbers, smallest first. */
-class Heap {
-  readonly #items: number[] = []
-
-  push(item: number): void {
-    const items = this.#items
-    let at = items.length
-    while (at > 0) {
-      const parent = (at - 1) >> 1
-      const above = items[parent] as number
-      if (above <= item) break
-      items[at] = above
-      at = parent
-    }
-    items[at] = item
-  }
-
-  pop(): number | undefined {
-    const items = this.#items
-    const top = items[0]
-    const last = items.pop()
-    if (last === undefined || items.length === 0) return top
-    let at = 0
-    for (;;) {
-      let child = 2 * at + 1
-      if (child >= items.length) break
-      if (child + 1 < items.length && (items[child + 1] as number) < (items[child] as number)) child += 1
-      if ((items[child] as number) >= last) break
-      items[at] = items[child] as number
-      at = child
-    }
-    items[at] = last
-    return top
-  }
 }

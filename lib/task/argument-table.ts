@@ -56,6 +56,9 @@ function addPositional(table: ArgumentTable, entry: ArgumentEntry): void {
 export const isNeeded = ({ optional, default: preset, repeated }: ArgumentSpecification): boolean =>
   !optional && !preset && (!repeated || repeated.atLeast > 0)
 
+/** Whether the word behind the name is its value. */
+export const takesValue = ({ kind, bare }: ArgumentSpecification): boolean => kind !== 'flag' && bare === undefined
+
 function addOption(table: ArgumentTable, entry: ArgumentEntry): void {
   const { key, name, specification } = entry
   const letters = [key, ...specification.aliases].filter((one) => one.length === 1)

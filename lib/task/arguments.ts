@@ -23,6 +23,8 @@ export type ArgumentSpecification = {
   readonly number?: NumberOptions
   readonly path?: PathOptions
   readonly schema?: StandardSchema
+  /** The value that the name alone means; another one is only taken as `--name=value`. */
+  readonly bare?: string
   /** Candidates that a shell completes. */
   readonly values?: () => readonly string[] | Promise<readonly string[]>
 }

@@ -33,6 +33,7 @@ import type { Outcome } from '../model/outcome.ts'
 import type { Secret } from '../model/secret.ts'
 import { type ArgumentInput, type Arguments, type ArgumentValues, kebabCase } from './arguments.ts'
 import type { Invocation } from './invocation.ts'
+import type { TaskOptions } from './options.ts'
 import { callerPlace } from './place.ts'
 import type { Shell } from './shell.ts'
 
@@ -69,6 +70,10 @@ export type TaskContext<Args extends Arguments = Arguments, Needed extends Needs
   step<Value>(title: string, work: () => Value | Promise<Value>): Promise<Value>
   /** Aborts when the task is to end: a signal, its timeout, or a failed sibling. */
   readonly signal: AbortSignal
+  /** The environment of its commands: the process's, `dotenv` and `environment`. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** 1, and with `retry` counting up. */
+  readonly attempt: number
   /** Runs another task, or takes its result if it ran with these arguments in this invocation. */
   run<Other extends Task>(other: Other, ...input: InputOf<Other>): Promise<ResultOf<Other>>
   readonly tasks: TaskTable
@@ -84,6 +89,15 @@ export type TaskContext<Args extends Arguments = Arguments, Needed extends Needs
 /** How a result is to look. What is not for a terminal (`isTerminal: false`) needs not to fit its columns. */
 export type View = { readonly color: boolean; readonly columns: number; readonly isTerminal?: boolean }
 
+/**
+ * A need whose failure is no failure of who needs it: `needs: { report: optional(report) }`. Its result is `undefined` then.
+ */
+export const optional = <T extends Task | BoundTask>(need: T): BoundTask<ResultOf<T> | undefined> =>
+  ({
+    ...(isTask(need) ? { task: need, input: {} } : (need as BoundTask)),
+    optional: true,
+  }) as BoundTask<ResultOf<T> | undefined>
+
 /** What both kinds of tasks say of themselves. */
 type Description = {
   /** One line for `task --list`; further lines for the task's own help. */
@@ -96,25 +110,30 @@ type Description = {
 }
 
 /** A task's definition. */
-export type TaskDefinition<Args extends Arguments, Needed extends Needs, Returned> = Description & {
-  readonly args?: Args
-  /** Tasks that run before this one, at the same time where they can; `needs.<name>` is what they return. */
-  readonly needs?: Needed
-  /** Patterns of the files that the task reads (`!` excludes), and that it writes; relative to the Taskfile's folder. */
-  readonly inputs?: readonly string[]
-  readonly outputs?: readonly string[]
-  /** Names of the environment variables that change what the task does. */
-  readonly env?: readonly string[]
-  /** A question that is asked before anything runs, needs included; `false` asks nothing. */
-  readonly confirm?: string | ((context: { args: ArgumentValues<Args> }) => string | false)
-  /** The longest the task may take, e.g. `10m`; then its commands are ended and it fails. */
-  readonly timeout?: string
-  /** `false`: when this is the task that is asked for, no record of the run is kept in `.ops/runs`. Operations keep their own. */
-  readonly record?: boolean
-  run(context: TaskContext<Args, Needed>): Returned | Promise<Returned>
-  /** The text of a result on stdout, where no JSON is asked for. */
-  render?(result: Unfinished<Returned>, view: View): string
-}
+export type TaskDefinition<Args extends Arguments, Needed extends Needs, Returned> = Description &
+  TaskOptions<ArgumentValues<Args>> & {
+    readonly args?: Args
+    /** Tasks that run before this one, at the same time where they can; `needs.<name>` is what they return. */
+    readonly needs?: Needed
+    /** Tasks that run after this one, however it and its needs end: also after a failure and an interruption. */
+    readonly finally?: Needs
+    /** Patterns of the files that the task reads (`!` excludes), and that it writes; relative to the Taskfile's folder. */
+    readonly inputs?: readonly string[]
+    readonly outputs?: readonly string[]
+    /** Names of the environment variables that change what the task does. */
+    readonly env?: readonly string[]
+    /** A question that is asked before anything runs, needs included; `false` asks nothing. */
+    readonly confirm?: string | ((context: { args: ArgumentValues<Args> }) => string | false)
+    /** `false`: when this is the task that is asked for, no record of the run is kept in `.ops/runs`. Operations keep their own. */
+    readonly record?: boolean
+    run(context: TaskContext<Args, Needed>): Returned | Promise<Returned>
+    /** The text of a result on stdout, where no JSON is asked for. */
+    render?(result: Unfinished<Returned>, view: View): string
+  }
+
+type Skippable<Args extends Arguments> = Required<
+  Pick<TaskOptions<ArgumentValues<Args>>, 'when'> | Pick<TaskOptions<ArgumentValues<Args>>, 'platforms'>
+>
 
 /** The definition of a task that only has commands: `task services up`. */
 export type CommandsDefinition<Commands extends Readonly<Record<string, Task>>> = Description & {
@@ -143,8 +162,13 @@ export interface Task<Input = any, Result = any> {
   readonly types?: { input: Input; result: Result }
 }
 
-/** A task with its arguments. */
-export type BoundTask<Result = unknown> = { readonly task: Task; readonly input: unknown; readonly types?: Result }
+/** A task with its arguments. `optional`: made by `optional`. */
+export type BoundTask<Result = unknown> = {
+  readonly task: Task
+  readonly input: unknown
+  readonly optional?: boolean
+  readonly types?: Result
+}
 
 /** The tasks that a task needs. */
 export type Needs = Readonly<Record<string, Task | BoundTask>>
@@ -201,6 +225,14 @@ export class OutcomeError extends Error {
 export function task<const Commands extends Readonly<Record<string, Task>>>(
   definition: CommandsDefinition<Commands>,
 ): Task<Record<never, never>, unknown> & { readonly commands: Commands }
+/** Defines a task that may be skipped; who needs it gets `undefined` then. */
+export function task<
+  Args extends Arguments = Record<never, never>,
+  Needed extends Needs = Record<never, never>,
+  Returned = void,
+>(
+  definition: TaskDefinition<Args, Needed, Returned> & Skippable<Args>,
+): Task<ArgumentInput<Args>, Unfinished<Returned> | undefined>
 /** Defines a task. Its arguments, needs and result are typed from this one definition. */
 export function task<
   Args extends Arguments = Record<never, never>,

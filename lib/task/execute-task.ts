@@ -1,144 +1,104 @@
-import { setMaxListeners } from 'node:events'
-import type { Redactor } from '../log/redact.ts'
 import { formatDuration, parseDuration } from '../model/duration.ts'
 import { FailureError } from '../model/failure.ts'
-import { createCommandRunner } from './command-runner.ts'
-import { isFinished, OutcomeError, type TaskContext, type TaskLog } from './definition.ts'
-import type { TaskEvent } from './events.ts'
+import { isFinished, OutcomeError, type TaskContext } from './definition.ts'
 import type { TaskNode } from './graph.ts'
+import type { Retry } from './options.ts'
+import { type ScopeOptions, TaskScope } from './task-scope.ts'
 
-/** The part of a task's context that is made for one run of it. */
-export type OwnContext = Pick<TaskContext, '$' | 'signal' | 'log' | 'step'>
-
-/** What one run of a task is given. */
-export type ExecuteOptions = {
-  /** Under which its events are told. */
-  label: string
-  /** The working folder of its commands. */
-  folder: string
-  env: Readonly<Record<string, string | undefined>>
-  redactor: Redactor
-  /** stdout is for the JSON alone. */
-  stdoutTaken: boolean
-  /** Aborts the task; the task's own signal also ends with its timeout. */
-  signal: AbortSignal
-  emit(event: TaskEvent): void
-  /** How long it may go on after it was told to end, in milliseconds. */
-  graceMs: number
+/** What running a task takes. */
+export type ExecuteOptions = ScopeOptions & {
   /** Completes the context. */
-  context(own: OwnContext): TaskContext
+  context(own: TaskScope, attempt: number): TaskContext
+  /** Waits before the next attempt; the task's place is free meanwhile. Rejects when the task is to end. */
+  wait(ms: number): Promise<void>
 }
 
+/** The longest wait between two attempts, in milliseconds. */
+const longestWait = 300_000
+
 /**
- * Runs a task once, with the `$`, signal and log of its own, and gives its result. Rejects with what it throws, with its timeout, or with an
- * `OutcomeError` when its outcome is not `done`. When this settles, all commands that it has started are gone.
+ * Runs a task, as often as its `retry` says, with the `$`, signal and log of its own, and gives its result. Rejects with what it throws, with
+ * its timeout, or with an `OutcomeError` when its outcome is not `done`. When this settles, all commands that it has started are gone.
  */
-export async function executeTask({ name, task }: TaskNode, options: ExecuteOptions): Promise<unknown> {
-  const { emit, label, redactor, signal: outer } = options
-  const own = new AbortController()
-  // Every command and every call of another task listens.
-  setMaxListeners(0, own.signal)
-  const stop = () => own.abort(outer.reason)
-  if (outer.aborted) stop()
-  outer.addEventListener('abort', stop, { once: true })
-  const limit = startLimit(name, task.definition.timeout, own)
-  const commands = createCommandRunner({
-    folder: options.folder,
-    env: options.env,
-    signal: own.signal,
-    redactor,
-    stdoutTaken: options.stdoutTaken,
-    onCommand: (text) => emit({ type: 'command', task: label, text }),
-    onOutput: (stream, data) => emit({ type: 'output', task: label, stream, data }),
-    onTerminal: (lent) => emit({ type: 'terminal-lent', task: label, lent }),
-  })
-  const say = (level: 'info' | 'warning' | 'error') => (text: string) =>
-    emit({ type: 'message', task: label, level, text: redactor.text(String(text)) })
-  const log: TaskLog = Object.assign(say('info'), { warn: say('warning'), error: say('error') })
+export async function executeTask(node: TaskNode, options: ExecuteOptions): Promise<unknown> {
+  const { emit, label, signal } = options
+  const { retry, deprecated } = node.task.definition
   const started = performance.now()
   const ended = (state: 'done' | 'failed' | 'aborted') =>
     emit({ type: 'task-ended', task: label, state, durationMs: performance.now() - started })
   emit({ type: 'task-started', task: label, at: started })
-  try {
-    const context = options.context({ $: commands.$, signal: own.signal, log, step: stepper(label, emit) })
-    const work = (async () => task.definition.run(context))()
-    const value = await bounded(work, own.signal, options.graceMs, () =>
-      log.warn(`did not end within ${formatDuration(options.graceMs)} of being told to, and is left behind`),
-    )
-    for (const text of await commands.end()) log.warn(`ended a command that nobody waited for: ${redactor.text(text)}`)
-    // What returns after its time was up has not been in time.
-    if (limit.failure()) throw limit.failure()
-    if (isFinished(value) && value.outcome !== 'done') throw new OutcomeError(name, value)
-    ended('done')
-    return isFinished(value) ? value.result : value
-  } catch (error) {
-    await commands.end()
-    ended(outer.aborted ? 'aborted' : 'failed')
-    throw limit.failure() ?? error
-  } finally {
-    limit.clear()
-    outer.removeEventListener('abort', stop)
+  if (deprecated !== undefined) {
+    emit({ type: 'message', task: label, level: 'warning', text: `${node.name} is deprecated: ${deprecated}` })
   }
-}
-
-/** Aborts a task when its time is up; `failure` says so from then on. */
-function startLimit(
-  name: string,
-  timeout: string | undefined,
-  own: AbortController,
-): { failure(): FailureError | undefined; clear(): void } {
-  const span = timeout === undefined ? undefined : parseDuration(timeout)
-  if (span === undefined) return { failure: () => undefined, clear: () => {} }
-  let failure: FailureError | undefined
-  const timer = setTimeout(() => {
-    if (own.signal.aborted) return
-    const message = `task ${name} took longer than ${formatDuration(span)}, and was ended`
-    failure = new FailureError({ code: 'task-timeout', message, outcome: 'failed' })
-    own.abort(failure)
-  }, span)
-  return { failure: () => failure, clear: () => clearTimeout(timer) }
-}
-
-/** A task's own code cannot be ended from outside: when it goes on after it was told to end, it is not waited for. */
-async function bounded<Value>(
-  work: Promise<Value>,
-  signal: AbortSignal,
-  graceMs: number,
-  onLate: () => void,
-): Promise<Value> {
-  let timer: NodeJS.Timeout | undefined
-  let watch = () => {}
-  const late = new Promise<never>((_, reject) => {
-    watch = () => {
-      timer = setTimeout(() => {
-        onLate()
-        reject(signal.reason)
-      }, graceMs)
-    }
-  })
-  if (signal.aborted) watch()
-  else signal.addEventListener('abort', watch, { once: true })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', watch)
-  }
-}
-
-function stepper(task: string, emit: (event: TaskEvent) => void): TaskContext['step'] {
-  return async (title, work) => {
-    const started = performance.now()
-    const ended = (ok: boolean) =>
-      emit({ type: 'step-ended', task, title, ok, durationMs: performance.now() - started })
-    emit({ type: 'step-started', task, title })
+  for (let count = 1; ; count += 1) {
     try {
-      const value = await work()
-      ended(true)
+      const value = await attempt(node, options, count)
+      ended('done')
       return value
     } catch (error) {
-      ended(false)
-      throw error
+      const waitMs = signal.aborted ? undefined : waitBefore(retry, count, error)
+      if (waitMs === undefined) {
+        ended(signal.aborted ? 'aborted' : 'failed')
+        throw error
+      }
+      const text = `attempt ${count} failed${reasonText(error, options)}; again in ${formatDuration(waitMs)}`
+      emit({ type: 'message', task: label, level: 'warning', text })
+      try {
+        await options.wait(waitMs)
+      } catch (reason) {
+        ended('aborted')
+        throw reason
+      }
     }
   }
+}
+
+async function attempt(node: TaskNode, options: ExecuteOptions, count: number): Promise<unknown> {
+  const { definition } = node.task
+  const scope = new TaskScope(node.name, options)
+  const span = definition.timeout === undefined ? undefined : parseDuration(definition.timeout)
+  if (span !== undefined) scope.limit(span)
+  try {
+    const returned: unknown = definition.run(options.context(scope, count))
+    const value = isPromise(returned) ? await scope.bounded(returned) : returned
+    if (scope.hasCommands) {
+      for (const text of await scope.endCommands()) scope.log.warn(`ended a command that nobody waited for: ${text}`)
+    }
+    // What returns after its time was up has not been in time.
+    if (scope.late) throw scope.late
+    if (!isFinished(value)) return value
+    if (value.outcome !== 'done') throw new OutcomeError(node.name, value)
+    return value.result
+  } catch (error) {
+    if (scope.hasCommands) await scope.endCommands()
+    throw scope.late ?? error
+  } finally {
+    scope.dispose()
+  }
+}
+
+const isPromise = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+
+/**
+ * How long to wait before the next attempt, in milliseconds; undefined when there is none. The wait doubles each time; up to a quarter is
+ * taken off by chance, so that what failed together does not come back together. A decision is not tried again: a usage error, a
+ * declined question, an outcome that is not simply `failed`.
+ */
+function waitBefore(retry: number | Retry | undefined, count: number, error: unknown): number | undefined {
+  if (retry === undefined) return undefined
+  const { times, backoff = '1s' } = typeof retry === 'number' ? { times: retry } : retry
+  if (count > times) return undefined
+  const outcome =
+    error instanceof FailureError ? error.outcome : error instanceof OutcomeError ? error.finished.outcome : 'failed'
+  if (outcome !== 'failed') return undefined
+  const whole = Math.min(longestWait, (parseDuration(backoff) ?? 0) * 2 ** (count - 1))
+  return whole * (1 - Math.random() / 4)
+}
+
+function reasonText(error: unknown, { redactor }: ExecuteOptions): string {
+  const { exitCode, signal } = (error ?? {}) as { exitCode?: unknown; signal?: unknown }
+  if (typeof signal === 'string') return `: a command was ended by ${signal}`
+  if (typeof exitCode === 'number') return `: a command ended with status ${exitCode}`
+  return error instanceof Error ? `: ${redactor.text(error.message.split('\n')[0] ?? '')}` : ''
 }

@@ -11,10 +11,34 @@ export type TaskNode = {
   values: Readonly<Record<string, unknown>>
   /** The ids of the needed nodes, by the name under which the task gets their results. */
   needs: Readonly<Record<string, string>>
+  /** The names among them whose failure is none of this task's. */
+  optional?: ReadonlySet<string>
+  /** The ids of the nodes after whose end this one runs, however they end. */
+  after?: string[]
+  /** Why it does not run: its condition does not hold. */
+  skip?: string
 }
 
+/** A task that is asked for, with the values of its arguments. */
+export type TaskRequest = { name: string; task: Task; values: Readonly<Record<string, unknown>> }
+
 /** Gives the values of a task's arguments from what another one passes. */
-export type ReadInput = (task: Task, input: unknown) => Promise<Result<Readonly<Record<string, unknown>>>>
+export type ReadInput = (
+  task: Task,
+  input: unknown,
+) => Result<Readonly<Record<string, unknown>>> | Promise<Result<Readonly<Record<string, unknown>>>>
+
+/** How a graph is collected. */
+export type CollectOptions = {
+  readInput: ReadInput
+  nameOf(task: Task): string | undefined
+  /** Why a node does not run; what it alone needs is not collected then. */
+  skip?(node: TaskNode): string | undefined | Promise<string | undefined>
+  /** Tells the runs of `finally` tasks of one collection from those of another: a need runs once, these run each time. */
+  turn?: string
+  /** Only what is asked for, without needs and `finally` tasks. */
+  only?: boolean
+}
 
 const numbers = new WeakMap<Task, number>()
 let count = 0
@@ -27,49 +51,93 @@ export function nodeId(task: Task, values: Readonly<Record<string, unknown>>): s
     number = count
     numbers.set(task, number)
   }
-  if (Object.keys(values).length === 0) return String(number)
-  const whole = { depth: Number.POSITIVE_INFINITY, maxArrayLength: null, maxStringLength: null, sorted: true } as const
-  return `${number} ${inspect(values, whole)}`
+  for (const _ in values) {
+    const whole = {
+      depth: Number.POSITIVE_INFINITY,
+      maxArrayLength: null,
+      maxStringLength: null,
+      sorted: true,
+    } as const
+    return `${number} ${inspect(values, whole)}`
+  }
+  return String(number)
 }
 
+const none: Readonly<Record<string, string>> = Object.freeze({})
+
+/** The node of a task with its arguments, before its needs are known. */
+export const nodeOf = ({ name, task, values }: TaskRequest): TaskNode => ({
+  id: nodeId(task, values),
+  name,
+  task,
+  values,
+  needs: none,
+})
+
 /**
- * Collects a task with all that it needs, each task with the same arguments once, in an order that respects needs. Fails when
- * a needed task's arguments are not complete, and on a cycle, which it names. Costs no stack.
+ * Collects tasks with all that they need, each task with the same arguments once, in an order that respects needs and the order of what
+ * is asked for. Fails when a needed task's arguments are not complete, and on a cycle, which it names. Costs no stack.
  */
-export async function collectGraph(
-  root: TaskNode,
-  readInput: ReadInput,
-  nameOf: (task: Task) => string | undefined,
-): Promise<Result<TaskNode[]>> {
-  const nodes = new Map<string, TaskNode>([[root.id, root]])
+export async function collectGraph(roots: readonly TaskNode[], options: CollectOptions): Promise<Result<TaskNode[]>> {
+  const { readInput, nameOf, skip, turn = '', only = false } = options
+  const nodes = new Map<string, TaskNode>(roots.map((root) => [root.id, root]))
   const failures: Failure[] = []
-  for (const node of nodes.values()) {
-    const needs: Record<string, string> = {}
-    for (const [key, need] of Object.entries(node.task.definition.needs ?? {}) as [string, Task | BoundTask][]) {
-      const [task, input] = isTask(need) ? [need, {}] : [need.task, need.input]
-      const runnable = withDefaultCommand(task)
-      const name = nameOf(runnable) ?? key
-      const read = await readInput(runnable, input)
-      if (!read.ok) {
-        failures.push(
-          ...read.failures.map((failure) => ({
-            ...failure,
-            message: `${name}, which ${node.name} needs: ${failure.message}`,
-            outcome: 'unchanged' as const,
-          })),
-        )
-        continue
-      }
-      const id = nodeId(runnable, read.value)
-      needs[key] = id
-      if (!nodes.has(id)) nodes.set(id, { id, name, task: runnable, values: read.value, needs: {} })
+  const take = async (
+    node: TaskNode,
+    key: string,
+    need: Task | BoundTask,
+    suffix: string,
+  ): Promise<string | undefined> => {
+    const given = isTask(need) ? need : need.task
+    const task = given.defaultCommand === undefined ? given : withDefaultCommand(given)
+    const name = nameOf(task) ?? key
+    const reading = readInput(task, isTask(need) ? undefined : need.input)
+    const read = 'then' in reading ? await reading : reading
+    if (!read.ok) {
+      failures.push(...read.failures.map((failure) => withNames(failure, name, node.name)))
+      return undefined
     }
-    node.needs = needs
+    const id = nodeId(task, read.value) + suffix
+    if (!nodes.has(id)) nodes.set(id, { id, name, task, values: read.value, needs: none })
+    return id
+  }
+  for (const node of nodes.values()) {
+    const { needs, finally: last } = node.task.definition
+    const why = skip?.(node)
+    const reason = typeof why === 'object' ? await why : why
+    if (reason !== undefined) {
+      node.skip = reason
+      continue
+    }
+    if (only) continue
+    if (needs !== undefined) {
+      const ids: Record<string, string> = {}
+      for (const key in needs) {
+        const need = needs[key] as Task | BoundTask
+        const id = await take(node, key, need, '')
+        if (id === undefined) continue
+        ids[key] = id
+        if ('optional' in need && need.optional) node.optional = new Set([...(node.optional ?? []), key])
+      }
+      node.needs = ids
+    }
+    for (const [key, one] of Object.entries((last ?? none) as Record<string, Task | BoundTask>)) {
+      const id = await take(node, key, one, ` finally ${turn}`)
+      if (id === undefined) continue
+      const cleaner = nodes.get(id) as TaskNode
+      cleaner.after = [...(cleaner.after ?? []), node.id]
+    }
   }
   const [first, ...rest] = failures
   if (first) return failed(first, ...rest)
-  return order(root, nodes)
+  return order(nodes)
 }
+
+const withNames = (failure: Failure, name: string, by: string): Failure => ({
+  ...failure,
+  message: `${name}, which ${by} needs: ${failure.message}`,
+  outcome: 'unchanged',
+})
 
 /** A task that only has commands stands for its default one. */
 export function withDefaultCommand(task: Task): Task {
@@ -77,28 +145,35 @@ export function withDefaultCommand(task: Task): Task {
   return command ? withDefaultCommand(command) : task
 }
 
-/** Depth first, with a stack of its own: needs before those that need them. */
-function order(root: TaskNode, nodes: ReadonlyMap<string, TaskNode>): Result<TaskNode[]> {
+/** Depth first, with a stack of its own: what comes before, then the node; in the order in which they were collected. */
+function order(nodes: ReadonlyMap<string, TaskNode>): Result<TaskNode[]> {
   const ordered: TaskNode[] = []
-  const open = new Set<string>()
-  const closed = new Set<string>()
-  const stack: { node: TaskNode; left: string[] }[] = []
+  const states = new Map<string, 'open' | 'closed'>()
+  const stack: { node: TaskNode; before: readonly string[]; at: number }[] = []
   const enter = (node: TaskNode): void => {
-    open.add(node.id)
-    stack.push({ node, left: Object.values(node.needs).reverse() })
+    states.set(node.id, 'open')
+    const needs = node.needs === none ? [] : Object.values(node.needs)
+    stack.push({ node, before: node.after ? [...needs, ...node.after] : needs, at: 0 })
   }
-  enter(root)
-  for (let top = stack.at(-1); top; top = stack.at(-1)) {
-    const next = top.left.pop()
-    if (next === undefined) {
-      stack.pop()
-      open.delete(top.node.id)
-      closed.add(top.node.id)
-      ordered.push(top.node)
-    } else if (open.has(next)) {
-      const from = stack.findIndex(({ node }) => node.id === next)
-      return failed(cycle([...stack.slice(from).map(({ node }) => node), nodes.get(next) as TaskNode]))
-    } else if (!closed.has(next)) enter(nodes.get(next) as TaskNode)
+  for (const start of nodes.values()) {
+    if (states.has(start.id)) continue
+    enter(start)
+    for (let top = stack.at(-1); top; top = stack.at(-1)) {
+      const next = top.before[top.at]
+      top.at += 1
+      if (next === undefined) {
+        stack.pop()
+        states.set(top.node.id, 'closed')
+        ordered.push(top.node)
+        continue
+      }
+      const state = states.get(next)
+      if (state === 'open') {
+        const from = stack.findIndex(({ node }) => node.id === next)
+        return failed(cycle([...stack.slice(from).map(({ node }) => node), nodes.get(next) as TaskNode]))
+      }
+      if (state === undefined) enter(nodes.get(next) as TaskNode)
+    }
   }
   return ok(ordered)
 }
@@ -111,5 +186,40 @@ export function cycle(nodes: readonly TaskNode[]): Failure {
     message: `tasks that need each other: ${nodes.map(({ name }) => name).join(' → ')}`,
     ...(place ? { place } : {}),
     outcome: 'unchanged',
+  }
+}
+
+/** What a graph's nodes are to each other, beyond their order. */
+export type Roles = {
+  /** Run also after a failure or an interruption: `finally` tasks, and what they need. */
+  always: ReadonlySet<string>
+  /** Their failure is nobody's: only optional needs lead to them. */
+  tolerated: ReadonlySet<string>
+}
+
+const nobody: ReadonlySet<string> = new Set()
+
+/** Tells the roles of nodes in a graph whose `roots` are asked for. */
+export function rolesOf(nodes: readonly TaskNode[], roots: readonly TaskNode[]): Roles {
+  const cleaners = nodes.filter(({ after }) => after)
+  const anyOptional = nodes.some(({ optional }) => optional)
+  if (cleaners.length === 0 && !anyOptional) return { always: nobody, tolerated: nobody }
+  const byId = new Map(nodes.map((node) => [node.id, node]))
+  const reach = (from: readonly TaskNode[], withOptional: boolean): Set<string> => {
+    const reached = new Set<string>()
+    const left = [...from]
+    for (let node = left.pop(); node; node = left.pop()) {
+      if (reached.has(node.id)) continue
+      reached.add(node.id)
+      for (const [key, id] of Object.entries(node.needs)) {
+        if (withOptional || !node.optional?.has(key)) left.push(byId.get(id) as TaskNode)
+      }
+    }
+    return reached
+  }
+  const required = anyOptional ? reach([...roots, ...cleaners], false) : undefined
+  return {
+    always: cleaners.length > 0 ? reach(cleaners, true) : nobody,
+    tolerated: required ? new Set(nodes.filter(({ id }) => !required.has(id)).map(({ id }) => id)) : nobody,
   }
 }

@@ -18,6 +18,9 @@ export type ParseContext = {
 /** The values of a task's arguments by name, or that its help is wanted. */
 export type Parsed = { help: boolean; values: Readonly<Record<string, unknown>> }
 
+/** What the words mean, and the words from the one that begins the next task. */
+export type ParsedWords = { parsed: Result<Parsed>; next: readonly string[]; missing: readonly ArgumentEntry[] }
+
 /**
  * Reads the words behind a task's name, with environment variables and defaults for what they do not say. Strict: all that is
  * unknown, missing, doubled or not valid is refused at once, with the nearest name.
@@ -27,14 +30,34 @@ export async function parseArguments(
   argv: readonly string[],
   context: ParseContext,
 ): Promise<Result<Parsed>> {
+  return (await parseWords(args, argv, context)).parsed
+}
+
+/**
+ * The same for words that may go on with another task: `beginsNext` says whether a word begins one, where this one takes no positional
+ * (any more). `given` are values that stand in for arguments that are missing, by key; `missing` are those of which neither words nor
+ * anything else says a value.
+ */
+export async function parseWords(
+  args: Arguments,
+  argv: readonly string[],
+  context: ParseContext,
+  beginsNext?: (word: string) => boolean,
+  given: Readonly<Record<string, readonly string[]>> = {},
+): Promise<ParsedWords> {
   const table = argumentTable(args)
-  const words = splitWords(table, argv)
-  if (words.help) return ok({ help: true, values: {} })
-  const read = await readAll(table, context, (entry) =>
-    words.given.get(entry.key)?.map(({ text, as }) => ({ value: text, as, folder: context.folder })),
-  )
+  const words = splitWords(table, argv, beginsNext)
+  if (words.help) return { parsed: ok({ help: true, values: {} }), next: words.next, missing: [] }
+  const missing: ArgumentEntry[] = []
+  const read = await readAll(table, context, (entry) => {
+    const { key, name } = entry
+    const typed = words.given.get(key) ?? given[key]?.map((text) => ({ text, as: name }))
+    if (typed === undefined && isNeeded(entry.specification) && !fallback(entry, context)) missing.push(entry)
+    return typed?.map(({ text, as }) => ({ value: text, as, folder: context.folder }))
+  })
   const [first, ...rest] = [...words.failures, ...read.failures]
-  return first ? failed(first, ...rest) : ok({ help: false, values: read.values })
+  const parsed = first ? failed(first, ...rest) : ok({ help: false, values: read.values })
+  return { parsed, next: words.next, missing }
 }
 
 /** Checks the arguments that another task passes; defaults and environment variables as on the command line. */

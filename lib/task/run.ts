@@ -1,18 +1,21 @@
 import { availableParallelism } from 'node:os'
-import { dirname } from 'node:path'
-import { walkGraph } from '../execute/walk.ts'
-import { createRedactor } from '../log/redact.ts'
-import { FailureError, type Result, unwrap } from '../model/failure.ts'
-import type { Task, TaskContext } from './definition.ts'
+import { dirname, join } from 'node:path'
+import { type WalkNode, walkGraph } from '../execute/walk.ts'
+import { FailureError, ok, type Result, unwrap } from '../model/failure.ts'
+import type { Clock } from '../system/clock.ts'
+import { failedPreconditions } from './conditions.ts'
+import { confirmAll } from './confirmations.ts'
+import type { Task } from './definition.ts'
 import type { TaskEvent } from './events.ts'
-import { executeTask, type OwnContext } from './execute-task.ts'
-import type { Guard } from './fingerprint/guard.ts'
-import { collectGraph, cycle, nodeId, type TaskNode, withDefaultCommand } from './graph.ts'
+import { collectGraph, nodeOf, type Roles, rolesOf, type TaskNode, type TaskRequest } from './graph.ts'
 import type { Invocation } from './invocation.ts'
-import { Labels } from './labels.ts'
-import { checkInput } from './parse.ts'
-import { Slots } from './slots.ts'
+import { NodeRunner } from './node-runner.ts'
+import { type PlannedTask, plannedTasks } from './plan.ts'
+import { TaskReader } from './reader.ts'
+import { type Blame, endOf, failuresOf, type RunEnd, skippedEvents, type TaskEnd, type Walked } from './run-end.ts'
 import type { LoadedTasks } from './table.ts'
+
+export type { RunEnd, TaskEnd, TaskFailure } from './run-end.ts'
 
 /** What an invocation's tasks share. */
 export type TaskRunOptions = {
@@ -27,257 +30,209 @@ export type TaskRunOptions = {
   jobs?: number
   /** Runs also what is up to date. */
   force?: boolean
+  /** What a failure ends: everything, or (`continue`) only what depends on it, or (`continue-always`) nothing. */
+  mode?: 'fail-fast' | 'continue' | 'continue-always'
+  /** Only what is asked for: neither what it needs nor its `finally` tasks. */
+  only?: boolean
   /** How long a task that was told to end may take for it, in milliseconds; default 10,000. */
   graceMs?: number
+  /** How long `finally` tasks may take after everything was told to end, in milliseconds; default 30,000. */
+  finallyMs?: number
+  /** For the waits between attempts. */
+  clock?: Clock
 }
 
-/** What became of the task that was asked for. `task` is the one that failed, which may be one that it needs. */
-export type TaskEnd = { state: 'done'; value: unknown } | { state: 'failed'; error: unknown; task: string }
+/** How a graph is walked. */
+type How = {
+  signal: AbortSignal
+  mode: NonNullable<TaskRunOptions['mode']>
+  only: boolean
+  /** The task that runs these from its code. */
+  caller?: TaskNode
+}
+
+/** Beside those that have a place, so many may wait for something else: a mutex, their next attempt. */
+const waitingBeside = 64
 
 /** One invocation: runs tasks, each with the same arguments once. */
 export class TaskRun {
-  /** Keeps what tasks conceal out of what is printed. */
-  readonly redactor = createRedactor()
   readonly #options: TaskRunOptions
-  readonly #folder: string
-  readonly #slots: Slots
-  readonly #started = new Map<string, Promise<unknown>>()
-  readonly #ended = new Set<string>()
-  /** Who waits for whom, needs and dynamic calls alike, to find tasks that wait for each other. */
-  readonly #waits = new Map<string, Map<string, number>>()
-  /** How many calls of other tasks a task waits for. */
-  readonly #calls = new Map<string, number>()
-  readonly #nodes = new Map<string, TaskNode>()
-  readonly #confirmed = new Set<string>()
-  readonly #labels = new Labels()
-  readonly #blame = new WeakMap<object, string>()
-  /** The ids of tasks whose results others use. */
-  readonly #wanted = new Set<string>()
-  #guard: Guard | undefined
+  readonly #jobs: number
+  readonly #reader: TaskReader
+  readonly #runner: NodeRunner
+  readonly #blame: Blame
+  /** Ends the `finally` tasks when everything was told to end, and their time is up. */
+  readonly #last = new AbortController()
+  #walks = 0
 
   constructor(options: TaskRunOptions) {
+    const { table, jobs = availableParallelism(), invocation } = options
     this.#options = options
-    this.#folder = dirname(options.table.file)
-    this.#slots = new Slots(options.jobs ?? availableParallelism())
+    this.#jobs = jobs
+    this.#reader = new TaskReader(table, invocation)
+    this.#runner = new NodeRunner({
+      ...options,
+      jobs,
+      ops: join(dirname(table.file), '.ops'),
+      reader: this.#reader,
+      call: (caller, root, signal) => this.#call(caller, root, signal),
+    })
+    this.#blame = {
+      label: (id, error) => this.#runner.blamed(error) ?? this.#runner.label(this.#runner.node(id)),
+      order: (id) => this.#runner.failureOrder(id),
+      reason: () => options.signal.reason,
+    }
   }
 
-  /** Runs a task with the values of its arguments, and before it all that it needs; asks before anything runs. */
-  async run(name: string, task: Task, values: Readonly<Record<string, unknown>>): Promise<TaskEnd> {
-    const root: TaskNode = { id: nodeId(task, values), name, task, values, needs: {} }
-    // Whatever else runs, what was asked for goes by its name.
-    this.#labels.of(root)
+  /** Keeps what tasks conceal out of what is printed. */
+  get redactor(): NodeRunner['redactor'] {
+    return this.#runner.redactor
+  }
+
+  /** Runs one task; see `runAll`. */
+  async run(name: string, task: Task, values: TaskRequest['values']): Promise<Exclude<TaskEnd, { state: 'stopped' }>> {
+    const { ends, failures } = await this.runAll([{ name, task, values }])
+    const [failure] = failures
+    if (failure) return { state: 'failed', ...failure }
+    return ends[0] as Exclude<TaskEnd, { state: 'stopped' }>
+  }
+
+  /**
+   * Runs tasks with the values of their arguments, and before each all that it needs, as one graph: their order is none, but with one place
+   * they start in it. What keeps all from running (a cycle, a precondition, a declined question) is told before anything runs.
+   */
+  async runAll(requests: readonly TaskRequest[]): Promise<RunEnd> {
+    const { signal, mode = 'fail-fast', finallyMs = 30_000, only = false } = this.#options
+    const roots = this.#roots(requests)
+    let timer: NodeJS.Timeout | undefined
+    const endLast = () => {
+      timer = setTimeout(() => this.#last.abort(signal.reason), finallyMs)
+    }
+    signal.addEventListener('abort', endLast, { once: true })
     try {
-      return { state: 'done', value: await this.#walk(root, this.#options.signal) }
+      return endOf(roots, await this.#walk(roots, { signal, mode, only }), this.#blame)
     } catch (error) {
-      return { state: 'failed', error, task: this.#blamed(error) ?? name }
+      const failure = { error, task: this.#runner.blamed(error) ?? (requests[0] as TaskRequest).name }
+      return { ends: roots.map(() => ({ state: 'failed', ...failure })), failures: [failure] }
     } finally {
-      this.#guard?.end()
+      signal.removeEventListener('abort', endLast)
+      clearTimeout(timer)
+      this.#runner.end()
     }
   }
 
-  async #walk(root: TaskNode, signal: AbortSignal, caller?: TaskNode): Promise<unknown> {
-    const { table, emit } = this.#options
-    const nodes = unwrap(
-      await collectGraph(
-        root,
-        (task, input) => this.#read(task, input),
-        (task) => table.nameOf(task),
-      ),
-    )
-    for (const node of nodes) {
-      if (this.#nodes.has(node.id)) continue
-      this.#nodes.set(node.id, node)
-      this.#waits.set(node.id, new Map(Object.values(node.needs).map((id) => [id, 1])))
-    }
-    if (caller || this.#options.invocation.json || root.task.definition.render) this.#wanted.add(root.id)
-    for (const { needs } of nodes) for (const id of Object.values(needs)) this.#wanted.add(id)
-    for (const node of nodes) await this.#confirm(node)
-    emit(this.#planned(nodes, caller))
+  /** What `runAll` would run, in which order and why. Runs nothing but the tasks' `when`. */
+  async plan(requests: readonly TaskRequest[]): Promise<Result<PlannedTask[]>> {
+    const roots = this.#roots(requests)
+    const nodes = await this.#collect(roots, this.#options.only ?? false)
+    return nodes.ok ? ok(this.#planned(nodes.value, roots)) : nodes
+  }
+
+  /** Whatever else runs, what was asked for goes by its name. */
+  #roots(requests: readonly TaskRequest[]): TaskNode[] {
+    const roots = requests.map(nodeOf)
+    for (const root of roots) this.#runner.label(root)
+    return roots
+  }
+
+  #collect(roots: readonly TaskNode[], only: boolean): Promise<Result<TaskNode[]>> {
+    const { table } = this.#options
+    this.#walks += 1
+    return collectGraph(roots, {
+      readInput: (task, input) => this.#reader.input(task, input),
+      nameOf: (task) => table.nameOf(task),
+      skip: (node) => this.#reader.skip(node),
+      turn: String(this.#walks),
+      only,
+    })
+  }
+
+  async #walk(roots: readonly TaskNode[], { signal, mode, only, caller }: How): Promise<Walked> {
+    const { emit } = this.#options
+    const nodes = unwrap(await this.#collect(roots, only))
+    await this.#admit(nodes, roots, signal)
+    emit(this.#plannedEvent(nodes, caller))
+    this.#runner.want(nodes, roots, caller)
+    const roles = rolesOf(nodes, roots)
     const ends = await walkGraph(
-      nodes.map((node) => ({ id: node.id, after: Object.values(node.needs), node })),
-      { concurrency: nodes.length, mode: 'fail-fast', signal, run: (node, inner) => this.#once(node, inner) },
+      nodes.map((node) => walkNode(node, roles)),
+      {
+        concurrency: this.#jobs + (this.#jobs > 1 && nodes.some(mayWait) ? waitingBeside : 0),
+        mode,
+        signal,
+        lastSignal: this.#last.signal,
+        run: (node, inner) => this.#runner.once(node, inner),
+      },
     )
-    const end = ends.get(root.id)
-    if (end?.state === 'done') return end.value
-    const all = [...ends.values()]
-    const cause = all.find(({ state }) => state === 'failed') ?? all.find(({ state }) => state === 'aborted')
-    throw cause && 'error' in cause ? cause.error : signal.reason
+    const walked = { nodes, roles, ends }
+    if (mode === 'continue') for (const event of skippedEvents(walked, this.#blame)) emit(event)
+    return walked
   }
 
-  #planned(nodes: readonly TaskNode[], caller: TaskNode | undefined): TaskEvent {
-    const label = (node: TaskNode) => this.#labels.of(node)
+  /** Lets nodes run that are new: their preconditions hold, and who is to confirm them has. */
+  async #admit(nodes: readonly TaskNode[], roots: readonly TaskNode[], signal: AbortSignal): Promise<void> {
+    const fresh = nodes.filter((node) => this.#runner.add(node))
+    try {
+      await this.#checkPreconditions(fresh, signal)
+      await confirmAll(fresh, () => this.#planned(nodes, roots), this.#options)
+    } catch (error) {
+      // Who asks for them again is asked again.
+      for (const node of fresh) this.#runner.forget(node)
+      throw error
+    }
+  }
+
+  async #checkPreconditions(nodes: readonly TaskNode[], signal: AbortSignal): Promise<void> {
+    const conditional = nodes.filter(({ task, skip }) => task.definition.preconditions && skip === undefined)
+    const found = await Promise.all(
+      conditional.map(async (node) => {
+        const context = await this.#reader.condition(node)
+        return failedPreconditions(node, { context, env: context.env, signal })
+      }),
+    )
+    const [first, ...rest] = found.flat()
+    if (first) throw new FailureError(first, ...rest)
+  }
+
+  #planned(nodes: readonly TaskNode[], roots: readonly TaskNode[]): PlannedTask[] {
+    return plannedTasks(nodes, new Set(roots.map(({ id }) => id)), (node) => this.#runner.label(node))
+  }
+
+  #plannedEvent(nodes: readonly TaskNode[], caller: TaskNode | undefined): TaskEvent {
+    const label = (node: TaskNode) => this.#runner.label(node)
     const needs: Record<string, string[]> = {}
     for (const node of nodes) {
       const ids = Object.values(node.needs)
-      if (ids.length > 0) needs[label(node)] = ids.map((id) => label(this.#nodes.get(id) as TaskNode))
+      if (ids.length > 0) needs[label(node)] = ids.map((id) => label(this.#runner.node(id)))
     }
     return { type: 'tasks-planned', tasks: nodes.map(label), needs, ...(caller ? { by: label(caller) } : {}) }
   }
 
-  #read(task: Task, input: unknown): Promise<Result<Readonly<Record<string, unknown>>>> {
-    const { invocation } = this.#options
-    return checkInput(task.definition.args ?? {}, (input ?? {}) as Record<string, unknown>, {
-      env: invocation.env,
-      folder: invocation.folder,
-      workspaceFolder: task.folder ?? this.#folder,
-    })
+  /** The value of a task that another one runs from its code. */
+  async #call(caller: TaskNode, root: TaskNode, signal: AbortSignal): Promise<unknown> {
+    const walked = await this.#walk([root], { signal, mode: 'fail-fast', only: false, caller })
+    const [failure] = failuresOf(walked, this.#blame)
+    if (failure) throw failure.error
+    return (walked.ends.get(root.id) as { value?: unknown }).value
   }
+}
 
-  /** The run of a node: the one that has begun, or a new one. */
-  #once(node: TaskNode, signal: AbortSignal): Promise<unknown> {
-    const begun = this.#started.get(node.id)
-    if (begun !== undefined) return begun
-    const run = this.#inSlot(node, signal)
-    this.#started.set(node.id, run)
-    return run
+const mayWait = ({ task: { definition } }: TaskNode): boolean =>
+  definition.mutex !== undefined || definition.retry !== undefined
+
+function walkNode(node: TaskNode, { always, tolerated }: Roles): WalkNode<TaskNode> {
+  const { id, needs, optional, after } = node
+  const roles = {
+    ...(always.has(id) ? { always: true } : {}),
+    ...(tolerated.has(id) ? { tolerated: true } : {}),
   }
-
-  async #inSlot(node: TaskNode, signal: AbortSignal): Promise<unknown> {
-    await this.#slots.take()
-    try {
-      signal.throwIfAborted()
-      return await this.#execute(node, signal)
-    } catch (error) {
-      if (typeof error === 'object' && error !== null && !this.#blame.has(error))
-        this.#blame.set(error, this.#labels.of(node))
-      throw error
-    } finally {
-      this.#ended.add(node.id)
-      this.#slots.release()
-    }
-  }
-
-  async #execute(node: TaskNode, signal: AbortSignal): Promise<unknown> {
-    const { emit, invocation, graceMs = 10_000 } = this.#options
-    const needs: Record<string, unknown> = {}
-    for (const [key, id] of Object.entries(node.needs)) needs[key] = await this.#started.get(id)
-    const label = this.#labels.of(node)
-    const folder = node.task.folder ?? this.#folder
-    const execute = (env: Invocation['env'], given: Readonly<Record<string, unknown>>) =>
-      executeTask(node, {
-        label,
-        folder,
-        env,
-        redactor: this.redactor,
-        stdoutTaken: invocation.json,
-        signal,
-        emit,
-        graceMs,
-        context: (own) => this.#context(node, given, own),
-      })
-    const { inputs, outputs } = node.task.definition
-    if (inputs === undefined && outputs === undefined) return execute(invocation.env, needs)
-    const guard = await this.#guarding()
-    return guard.run({ node, label, folder, env: invocation.env, needs, signal, execute })
-  }
-
-  async #guarding(): Promise<Guard> {
-    const { Guard } = await import('./fingerprint/guard.ts')
-    const { table, emit, force = false } = this.#options
-    this.#guard ??= new Guard({
-      table,
-      emit,
-      force,
-      node: (id) => this.#nodes.get(id),
-      wantsResult: (id) => this.#wanted.has(id),
-      redact: (text) => this.redactor.text(text),
-    })
-    return this.#guard
-  }
-
-  #context(node: TaskNode, needs: Readonly<Record<string, unknown>>, own: OwnContext): TaskContext {
-    const { table, invocation } = this.#options
-    const { signal } = own
-    return {
-      ...own,
-      name: node.name,
-      args: node.values,
-      needs,
-      run: (other, ...input) => this.#call(node, other, input[0], signal),
-      tasks: table,
-      workspaceFolder: node.task.folder ?? this.#folder,
-      invocation,
-      conceal: (secret) => this.redactor.add(secret),
-      ask: (question) => this.#ask(question),
-    }
-  }
-
-  /** `run(other, input)` within a task. The caller's place is free while it waits, so that one place is enough for all. */
-  // biome-ignore lint/suspicious/noExplicitAny: the type of the result is that of the other task, checked where it is called
-  async #call(caller: TaskNode, other: Task, input: unknown, signal: AbortSignal): Promise<any> {
-    const task = withDefaultCommand(other)
-    const name = this.#options.table.nameOf(task) ?? this.#options.table.nameOf(other) ?? `${caller.name} › task`
-    const values = unwrap(await this.#read(task, input))
-    const root: TaskNode = { id: nodeId(task, values), name, task, values, needs: {} }
-    const waits = this.#waits.get(caller.id) as Map<string, number>
-    if (!this.#ended.has(root.id)) this.#refuseCircle(caller, root)
-    waits.set(root.id, (waits.get(root.id) ?? 0) + 1)
-    await this.#changeCalls(caller, 1)
-    try {
-      return await this.#walk(root, signal, caller)
-    } finally {
-      const left = (waits.get(root.id) ?? 1) - 1
-      if (left === 0) waits.delete(root.id)
-      else waits.set(root.id, left)
-      await this.#changeCalls(caller, -1)
-    }
-  }
-
-  /** A task may wait for several others at once; its place is given back with the first, and taken again after the last. */
-  async #changeCalls({ id }: TaskNode, change: 1 | -1): Promise<void> {
-    const calls = (this.#calls.get(id) ?? 0) + change
-    this.#calls.set(id, calls)
-    if (change === 1 && calls === 1) this.#slots.release()
-    if (change === -1 && calls === 0) await this.#slots.take()
-  }
-
-  /** Throws when a node waits, over however many others, for the caller that is about to wait for it. */
-  #refuseCircle(caller: TaskNode, root: TaskNode): void {
-    const cameFrom = new Map<string, string | undefined>([[root.id, undefined]])
-    for (const id of cameFrom.keys()) {
-      if (id === caller.id) {
-        const path: TaskNode[] = []
-        for (let at: string | undefined = id; at !== undefined; at = cameFrom.get(at)) {
-          path.unshift(this.#nodes.get(at) ?? root)
-        }
-        throw new FailureError(cycle([caller, ...path]))
-      }
-      for (const next of this.#waits.get(id)?.keys() ?? []) {
-        if (!cameFrom.has(next) && !this.#ended.has(next)) cameFrom.set(next, id)
-      }
-    }
-  }
-
-  async #ask(question: string): Promise<string> {
-    const { ask } = this.#options
-    if (ask) return ask(question)
-    throw new FailureError({
-      code: 'no-terminal',
-      message: `there is no terminal to ask on: ${question.trim()}`,
-      outcome: 'unchanged',
-    })
-  }
-
-  async #confirm({ id, name, task, values }: TaskNode): Promise<void> {
-    const { confirm } = task.definition
-    if (!confirm || this.#confirmed.has(id) || this.#started.has(id)) return
-    this.#confirmed.add(id)
-    const question = typeof confirm === 'string' ? confirm : confirm({ args: values })
-    if (question === false || this.#options.invocation.yes) return
-    if (!this.#options.ask) {
-      throw new FailureError({
-        code: 'no-terminal',
-        message: `task ${name} asks before it runs, and there is no terminal to ask on: ${question}`,
-        next: [`task --yes ${this.#options.invocation.argv.join(' ')}`],
-        outcome: 'unchanged',
-      })
-    }
-    const answer = await this.#ask(`${question} [y/N] `)
-    if (/^y(es)?$/i.test(answer.trim())) return
-    throw new FailureError({ code: 'declined', message: `declined; ${name} did not run`, outcome: 'unchanged' })
-  }
-
-  #blamed(error: unknown): string | undefined {
-    return typeof error === 'object' && error !== null ? this.#blame.get(error) : undefined
+  if (optional === undefined && after === undefined) return { id, node, after: Object.values(needs), ...roles }
+  const entries = Object.entries(needs)
+  return {
+    id,
+    node,
+    after: entries.filter(([key]) => !optional?.has(key)).map(([, one]) => one),
+    afterEnd: [...entries.filter(([key]) => optional?.has(key)).map(([, one]) => one), ...(after ?? [])],
+    ...roles,
   }
 }

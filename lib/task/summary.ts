@@ -20,6 +20,8 @@ export type ArgumentSummary = {
   completes?: true
   /** It must be an existing folder. */
   folder?: true
+  /** What its name alone means; it takes another value only behind `=`. */
+  bare?: string
 }
 
 /** A task as `--help` and `--list --json` show it. Plain data. */

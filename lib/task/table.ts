@@ -1,8 +1,7 @@
-import { parseDuration } from '../model/duration.ts'
 import { type Failure, failed, ok, type Place, type Result } from '../model/failure.ts'
-import { argumentTable } from './argument-table.ts'
 import { kebabCase } from './arguments.ts'
 import { isTask, type Task, type TaskTable } from './definition.ts'
+import { definitionFailures } from './definition-checks.ts'
 import { findInFiles, placed } from './sources.ts'
 
 /** A task under its name. */
@@ -79,7 +78,7 @@ export function makeTable(file: string, exported: Readonly<Record<string, unknow
   }
   const byName = new Map<string, TaskEntry>()
   for (const entry of entries) {
-    failures.push(...problems(entry.name, entry.task))
+    failures.push(...definitionFailures(entry.name, entry.task))
     for (const spelling of entry.spellings) {
       if (spelling === 'help') failures.push(reserved(entry))
       const taken = byName.get(spelling)
@@ -177,24 +176,4 @@ function duplicate(name: string, first: TaskEntry, second: TaskEntry): Failure {
     why: `the other one is at ${other}`,
     outcome: 'unchanged',
   }
-}
-
-/** What is wrong with a task's definition, its commands' included. */
-function problems(name: string, task: Task): Failure[] {
-  const { args = {}, timeout } = task.definition
-  const found = argumentTable(args).problems
-  if (timeout !== undefined && parseDuration(timeout) === undefined) {
-    found.push(`timeout: expected a duration like 30s or 10m, got ${JSON.stringify(timeout)}`)
-  }
-  return [
-    ...found.map(
-      (message): Failure => ({
-        code: 'bad-definition',
-        message: `task ${name}: ${message}`,
-        ...placed(task.place),
-        outcome: 'unchanged',
-      }),
-    ),
-    ...Object.entries(task.commands).flatMap(([command, inner]) => problems(`${name} ${command}`, inner)),
-  ]
 }

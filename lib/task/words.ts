@@ -1,6 +1,6 @@
 import type { Failure } from '../model/failure.ts'
 import { nearest } from '../model/nearest.ts'
-import type { ArgumentEntry, ArgumentTable } from './argument-table.ts'
+import { type ArgumentEntry, type ArgumentTable, takesValue } from './argument-table.ts'
 
 /** A value as it was typed, and what it was typed for (`--channel`, `environment`). */
 export type Typed = { text: string; as: string }
@@ -12,15 +12,24 @@ export type Words = {
   /** `--help` or `-h` was among them, and the task has no such argument. */
   help: boolean
   failures: Failure[]
+  /** The words from the one that begins the next task; empty when none does. */
+  next: readonly string[]
 }
 
 /**
  * Tells the words behind a task's name apart: `--name value`, `--name=value`, `-n value`, `-n=value`, `-nvalue`, `-abc` for flags,
  * `--no-flag`, positionals in between; behind `--` all are positionals. A word that begins with `-` is taken as the value of an
  * option only when written `--name=-x`, or when it is a number for a number: otherwise a forgotten value would eat an option.
+ * @param beginsNext whether a word that stands where no positional is left, and not behind `--`, begins the next task; none does by default
  */
-export function splitWords(table: ArgumentTable, argv: readonly string[]): Words {
-  const words: Words = { given: new Map(), help: false, failures: [] }
+export function splitWords(
+  table: ArgumentTable,
+  argv: readonly string[],
+  beginsNext: (word: string) => boolean = () => false,
+): Words {
+  const words: Words = { given: new Map(), help: false, failures: [], next: [] }
+  const isFull = () =>
+    positionals.length >= table.positionals.length && table.positionals.at(-1)?.specification.repeated === undefined
   const positionals: string[] = []
   const rest = [...argv]
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
@@ -28,7 +37,8 @@ export function splitWords(table: ArgumentTable, argv: readonly string[]): Words
     else if (word.startsWith('--')) takeLong(table, words, word, rest)
     else if (/^-[^-]/.test(word) && !isNumberFor(table.positionals[positionals.length], word)) {
       takeShort(table, words, word, rest)
-    } else positionals.push(word)
+    } else if (isFull() && beginsNext(word)) words.next = [word, ...rest.splice(0)]
+    else positionals.push(word)
   }
   placePositionals(table, words, positionals)
   return words
@@ -58,7 +68,7 @@ function takeShort(table: ArgumentTable, words: Words, word: string, rest: strin
       return
     }
     const behind = word.slice(at + 1)
-    if (entry.specification.kind === 'flag' && !behind.startsWith('=')) {
+    if (!takesValue(entry.specification) && !behind.startsWith('=')) {
       take(words, entry, `-${letter}`, undefined, rest)
       continue
     }
@@ -68,7 +78,8 @@ function takeShort(table: ArgumentTable, words: Words, word: string, rest: strin
 }
 
 function take(words: Words, entry: ArgumentEntry, as: string, value: string | undefined, rest: string[]): void {
-  const own = value ?? (entry.specification.kind === 'flag' ? 'true' : undefined)
+  const { kind, bare } = entry.specification
+  const own = value ?? (kind === 'flag' ? 'true' : bare)
   if (own !== undefined) {
     give(words, entry, { text: own, as })
     return

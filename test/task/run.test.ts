@@ -41,7 +41,7 @@ async function run(
 }
 
 const value = (end: TaskEnd): unknown => {
-  if (end.state === 'failed') throw end.error
+  if (end.state !== 'done') throw end.state === 'failed' ? end.error : new Error(end.state)
   return end.value
 }
 
@@ -290,7 +290,8 @@ test('confirmations are asked before anything runs, once', async () => {
   assert.equal(nobody.failures[0]?.next, ['task --yes second'])
   value(await run(exported, 'second', { ask: ask('Yes') }))
   value(await run(exported, 'second', { yes: true }))
-  assert.equal(asked, ['Go on? [y/N] 0', 'Go on? [y/N] 0'])
+  const plan = 'This would run, in this order:\n1.  first   needed by second\n2.  second  asked for\n'
+  assert.equal(asked, [`${plan}Go on? [y/N] 0`, `${plan}Go on? [y/N] 0`])
   assert.equal(ran, ['first', 'second', 'first', 'second'])
 })
 

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { choice, duration, finish, flag, number, path, type ResultOf, task, text } from '../../lib/index.ts'
+import { choice, duration, finish, flag, number, optional, path, type ResultOf, task, text } from '../../lib/index.ts'
 import { isTask } from '../../lib/task/definition.ts'
 import { operations } from '../../tasks/index.ts'
 
@@ -57,6 +57,40 @@ test('another task passes what is required, and may pass the rest', () => {
   release.with({ channel: 'gamma', environment: 'dev' })
   // @ts-expect-error a number is not a list of names
   release.with({ channel: 'beta', environment: 'dev', names: 3 })
+})
+
+test('what may be skipped or may fail is undefined for who needs it', () => {
+  const onCi = task({ when: ({ env }) => env.CI === 'true', run: () => 3 })
+  const onLinux = task({ platforms: ['linux'], args: { name: text() }, run: ({ args }) => args.name })
+  const conditional = task({
+    args: { level: choice(['a', 'b']) },
+    when: ({ args }) => {
+      same<typeof args.level, 'a' | 'b'>(true)
+      return args.level === 'a' || 'only a'
+    },
+    preconditions: [
+      { check: async ({ $ }) => $`true`, message: ({ args }) => `${args.level satisfies 'a' | 'b'} is not there` },
+    ],
+    retry: { times: 2, backoff: '1s' },
+    mutex: ['one', 'two'],
+    finally: { onCi },
+    run: ({ args, attempt, env }) => `${args.level} ${attempt} ${env.HOME}`,
+  })
+  same<ResultOf<typeof onCi>, number | undefined>(true)
+  same<ResultOf<typeof conditional>, string | undefined>(true)
+  task({
+    needs: { onCi, report: optional(build), named: optional(onLinux.with({ name: 'x' })), build },
+    run: ({ needs }) => {
+      same<typeof needs.onCi, number | undefined>(true)
+      same<typeof needs.report, { files: number } | undefined>(true)
+      same<typeof needs.named, string | undefined>(true)
+      same<typeof needs.build, { files: number }>(true)
+    },
+  })
+  // @ts-expect-error no such member
+  task({ input: ['src/**'], run: () => 1 })
+  // @ts-expect-error no such system
+  task({ platforms: ['windows'], run: () => 1 })
 })
 
 test('a task with commands has each of them, typed', () => {
