@@ -84,15 +84,15 @@ test('what is published imports nothing but its dependencies, and is whole', asy
   const manifest = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'))
   const allowed = new Set([...Object.keys(manifest.dependencies), 'vital-ops'])
   const builtin = new Set(builtinModules)
-  const files = (await readdir(join(installed, 'dist'))).filter((name) => name.endsWith('.js'))
+  const files = (await readdir(join(installed, 'dist'))).filter((name) => /\.c?js$/.test(name))
   const wrong: string[] = []
   const used = new Set<string>()
   for (const file of files) {
     const text = await readFile(join(installed, 'dist', file), 'utf8')
-    for (const [, from, dynamic, bare] of text.matchAll(
-      /\bfrom "([^"\n]+)"|\bimport\("([^"\n]+)"\)|^import "([^"\n]+)"/gm,
+    for (const [, from, dynamic, required] of text.matchAll(
+      /\bfrom ["']([^"'\s]+)["']|\bimport\("([^"\n]+)"\)|\brequire\("([^"\n]+)"\)/gm,
     )) {
-      const specifier = from ?? dynamic ?? bare ?? ''
+      const specifier = from ?? dynamic ?? required ?? ''
       const name = specifier.startsWith('node:')
         ? specifier
         : specifier
