@@ -18,6 +18,8 @@ export const entryPoints = [
   { name: 'entry', source: 'lib/cli/entry.ts' },
   // What a Taskfile imports as `vital-ops`.
   { name: 'index', source: 'lib/index.ts' },
+  // What a Taskfile imports as `vital-ops/zx`.
+  { name: 'zx', source: 'lib/zx.ts' },
   // What a Taskfile imports as `vital-ops/operations`.
   { name: 'operations', source: 'tasks/index.ts' },
   // The process that keeps local services; it is started by its path. It outlives an upgrade of this package, so it must find nothing missing

@@ -1,5 +1,4 @@
-import type { ChildProcess, StdioOptions } from 'node:child_process'
-import { createRequire } from 'node:module'
+import type { StdioOptions } from 'node:child_process'
 import { basename, delimiter, dirname, join } from 'node:path'
 import type { ByteRedaction, Redactor } from '../log/redact.ts'
 import type { Place } from '../model/failure.ts'
@@ -8,8 +7,11 @@ import type { Environment } from '../system/marks.ts'
 import { findProgram } from '../system/programs.ts'
 import { spawnWatched, type WatchedChild } from '../system/watched-child.ts'
 import { commandOrigins } from './command-origin.ts'
+import type { CommandOptions } from './command-promise.ts'
 import { callerPlace } from './place.ts'
 import type { Command, Shell, ShellOptions } from './shell.ts'
+import { ShellCommand } from './shell-command.ts'
+import { isTemplate } from './shell-pipe.ts'
 import { quoteWord } from './shell-quote.ts'
 
 /** What the commands of a task are bound to. */
@@ -39,47 +41,41 @@ export type CommandRunner = {
   end(): Promise<string[]>
 }
 
-/** What zx hands to `spawn`. */
-type SpawnOptions = { cwd?: string; env?: object; shell?: unknown; stdio?: StdioOptions; signal?: AbortSignal }
-
-/** The part of zx that is used here; its own types want packages that this one does not need. */
-type Zx = { $: (options: object) => (...call: unknown[]) => ZxPromise }
-type ZxPromise = Command & {
-  finalize?(output: object, legacy?: boolean): unknown
-  output: object | null
-  isVerbose(): boolean
-  run(): unknown
-  emit(...event: unknown[]): unknown
-  write(...data: unknown[]): unknown
-  child?: ChildProcess
-}
-type LogEntry = { kind: string; id?: string; cmd?: string; data?: Uint8Array; verbose?: boolean }
-
-const require = createRequire(import.meta.url)
-
 /**
- * Makes the `$` of a task run: zx's, with options of its own instead of zx's global ones, which all scripts of a process share. Every
- * command is the leader of a process group that ends with the task, with `signal`, and with this process, however that ends.
+ * Makes the `$` of a task run. It is zx's in what it means and takes, and starts without loading that. Every command is the leader of a process
+ * group that ends with the task, with `signal`, and with this process, however that ends.
  */
 export function createCommandRunner(options: CommandRunnerOptions): CommandRunner {
-  const { folder, signal, graceMs = 5000 } = options
+  const { folder, signal, graceMs = 5000, redactor } = options
   const live = new Map<WatchedChild, string>()
   const endings = new Set<Promise<unknown>>()
-  const report = reporter(options)
-  let preset: object | undefined
+  let known: { shell: string; prefix: string; env: Environment } | undefined
 
-  const spawnInGroup = (text: string, _: readonly string[], how: SpawnOptions): ChildProcess => {
-    const stdio = options.stdoutTaken ? withoutStdout(how.stdio ?? 'pipe') : (how.stdio ?? 'pipe')
+  const preset = () => {
+    if (known) return known
+    const bash = findProgram('bash', options.env as Environment, folder)
+    known = {
+      shell: bash ?? '/bin/sh',
+      prefix: bash ? 'set -euo pipefail;' : 'set -eu;',
+      env: withLocalPrograms(options.env, folder),
+    }
+    return known
+  }
+
+  const spawnInGroup = (text: string, own: CommandOptions): WatchedChild => {
+    const { shell, env } = preset()
+    const how = (own.stdio ?? 'pipe') as StdioOptions
+    const stdio = options.stdoutTaken ? withoutStdout(how) : how
     const lent = writesItself(stdio)
     if (lent) options.onTerminal?.(true)
-    const watched = spawnWatched(String(how.shell), [...quietStart(how.shell), '-c', text], {
-      cwd: how.cwd,
-      env: how.env as Environment,
+    const watched = spawnWatched(shell, [...quietStart(shell), '-c', text], {
+      cwd: own.cwd ?? folder,
+      env: own.env ? withLocalPrograms(own.env, folder) : env,
       stdio,
       graceMs,
     })
     if (lent) void watched.exited.then(() => options.onTerminal?.(false))
-    const signals = [signal, how.signal].filter((one) => one !== undefined)
+    const signals = [signal, own.signal].filter((one) => one !== undefined)
     const end = () => void endings.add(watched.end())
     live.set(watched, text)
     for (const one of signals) one.addEventListener('abort', end, { once: true })
@@ -88,37 +84,48 @@ export function createCommandRunner(options: CommandRunnerOptions): CommandRunne
       live.delete(watched)
       for (const one of signals) one.removeEventListener('abort', end)
     })
-    return watched.child
+    return watched
   }
 
-  const makePreset = (): object => {
-    const bash = findProgram('bash', options.env as Environment, folder)
-    return {
-      cwd: folder,
-      env: withLocalPrograms(options.env, folder),
-      shell: bash ?? '/bin/sh',
-      prefix: bash ? 'set -euo pipefail;' : 'set -eu;',
-      quote: quoteWord,
-      verbose: true,
-      detached: true,
-      spawn: spawnInGroup,
-      log: report,
-    }
-  }
-
-  const shellWith = (own: ShellOptions & { halt?: boolean }): Shell => {
+  const shellWith = (own: CommandOptions): Shell => {
     const call = (first: TemplateStringsArray | ShellOptions, ...values: unknown[]): Command | Shell => {
-      if (!Array.isArray(first)) return shellWith({ ...own, ...(first as ShellOptions) })
+      if (!isTemplate(first)) return shellWith({ ...own, ...first })
       const place = callerPlace()
-      preset ??= makePreset()
-      const zx = require('zx/core') as Zx
-      const env = own.env ? { env: withLocalPrograms(own.env, folder) } : {}
-      const command = zx.$({ ...preset, ...own, ...env })(
-        first,
-        ...values.map((value) => revealed(value, options.redactor)),
+      const text = commandText(first, values, redactor)
+      const show = shownOutput(options)
+      const all = { prefix: preset().prefix, ...own }
+      let plain = typeof text === 'string' ? text : ''
+      const shownText = () => redactor.text(plain)
+      const command: ShellCommand = new ShellCommand(
+        {
+          spawn: (whole, stdio) => spawnInGroup(whole, { ...own, stdio }),
+          onStart: () => options.onCommand(shownText()),
+          onOutput: show.give,
+          onEnd(output) {
+            show.end()
+            commandOrigins.set(output, {
+              text: shownText(),
+              // To tell it, maps of sources are read.
+              get place() {
+                return place()
+              },
+              folder: own.cwd ?? folder,
+              shown: command.isVerbose(),
+              redact: (said) => redactor.text(said),
+            })
+          },
+          shellWith,
+          place: () => placeOf(place()),
+        },
+        typeof text === 'string'
+          ? text
+          : text.then((settled) => {
+              plain = settled
+              return settled
+            }),
+        all,
       )
-      noteOrigin(command, place, own.cwd ?? folder, options.redactor)
-      return adopt(command, own, shellWith)
+      return command
     }
     return call as Shell
   }
@@ -134,6 +141,53 @@ export function createCommandRunner(options: CommandRunnerOptions): CommandRunne
   }
 }
 
+const placeOf = (place: Place | undefined): string | undefined =>
+  place && [place.file, place.line, place.column].filter((part) => part !== undefined).join(':')
+
+/** The text for the shell. What is interpolated is quoted; an array is several words; promises, also commands that run, are waited for. */
+function commandText(
+  pieces: TemplateStringsArray,
+  values: readonly unknown[],
+  redactor: Redactor,
+): string | Promise<string> {
+  if (values.some((value) => typeof (value as { then?: unknown } | undefined)?.then === 'function')) {
+    return Promise.all(values).then((settled) => commandText(pieces, settled, redactor))
+  }
+  const word = (value: unknown) => quoteWord(wordOf(value, redactor))
+  return pieces.reduce((text, piece, at) => {
+    const value = values[at - 1]
+    return `${text}${Array.isArray(value) ? value.map(word).join(' ') : word(value)}${piece}`
+  })
+}
+
+/** A value as text: what a command printed without the line break at its end; secrets by value (as text they would be `[redacted]`). */
+function wordOf(value: unknown, redactor: Redactor): string {
+  const { stdout, reveal } = (value ?? {}) as { stdout?: unknown; reveal?: unknown }
+  if (typeof stdout === 'string') return stdout.replace(/\n$/, '')
+  if (typeof reveal !== 'function') return `${value}`
+  redactor.add(value as Secret)
+  return reveal.call(value) as string
+}
+
+/** Shows what a command prints. Each of its outputs is redacted on its own, because a secret may be split over its pieces. */
+function shownOutput({ onOutput, redactor }: CommandRunnerOptions) {
+  const streams = new Map<'stdout' | 'stderr', ByteRedaction>()
+  return {
+    give(name: 'stdout' | 'stderr', data: Uint8Array) {
+      const stream = streams.get(name) ?? redactor.byteStream()
+      streams.set(name, stream)
+      const shown = stream.write(data)
+      if (shown.length > 0) onOutput(name, shown)
+    },
+    end() {
+      for (const [name, stream] of streams) {
+        const rest = stream.end()
+        if (rest.length > 0) onOutput(name, rest)
+      }
+    },
+  }
+}
+
 /** Whether a command has standard output or error of this process. */
 const writesItself = (stdio: StdioOptions): boolean =>
   (typeof stdio === 'string' ? [stdio] : stdio.slice(1)).some((one) => one === 'inherit' || one === 1 || one === 2)
@@ -144,114 +198,8 @@ function withoutStdout(stdio: StdioOptions): StdioOptions {
   return [stdin, stdout === 'inherit' || stdout === 1 ? 2 : stdout, stderr]
 }
 
-/** Notes of what a command's output (its error, when it fails) is the output; zx's own note names this file. */
-function noteOrigin(command: ZxPromise, place: () => Place | undefined, folder: string, redactor: Redactor): void {
-  const { finalize } = command
-  if (typeof finalize !== 'function') return
-  const note = (output: object) =>
-    commandOrigins.set(output, {
-      text: redactor.text(String((command as { cmd?: unknown }).cmd ?? '')),
-      place: place(),
-      folder,
-      shown: command.isVerbose(),
-      redact: (plain) => redactor.text(plain),
-    })
-  // What cannot even be spawned has ended already.
-  if (command.output) note(command.output)
-  const keep = (output: object, legacy?: boolean): unknown => {
-    note(output)
-    return finalize.call(command, output, legacy)
-  }
-  Object.defineProperty(command, 'finalize', { value: keep })
-}
-
-/**
- * Makes a command of zx one of this `$`: `` .pipe`next` `` starts the next one with the same options (zx takes its global ones), and
- * its stdin ends when nobody has touched it in the moment after the start (zx leaves it open, and `cat` would wait for ever).
- */
-function adopt(
-  command: ZxPromise,
-  own: ShellOptions & { halt?: boolean },
-  shellWith: (options: ShellOptions & { halt?: boolean }) => Shell,
-): Command {
-  let touched = own.halt === true || own.input !== undefined
-  const touch = <Value>(value: Value): Value => {
-    touched = true
-    return value
-  }
-  const { run, emit, write } = command
-  const prototype = Object.getPrototypeOf(command) as object
-  const original = (name: string): unknown => Reflect.get(prototype, name, command)
-  const pipeFrom =
-    (pipe: (...call: unknown[]) => unknown) =>
-    (destination: unknown, ...values: unknown[]) => {
-      const isTemplate = Array.isArray(destination) && 'raw' in destination
-      if (!isTemplate) return pipe.call(command, destination, ...values)
-      const { input: _, ...rest } = own
-      return pipe.call(
-        command,
-        shellWith({ ...rest, halt: true })(destination as unknown as TemplateStringsArray, ...values),
-      )
-    }
-  Object.defineProperties(command, {
-    run: { value: () => touch(run.call(command)) },
-    emit: { value: (...event: unknown[]) => touch(emit.apply(command, event)) },
-    write: { value: (...data: unknown[]) => touch(write.apply(command, data)) },
-    stdin: { get: () => touch(original('stdin')) },
-    pipe: {
-      get: () => {
-        const pipe = original('pipe') as Record<'stdout' | 'stderr' | 'stdall', (...call: unknown[]) => unknown> &
-          ((...call: unknown[]) => unknown)
-        return Object.assign(pipeFrom(pipe), {
-          stdout: pipeFrom(pipe.stdout),
-          stderr: pipeFrom(pipe.stderr),
-          stdall: pipeFrom(pipe.stdall),
-        })
-      },
-    },
-  })
-  setImmediate(() => {
-    if (!touched) command.child?.stdin?.end()
-  })
-  return command
-}
-
 /** bash takes a socket as stdin (a pipe of Node's is one) for a remote shell, and would read the user's ~/.bashrc. */
 const quietStart = (shell: unknown): string[] => (basename(String(shell)) === 'bash' ? ['--norc'] : [])
-
-/** Tells of commands and outputs. Each output is redacted on its own, because a secret may be split over its pieces. */
-function reporter({ onCommand, onOutput, redactor }: CommandRunnerOptions): (entry: LogEntry) => void {
-  const streams = new Map<string, ByteRedaction>()
-  const ended = new Set<string>()
-  return ({ kind, id = '', cmd, data, verbose }) => {
-    // zx adds a line break to an output that has none at its end; bytes are shown as they are.
-    if (ended.has(id)) return
-    if (kind === 'cmd' && verbose) onCommand(redactor.text(cmd ?? ''))
-    if ((kind === 'stdout' || kind === 'stderr') && verbose && data) {
-      const key = `${kind} ${id}`
-      const stream = streams.get(key) ?? redactor.byteStream()
-      streams.set(key, stream)
-      const shown = stream.write(data)
-      if (shown.length > 0) onOutput(kind, shown)
-    }
-    if (kind !== 'end') return
-    ended.add(id)
-    for (const stream of ['stdout', 'stderr'] as const) {
-      const rest = streams.get(`${stream} ${id}`)?.end()
-      if (rest?.length) onOutput(stream, rest)
-      streams.delete(`${stream} ${id}`)
-    }
-  }
-}
-
-/** Secrets are handed over by value: as text they would be `[redacted]`. */
-function revealed(value: unknown, redactor: Redactor): unknown {
-  if (Array.isArray(value)) return value.map((one) => revealed(one, redactor))
-  const { reveal } = (value ?? {}) as { reveal?: unknown }
-  if (typeof reveal !== 'function') return value
-  redactor.add(value as Secret)
-  return reveal.call(value) as string
-}
 
 /** The environment with the programs that packages bring first on the PATH, as `npm run` has it. */
 function withLocalPrograms(env: Readonly<Record<string, string | undefined>>, folder: string): Environment {

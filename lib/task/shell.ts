@@ -21,6 +21,8 @@ export type ShellOptions = {
   /** Written before and after the command's text, e.g. `set -o pipefail;`. */
   prefix?: string
   postfix?: string
+  /** It starts with `.run()`. */
+  halt?: boolean
 }
 
 /** A command that has ended. zx's `ProcessOutput`. */
@@ -38,9 +40,9 @@ export interface CommandOutput extends Error {
   /** `stdall` as it came; in a template of `$` it stands without the line break at its end. */
   toString(): string
   /** stdout and stderr, as zx has it. */
-  text(): string
+  text(encoding?: BufferEncoding): string
   json<Value = unknown>(): Value
-  lines(): string[]
+  lines(delimiter?: string | RegExp): string[]
   buffer(): Buffer
 }
 
@@ -51,19 +53,46 @@ export interface Command extends Promise<CommandOutput> {
   readonly stdout: Readable
   readonly stderr: Readable
   readonly exitCode: Promise<number | null>
-  text(): Promise<string>
+  /** What it gave, once it has ended. */
+  readonly output: CommandOutput | undefined
+  text(encoding?: BufferEncoding): Promise<string>
   json<Value = unknown>(): Promise<Value>
-  lines(): Promise<string[]>
+  lines(delimiter?: string | RegExp): Promise<string[]>
   buffer(): Promise<Buffer>
   nothrow(value?: boolean): Command
   quiet(value?: boolean): Command
   verbose(value?: boolean): Command
+  /** As in `node:child_process`; in the same breath as the command is written, before it starts. */
+  stdio(
+    stdin: NonNullable<ShellOptions['stdio']>,
+    stdout?: 'pipe' | 'inherit' | 'ignore',
+    stderr?: 'pipe' | 'inherit' | 'ignore',
+  ): Command
+  /** Ends it after that time: TERM, and KILL after five seconds; another signal is sent alone. */
   timeout(span: NonNullable<ShellOptions['timeout']>, signal?: NodeJS.Signals): Command
+  /** Sends a signal (TERM) to it and to all that it has started. */
   kill(signal?: NodeJS.Signals): Promise<void>
-  pipe(destination: TemplateStringsArray, ...values: unknown[]): Command
-  pipe(destination: Command): Command
-  pipe<Destination extends Writable>(destination: Destination): Destination & PromiseLike<CommandOutput>
+  /** Ends it: TERM, and KILL after five seconds. */
+  abort(): void
+  /** Starts it, when it was made with `halt`. */
+  run(): Command
+  isRunning(): boolean
+  isSettled(): boolean
+  isHalted(): boolean
+  isQuiet(): boolean
+  isVerbose(): boolean
+  isNothrow(): boolean
+  /** Leads its stdout to another command, a stream, or a file by its path; `.pipe.stderr` and `.pipe.stdall` what their names say. */
+  readonly pipe: Pipe & { readonly stdout: Pipe; readonly stderr: Pipe; readonly stdall: Pipe }
   [Symbol.asyncIterator](): AsyncIterator<string>
+}
+
+/** What a command's output is led to. */
+export interface Pipe {
+  (destination: TemplateStringsArray, ...values: unknown[]): Command
+  (destination: Command): Command
+  (path: string): Writable & PromiseLike<CommandOutput>
+  <Destination extends Writable>(destination: Destination): Destination & PromiseLike<CommandOutput>
 }
 
 /**

@@ -89,4 +89,38 @@ test('what is answered from the listing is what the command itself answers', asy
   }
 })
 
+test('zx is loaded by the first helper that is used, and by no command', async () => {
+  const own = folderWith({
+    'Taskfile.ts': `import { task } from 'vital-ops'
+import { fs, glob, retry, sleep, YAML } from 'vital-ops/zx'
+export const command = task({ run: async ({ $ }) => (await $\`echo \${'a b'}\`.quiet()).stdout, render: (text) => String(text) })
+export const helpers = task({
+  async run() {
+    await sleep(1)
+    await fs.writeJson('made.json', { a: 1 })
+    let tries = 0
+    const third = await retry(5, async () => { tries += 1; if (tries < 3) throw new Error('again'); return tries })
+    return { files: await glob('*.json'), third, yaml: YAML.stringify({ a: 1 }) }
+  },
+  render: (result) => JSON.stringify(result),
+})`,
+    'hook.cjs': readFileSync(join(folder, 'hook.cjs'), 'utf8'),
+  })
+  const file = join(own, 'loaded')
+  const env = { LOADED: file, NODE_OPTIONS: `--require=${join(own, 'hook.cjs')}` }
+  assert.is((await task(['command'], { cwd: own, env })).stdout, 'a b\n')
+  const command = JSON.parse(readFileSync(file, 'utf8'))
+  assert.equal(
+    command.files.filter((path: string) => /node_modules\/(?!esbuild)/.test(path)),
+    [],
+  )
+  const helpers = await task(['helpers'], { cwd: own, env })
+  assert.equal(
+    [helpers.stderr, JSON.parse(helpers.stdout || 'null')],
+    ['', { files: ['made.json'], third: 3, yaml: 'a: 1\n' }],
+  )
+  const second = JSON.parse(readFileSync(file, 'utf8'))
+  assert.ok(second.files.some((path: string) => path.includes('node_modules/zx/')))
+})
+
 test.run()

@@ -54,7 +54,7 @@ test('the environment arrives unchanged, odd names too, with the mark added', as
   const script = 'process.stdout.write(JSON.stringify(process.env))'
   const { stdout } = await outputOf({ argv: [process.execPath, '-e', script], env })
   const { [groupMark]: mark, PWD, SHLVL, _, OLDPWD, ...rest } = JSON.parse(stdout)
-  assert.match(mark, /^[0-9a-f-]{36}$/)
+  assert.match(mark, /^[0-9a-f-]{20,}$/)
   assert.is(PWD, process.cwd())
   if (!('discovery.type' in rest)) skip('there is no bash to pass such names on', { allowedOnCi: true })
   assert.match(rest['BASH_FUNC_f%%'], /^\(\) \{ {1,2}echo hi;?\s+\}$/)

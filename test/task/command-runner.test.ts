@@ -1,4 +1,4 @@
-import { realpathSync, writeFileSync } from 'node:fs'
+import { readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -150,6 +150,104 @@ test('the end of the task ends commands that nobody awaited, and names them', as
   assert.equal(await end(), ['set -euo pipefail;sleep 600'])
   assert.equal(await processesWith(mark), [])
   assert.is((await command).signal, 'SIGTERM')
+})
+
+test('what is chained to a command in the same breath counts', async () => {
+  const { $, commands, shown } = world()
+  await $`echo hidden; echo neither >&2`.quiet()
+  assert.equal([commands, shown], [[], { stdout: '', stderr: '' }])
+  const ignored = await $`echo nobody`.stdio('ignore', 'ignore')
+  assert.is(ignored.stdout, '')
+  const halted = $({ halt: true })`echo late`
+  assert.ok(halted.isHalted())
+  assert.is((await halted.run()).text(), 'late\n')
+})
+
+test('a command’s output in a template is its text; a command that runs is waited for', async () => {
+  const { $, commands } = world()
+  const output = await $`echo a; echo b`
+  assert.is((await $`printf %s ${output}`).text(), 'a\nb')
+  assert.is((await $`printf %s ${$`echo later`}`).text(), 'later')
+  assert.is(commands.at(-1), 'printf %s later')
+  assert.is(`${output}`, 'a\nb')
+})
+
+test('lines, JSON and bytes, at the end and as they come', async () => {
+  const { $ } = world()
+  assert.equal(await $`printf 'a\\nü\\r\\nc'`.lines(), ['a', 'ü', 'c'])
+  assert.equal(await $`printf 'a:b'`.lines(':'), ['a', 'b'])
+  assert.equal(await $`echo '{"a":[1]}'`.json(), { a: [1] })
+  assert.is((await $`printf '\\303\\274'`.buffer()).toString('hex'), 'c3bc')
+  const seen: string[] = []
+  for await (const line of $`echo one; sleep 0.05; printf 'tw'; sleep 0.05; echo o; printf rest`) seen.push(line)
+  assert.equal(seen, ['one', 'two', 'rest'])
+  const failing = async () => {
+    for await (const line of $`echo last; exit 3`) seen.push(line)
+  }
+  const error = await failing().then(
+    () => undefined,
+    (thrown) => thrown,
+  )
+  assert.equal([seen.at(-1), error.exitCode], ['last', 3])
+})
+
+test('pipes: several commands, files, streams, stderr; long output waits for its reader', async () => {
+  const { $, folder, shown } = world()
+  assert.is((await $`echo b; echo a`.pipe`sort`.pipe`head -1`).text(), 'a\n')
+  assert.is((await $`echo no; echo err >&2`.pipe.stderr`cat`).text(), 'err\n')
+  assert.is((await $`echo one; echo two >&2`.pipe.stdall`sort`).text(), 'one\ntwo\n')
+  shown.stdout = ''
+  await $`echo into a file`.pipe(join(folder, 'out.txt'))
+  assert.is(readFileSync(join(folder, 'out.txt'), 'utf8'), 'into a file\n')
+  assert.is(shown.stdout, '')
+  const settled = await $`echo twice`
+  assert.is((await $`cat`.nothrow()).text(), '')
+  assert.is(settled.text(), 'twice\n')
+  const many = await $`head -c 3000000 /dev/zero | tr '\\0' x`.quiet().pipe`wc -c`
+  assert.is(many.text().trim(), '3000000')
+  const first = await $`yes | head -200000`.quiet().pipe`head -1`
+  assert.is(first.text(), 'y\n')
+  const broken = await $`echo some; exit 4`.pipe`cat`.then(
+    () => undefined,
+    (error: CommandOutput) => error,
+  )
+  assert.is(broken?.exitCode, 4)
+})
+
+test('timeout and kill end what the command has started, too', async () => {
+  const mark = `mark-${process.pid}-${Date.now()}-time`
+  const { $ } = world({ MARK: mark })
+  const late = await $`(trap '' TERM; sleep 600) & wait`.timeout('100ms').nothrow()
+  assert.is.not(late.exitCode, 0)
+  const killed = $`sleep 600 & echo ready; wait`.nothrow()
+  await until(() => killed.isRunning() && killed.pid !== undefined, { what: 'the command to run' })
+  await until(async () => (await processesWith(mark)).length > 1, { what: 'its child to run' })
+  await killed.kill('SIGKILL')
+  assert.is((await killed).signal, 'SIGKILL')
+  await until(async () => (await processesWith(mark)).length === 0, { what: 'all to be gone' })
+  assert.throws(() => $`true`.timeout('soon' as '1s'), /expected a duration/)
+})
+
+test('what cannot be started is said with its cause', async () => {
+  const { $ } = world()
+  const error = await $({ cwd: '/nowhere' })`true`.then(
+    () => undefined,
+    (thrown) => thrown,
+  )
+  assert.is(error.exitCode, null)
+  assert.match(String((error.cause as Error).message), /ENOENT/)
+  assert.not.ok(error.ok)
+})
+
+test('a command loads neither zx nor another package', async () => {
+  const { $ } = world()
+  await $`true`
+  const { createRequire } = await import('node:module')
+  const loaded = Object.keys(createRequire(import.meta.url).cache ?? {})
+  assert.equal(
+    loaded.filter((path) => /node_modules\/(?:zx|execa)\//.test(path)),
+    [],
+  )
 })
 
 test.run()
