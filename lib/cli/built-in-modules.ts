@@ -6,5 +6,6 @@ export const builtInModules: Readonly<Record<BuiltInName, () => Promise<BuiltIn>
   runs: async () => (await import('./words/runs.ts')).runs,
   graph: async () => (await import('./words/graph.ts')).graph,
   cache: async () => (await import('./words/cache.ts')).cache,
+  import: async () => (await import('./words/import.ts')).importWord,
   which: async () => (await import('./words/which.ts')).which,
 }

@@ -11,6 +11,7 @@ export type BuiltInWord = {
 export const builtIns = {
   runs: { description: 'what was run: who, when, how it ended, how long it took' },
   graph: { description: 'what needs what: a tree, or for a program that draws (mermaid, dot, svg, json)' },
+  import: { description: 'draft a Taskfile.ts from a Makefile, justfile, Taskfile.yml or package.json' },
   which: { description: 'where a task is defined' },
   cache: { description: 'what is kept of outputs, so that they need not be made again' },
 } as const satisfies Readonly<Record<string, BuiltInWord>>
