@@ -127,6 +127,8 @@ export async function walkGraph<N, V = void>(
   return new Map(nodes.map(({ id }, index) => [id, ends[index] ?? { state: 'skipped' }]))
 }
 
+const none: readonly string[] = []
+
 /** For each node: how many it waits for, and who waits for it; who only waits for its end is written as the complement of its index. */
 function connect<N>(nodes: readonly WalkNode<N>[]): { waiting: number[]; dependents: number[][] } {
   const indexes = new Map(nodes.map(({ id }, index) => [id, index]))
@@ -134,7 +136,8 @@ function connect<N>(nodes: readonly WalkNode<N>[]): { waiting: number[]; depende
     throw new Error(`a graph with a repeated id: ${nodes.find(({ id }, index) => indexes.get(id) !== index)?.id}`)
   }
   const dependents: number[][] = nodes.map(() => [])
-  const waiting = nodes.map(({ id, after, afterEnd = [] }, index) => {
+  const waiting = nodes.map(({ id, after, afterEnd = none }, index) => {
+    if (after.length + afterEnd.length === 0) return 0
     const distinct = new Set(after)
     const find = (name: string): number[] => {
       const before = indexes.get(name)

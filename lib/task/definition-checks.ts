@@ -2,7 +2,7 @@ import { parseDuration } from '../model/duration.ts'
 import type { Failure } from '../model/failure.ts'
 import { nearest } from '../model/nearest.ts'
 import { argumentTable } from './argument-table.ts'
-import { type AnyDefinition, type CommandsDefinition, isTask, type Task } from './definition.ts'
+import { type AnyDefinition, type CommandsDefinition, isTask, noCommands, type Task } from './definition.ts'
 import { placed } from './sources.ts'
 
 /** All that a task's definition may say; a new member that is not listed here does not compile. */
@@ -58,11 +58,15 @@ const systems = [
   'win32',
 ]
 
+const none: never[] = []
+
 type Problem = string | { message: string; nearest: string }
 
 /** What is wrong with a task's definition, its commands' included. */
 export function definitionFailures(name: string, task: Task): Failure[] {
-  const own = problemsOf(task).map((problem): Failure => {
+  const problems = problemsOf(task)
+  if (problems === none && task.commands === noCommands) return none
+  const own = problems.map((problem): Failure => {
     const { message, ...more } = typeof problem === 'string' ? { message: problem } : problem
     return {
       code: 'bad-definition',
@@ -78,46 +82,67 @@ export function definitionFailures(name: string, task: Task): Failure[] {
   return own
 }
 
-function problemsOf({ definition }: Task): Problem[] {
-  const found: Problem[] = []
+function problemsOf({ definition }: Task): readonly Problem[] {
   const keys: Readonly<Record<string, true>> = 'commands' in definition ? commandsKeys : taskKeys
+  let found: Problem[] | undefined
+  // There may be 50,000 definitions, most of them small: only what is there is looked at.
   for (const key in definition) {
-    if (Object.hasOwn(keys, key)) continue
-    const near = nearest(key, Object.keys(keys))
-    const message = `a definition has no ${JSON.stringify(key)}`
-    found.push(near === undefined ? message : { message, nearest: near })
+    const wrong = Object.hasOwn(keys, key)
+      ? checks[key]?.(definition[key as keyof AnyDefinition])
+      : unknownKey(key, keys)
+    if (wrong !== undefined && wrong.length > 0) found = [...(found ?? []), ...wrong]
   }
-  const { args, timeout, retry, platforms, mutex, folder, dotenv, deprecated, when, preconditions } = definition
-  if (typeof definition.run !== 'function') found.push('run: expected a function')
-  if (args !== undefined) found.push(...argumentTable(args).problems)
-  found.push(...durationProblems('timeout', timeout), ...retryProblems(retry))
-  for (const system of platforms ?? []) {
-    if (systems.includes(system)) continue
-    const near = nearest(system, systems)
-    const message = `platforms: Node knows no system ${JSON.stringify(system)}`
-    found.push(near === undefined ? message : { message, nearest: near })
-  }
-  for (const [key, value] of Object.entries({ mutex, dotenv })) {
-    if (value !== undefined && !isTexts(value) && !(key === 'mutex' && typeof value === 'string')) {
-      found.push(`${key}: expected texts, got ${JSON.stringify(value)}`)
-    }
-  }
-  for (const [key, value] of Object.entries({ folder, deprecated })) {
-    if (value !== undefined && typeof value !== 'string') found.push(`${key}: expected a text`)
-  }
-  if (when !== undefined && typeof when !== 'function') found.push('when: expected a function')
-  for (const one of preconditions ?? []) {
-    if (typeof one?.check !== 'function' || one.message === undefined) {
-      found.push('preconditions: expected { check: function, message: text }')
-    }
-  }
-  for (const kind of ['needs', 'finally'] as const) {
-    const needs: Readonly<Record<string, unknown>> | undefined = definition[kind]
-    for (const key in needs)
-      if (!isNeed(needs[key])) found.push(`${kind}: ${key} is no task${undefinedHint(needs[key])}`)
+  return typeof definition.run === 'function' ? (found ?? none) : ['run: expected a function', ...(found ?? none)]
+}
+
+function unknownKey(key: string, keys: Readonly<Record<string, true>>): Problem[] {
+  const near = nearest(key, Object.keys(keys))
+  const message = `a definition has no ${JSON.stringify(key)}`
+  return [near === undefined ? message : { message, nearest: near }]
+}
+
+/** What is wrong with a member's value. */
+// biome-ignore lint/suspicious/noExplicitAny: what a Taskfile in JavaScript gives may be anything
+const checks: Readonly<Record<string, (value: any) => readonly Problem[]>> = {
+  args: (args) => (args === undefined ? none : argumentTable(args).problems),
+  timeout: (timeout) => durationProblems('timeout', timeout),
+  retry: retryProblems,
+  platforms: (platforms) => (platforms ?? none).flatMap(platformProblems),
+  mutex: (mutex) => (typeof mutex === 'string' ? none : textsProblems('mutex', mutex)),
+  dotenv: (dotenv) => textsProblems('dotenv', dotenv),
+  folder: (folder) => textProblems('folder', folder),
+  deprecated: (deprecated) => textProblems('deprecated', deprecated),
+  when: (when) => (when === undefined || typeof when === 'function' ? none : ['when: expected a function']),
+  preconditions: (preconditions) =>
+    (preconditions ?? none).flatMap((one: { check?: unknown; message?: unknown } | undefined) =>
+      typeof one?.check === 'function' && one.message !== undefined
+        ? none
+        : ['preconditions: expected { check: function, message: text }'],
+    ),
+  needs: (needs) => needProblems('needs', needs),
+  finally: (needs) => needProblems('finally', needs),
+}
+
+function needProblems(kind: string, needs: Readonly<Record<string, unknown>> | undefined): readonly string[] {
+  let found: string[] = none
+  for (const key in needs) {
+    if (!isNeed(needs[key])) found = [...found, `${kind}: ${key} is no task${undefinedHint(needs[key])}`]
   }
   return found
 }
+
+function platformProblems(system: string): Problem[] {
+  if (systems.includes(system)) return none
+  const near = nearest(system, systems)
+  const message = `platforms: Node knows no system ${JSON.stringify(system)}`
+  return [near === undefined ? message : { message, nearest: near }]
+}
+
+const textsProblems = (key: string, value: unknown): string[] =>
+  value === undefined || isTexts(value) ? none : [`${key}: expected texts, got ${JSON.stringify(value)}`]
+
+const textProblems = (key: string, value: unknown): string[] =>
+  value === undefined || typeof value === 'string' ? none : [`${key}: expected a text`]
 
 const undefinedHint = (value: unknown): string =>
   value === undefined ? '; it is undefined: is it defined further down, or do two files import each other?' : ''

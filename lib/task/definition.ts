@@ -34,7 +34,7 @@ import type { Secret } from '../model/secret.ts'
 import { type ArgumentInput, type Arguments, type ArgumentValues, kebabCase } from './arguments.ts'
 import type { Invocation } from './invocation.ts'
 import type { TaskOptions } from './options.ts'
-import { callerPlace } from './place.ts'
+import { CallerPlace } from './place.ts'
 import type { Shell } from './shell.ts'
 
 const brand = Symbol.for('vital-ops.task')
@@ -240,25 +240,53 @@ export function task<
   Returned = void,
 >(definition: TaskDefinition<Args, Needed, Returned>): Task<ArgumentInput<Args>, Unfinished<Returned>>
 export function task(definition: AnyDefinition | CommandsDefinition<Readonly<Record<string, Task>>>): Task {
-  const place = callerPlace()
   // Set by the bundle for the file whose code runs at this moment.
   const folder = (globalThis as { [folderOfFile]?: string })[folderOfFile]
-  const commands = 'commands' in definition ? definition.commands : {}
-  const self: Task = {
-    definition: 'commands' in definition ? { ...definition, run: runNothing } : definition,
-    commands: Object.fromEntries(Object.entries(commands).map(([name, command]) => [kebabCase(name), command])),
-    ...('commands' in definition && definition.defaultCommand
-      ? { defaultCommand: kebabCase(definition.defaultCommand) }
-      : {}),
-    get place() {
-      return place()
-    },
-    ...(folder === undefined ? {} : { folder }),
-    with: (input) => ({ task: self, input }),
-  }
-  Object.defineProperty(self, brand, { value: true })
-  return Object.freeze(self)
+  if (!('commands' in definition)) return new DefinedTask(definition, folder, noCommands, undefined)
+  const commands = Object.fromEntries(
+    Object.entries(definition.commands).map(([name, command]) => [kebabCase(name), command]),
+  )
+  const preset = definition.defaultCommand === undefined ? undefined : kebabCase(definition.defaultCommand)
+  return new DefinedTask({ ...definition, run: runNothing }, folder, commands, preset)
 }
+
+/** The commands of a task that has none. */
+export const noCommands: Readonly<Record<string, Task>> = Object.freeze({})
+
+/** A task. There may be 50,000 of them: what they share is theirs in common. */
+class DefinedTask implements Task {
+  readonly definition: AnyDefinition
+  readonly commands: Readonly<Record<string, Task>>
+  declare readonly defaultCommand?: string
+  declare readonly folder?: string
+  #caller: CallerPlace | undefined = new CallerPlace(task)
+  #place: Place | undefined
+
+  constructor(
+    definition: AnyDefinition,
+    folder: string | undefined,
+    commands: Readonly<Record<string, Task>>,
+    defaultCommand: string | undefined,
+  ) {
+    this.definition = definition
+    this.commands = commands
+    if (folder !== undefined) this.folder = folder
+    if (defaultCommand !== undefined) this.defaultCommand = defaultCommand
+  }
+
+  get place(): Place | undefined {
+    if (this.#caller) {
+      this.#place = this.#caller.place
+      this.#caller = undefined
+    }
+    return this.#place
+  }
+
+  with(input: unknown): BoundTask {
+    return { task: this, input }
+  }
+}
+Object.defineProperty(DefinedTask.prototype, brand, { value: true })
 
 /** A task that only has commands does nothing by itself. */
 function runNothing({ name }: TaskContext): never {

@@ -1,17 +1,17 @@
 import { formatDuration, parseDuration } from '../model/duration.ts'
 import { FailureError } from '../model/failure.ts'
-import { isFinished, OutcomeError, type TaskContext } from './definition.ts'
+import { isFinished, OutcomeError } from './definition.ts'
 import type { TaskNode } from './graph.ts'
 import type { Retry } from './options.ts'
-import { type ScopeOptions, TaskScope } from './task-scope.ts'
+import { type ContextHost, OwnContext } from './task-context.ts'
+import { type OwnSurroundings, type SharedSurroundings, TaskScope } from './task-scope.ts'
 
-/** What running a task takes. */
-export type ExecuteOptions = ScopeOptions & {
-  /** Completes the context. */
-  context(own: TaskScope, attempt: number): TaskContext
-  /** Waits before the next attempt; the task's place is free meanwhile. Rejects when the task is to end. */
-  wait(ms: number): Promise<void>
-}
+/** What the tasks of an invocation share. */
+export type TaskHost = ContextHost &
+  SharedSurroundings & {
+    /** Waits before a task's next attempt; its place is free meanwhile. Rejects when the task is to end. */
+    wait(node: TaskNode, ms: number, signal: AbortSignal): Promise<void>
+  }
 
 /** The longest wait between two attempts, in milliseconds. */
 const longestWait = 300_000
@@ -20,65 +20,76 @@ const longestWait = 300_000
  * Runs a task, as often as its `retry` says, with the `$`, signal and log of its own, and gives its result. Rejects with what it throws, with
  * its timeout, or with an `OutcomeError` when its outcome is not `done`. When this settles, all commands that it has started are gone.
  */
-export async function executeTask(node: TaskNode, options: ExecuteOptions): Promise<unknown> {
-  const { emit, label, signal } = options
-  const { retry, deprecated } = node.task.definition
+export async function executeTask(
+  node: TaskNode,
+  needs: Readonly<Record<string, unknown>>,
+  own: OwnSurroundings,
+  host: TaskHost,
+): Promise<unknown> {
+  const { label, signal } = own
+  const { definition } = node.task
+  const { timeout, retry, deprecated } = definition
+  const span = timeout === undefined ? undefined : parseDuration(timeout)
   const started = performance.now()
-  const ended = (state: 'done' | 'failed' | 'aborted') =>
-    emit({ type: 'task-ended', task: label, state, durationMs: performance.now() - started })
-  emit({ type: 'task-started', task: label, at: started })
-  if (deprecated !== undefined) {
-    emit({ type: 'message', task: label, level: 'warning', text: `${node.name} is deprecated: ${deprecated}` })
-  }
+  host.emit({ type: 'task-started', task: label, at: started })
+  if (deprecated !== undefined) say(host, label, `${node.name} is deprecated: ${deprecated}`)
   for (let count = 1; ; count += 1) {
+    const scope = new TaskScope(node.name, own, host)
+    if (span !== undefined) scope.limit(span)
     try {
-      const value = await attempt(node, options, count)
-      ended('done')
-      return value
-    } catch (error) {
+      const returned: unknown = definition.run(new OwnContext(node, scope, host, needs, count))
+      const value = isPromise(returned) ? await scope.bounded(returned) : returned
+      if (scope.hasCommands) {
+        for (const text of await scope.endCommands()) scope.log.warn(`ended a command that nobody waited for: ${text}`)
+      }
+      // What returns after its time was up has not been in time.
+      if (scope.late) throw scope.late
+      const result = isFinished(value) ? resultOf(node, value) : value
+      host.emit({ type: 'task-ended', task: label, state: 'done', durationMs: performance.now() - started })
+      return result
+    } catch (thrown) {
+      if (scope.hasCommands) await scope.endCommands()
+      const error = scope.late ?? thrown
       const waitMs = signal.aborted ? undefined : waitBefore(retry, count, error)
-      if (waitMs === undefined) {
-        ended(signal.aborted ? 'aborted' : 'failed')
+      if (waitMs === undefined || !(await waited(node, { error, count, waitMs, label, signal }, host))) {
+        const state = signal.aborted ? 'aborted' : 'failed'
+        host.emit({ type: 'task-ended', task: label, state, durationMs: performance.now() - started })
         throw error
       }
-      const text = `attempt ${count} failed${reasonText(error, options)}; again in ${formatDuration(waitMs)}`
-      emit({ type: 'message', task: label, level: 'warning', text })
-      try {
-        await options.wait(waitMs)
-      } catch (reason) {
-        ended('aborted')
-        throw reason
-      }
+    } finally {
+      scope.dispose()
     }
   }
 }
 
-async function attempt(node: TaskNode, options: ExecuteOptions, count: number): Promise<unknown> {
-  const { definition } = node.task
-  const scope = new TaskScope(node.name, options)
-  const span = definition.timeout === undefined ? undefined : parseDuration(definition.timeout)
-  if (span !== undefined) scope.limit(span)
-  try {
-    const returned: unknown = definition.run(options.context(scope, count))
-    const value = isPromise(returned) ? await scope.bounded(returned) : returned
-    if (scope.hasCommands) {
-      for (const text of await scope.endCommands()) scope.log.warn(`ended a command that nobody waited for: ${text}`)
-    }
-    // What returns after its time was up has not been in time.
-    if (scope.late) throw scope.late
-    if (!isFinished(value)) return value
-    if (value.outcome !== 'done') throw new OutcomeError(node.name, value)
-    return value.result
-  } catch (error) {
-    if (scope.hasCommands) await scope.endCommands()
-    throw scope.late ?? error
-  } finally {
-    scope.dispose()
-  }
+/** The result of a task that ended with an outcome. */
+function resultOf({ name }: TaskNode, finished: ConstructorParameters<typeof OutcomeError>[1]): unknown {
+  if (finished.outcome !== 'done') throw new OutcomeError(name, finished)
+  return finished.result
 }
 
 const isPromise = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+
+type Failed = { error: unknown; count: number; waitMs: number; label: string; signal: AbortSignal }
+
+/** Waits before the next attempt; false when there is to be none after all. */
+async function waited(
+  node: TaskNode,
+  { error, count, waitMs, label, signal }: Failed,
+  host: TaskHost,
+): Promise<boolean> {
+  say(host, label, `attempt ${count} failed${reasonText(error, host)}; again in ${formatDuration(waitMs)}`)
+  try {
+    await host.wait(node, waitMs, signal)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const say = (host: TaskHost, task: string, text: string): void =>
+  host.emit({ type: 'message', task, level: 'warning', text })
 
 /**
  * How long to wait before the next attempt, in milliseconds; undefined when there is none. The wait doubles each time; up to a quarter is
@@ -96,7 +107,7 @@ function waitBefore(retry: number | Retry | undefined, count: number, error: unk
   return whole * (1 - Math.random() / 4)
 }
 
-function reasonText(error: unknown, { redactor }: ExecuteOptions): string {
+function reasonText(error: unknown, { redactor }: TaskHost): string {
   const { exitCode, signal } = (error ?? {}) as { exitCode?: unknown; signal?: unknown }
   if (typeof signal === 'string') return `: a command was ended by ${signal}`
   if (typeof exitCode === 'number') return `: a command ended with status ${exitCode}`

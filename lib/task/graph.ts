@@ -64,6 +64,10 @@ export function nodeId(task: Task, values: Readonly<Record<string, unknown>>): s
 }
 
 const none: Readonly<Record<string, string>> = Object.freeze({})
+const noIds: readonly string[] = Object.freeze([])
+
+/** The ids of the nodes that a node needs. */
+export const needIds = ({ needs }: TaskNode): readonly string[] => (needs === none ? noIds : Object.values(needs))
 
 /** The node of a task with its arguments, before its needs are known. */
 export const nodeOf = ({ name, task, values }: TaskRequest): TaskNode => ({
@@ -82,24 +86,26 @@ export async function collectGraph(roots: readonly TaskNode[], options: CollectO
   const { readInput, nameOf, skip, turn = '', only = false } = options
   const nodes = new Map<string, TaskNode>(roots.map((root) => [root.id, root]))
   const failures: Failure[] = []
-  const take = async (
+  const take = (
     node: TaskNode,
     key: string,
     need: Task | BoundTask,
     suffix: string,
-  ): Promise<string | undefined> => {
+  ): string | undefined | Promise<string | undefined> => {
     const given = isTask(need) ? need : need.task
     const task = given.defaultCommand === undefined ? given : withDefaultCommand(given)
     const name = nameOf(task) ?? key
     const reading = readInput(task, isTask(need) ? undefined : need.input)
-    const read = 'then' in reading ? await reading : reading
-    if (!read.ok) {
-      failures.push(...read.failures.map((failure) => withNames(failure, name, node.name)))
-      return undefined
+    const put = (read: Result<Readonly<Record<string, unknown>>>): string | undefined => {
+      if (!read.ok) {
+        failures.push(...read.failures.map((failure) => withNames(failure, name, node.name)))
+        return undefined
+      }
+      const id = nodeId(task, read.value) + suffix
+      if (!nodes.has(id)) nodes.set(id, { id, name, task, values: read.value, needs: none })
+      return id
     }
-    const id = nodeId(task, read.value) + suffix
-    if (!nodes.has(id)) nodes.set(id, { id, name, task, values: read.value, needs: none })
-    return id
+    return 'then' in reading ? reading.then(put) : put(reading)
   }
   for (const node of nodes.values()) {
     const { needs, finally: last } = node.task.definition
@@ -114,14 +120,16 @@ export async function collectGraph(roots: readonly TaskNode[], options: CollectO
       const ids: Record<string, string> = {}
       for (const key in needs) {
         const need = needs[key] as Task | BoundTask
-        const id = await take(node, key, need, '')
+        const taken = take(node, key, need, '')
+        const id = typeof taken === 'object' ? await taken : taken
         if (id === undefined) continue
         ids[key] = id
         if ('optional' in need && need.optional) node.optional = new Set([...(node.optional ?? []), key])
       }
       node.needs = ids
     }
-    for (const [key, one] of Object.entries((last ?? none) as Record<string, Task | BoundTask>)) {
+    if (last === undefined) continue
+    for (const [key, one] of Object.entries(last as Record<string, Task | BoundTask>)) {
       const id = await take(node, key, one, ` finally ${turn}`)
       if (id === undefined) continue
       const cleaner = nodes.get(id) as TaskNode
@@ -152,7 +160,7 @@ function order(nodes: ReadonlyMap<string, TaskNode>): Result<TaskNode[]> {
   const stack: { node: TaskNode; before: readonly string[]; at: number }[] = []
   const enter = (node: TaskNode): void => {
     states.set(node.id, 'open')
-    const needs = node.needs === none ? [] : Object.values(node.needs)
+    const needs = needIds(node)
     stack.push({ node, before: node.after ? [...needs, ...node.after] : needs, at: 0 })
   }
   for (const start of nodes.values()) {

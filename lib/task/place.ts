@@ -13,10 +13,26 @@ export function stackPlaces(stack: string): (Place & { file: string; line: numbe
 
 const toPath = (location: string): string => (location.startsWith('file:') ? fileURLToPath(location) : location)
 
-/**
- * Remembers where the function that called this one was called. Cheap: the text of the stack, with its source maps, is only made
- * when the returned function is first called.
- */
+/** Where a function is called. Cheap: the text of the stack, with its source maps, is only made when the place is asked for. */
+export class CallerPlace {
+  /** What was caught of the stack: one frame. */
+  declare readonly stack?: string
+
+  /** @param callee the function, on the stack at this moment, whose caller's place is meant */
+  constructor(callee: (...args: never[]) => unknown) {
+    const limit = Error.stackTraceLimit
+    Error.stackTraceLimit = 1
+    Error.captureStackTrace(this, callee)
+    Error.stackTraceLimit = limit
+  }
+
+  /** The place; undefined where the stack does not say. */
+  get place(): Place | undefined {
+    return stackPlaces(this.stack ?? '')[0]
+  }
+}
+
+/** Remembers where the function that called this one was called. */
 export function callerPlace(): () => Place | undefined {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 3

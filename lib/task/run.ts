@@ -7,7 +7,7 @@ import { failedPreconditions } from './conditions.ts'
 import { confirmAll } from './confirmations.ts'
 import type { Task } from './definition.ts'
 import type { TaskEvent } from './events.ts'
-import { collectGraph, nodeOf, type Roles, rolesOf, type TaskNode, type TaskRequest } from './graph.ts'
+import { collectGraph, needIds, nodeOf, type Roles, rolesOf, type TaskNode, type TaskRequest } from './graph.ts'
 import type { Invocation } from './invocation.ts'
 import { NodeRunner } from './node-runner.ts'
 import { type PlannedTask, plannedTasks } from './plan.ts'
@@ -202,7 +202,7 @@ export class TaskRun {
     const label = (node: TaskNode) => this.#runner.label(node)
     const needs: Record<string, string[]> = {}
     for (const node of nodes) {
-      const ids = Object.values(node.needs)
+      const ids = needIds(node)
       if (ids.length > 0) needs[label(node)] = ids.map((id) => label(this.#runner.node(id)))
     }
     return { type: 'tasks-planned', tasks: nodes.map(label), needs, ...(caller ? { by: label(caller) } : {}) }
@@ -222,11 +222,14 @@ const mayWait = ({ task: { definition } }: TaskNode): boolean =>
 
 function walkNode(node: TaskNode, { always, tolerated }: Roles): WalkNode<TaskNode> {
   const { id, needs, optional, after } = node
+  if (optional === undefined && after === undefined && always.size === 0 && tolerated.size === 0) {
+    return { id, node, after: needIds(node) }
+  }
   const roles = {
     ...(always.has(id) ? { always: true } : {}),
     ...(tolerated.has(id) ? { tolerated: true } : {}),
   }
-  if (optional === undefined && after === undefined) return { id, node, after: Object.values(needs), ...roles }
+  if (optional === undefined && after === undefined) return { id, node, after: needIds(node), ...roles }
   const entries = Object.entries(needs)
   return {
     id,

@@ -6,21 +6,25 @@ import { type CommandRunner, createCommandRunner } from './command-runner.ts'
 import type { TaskContext, TaskLog } from './definition.ts'
 import type { TaskEvent } from './events.ts'
 
-/** What one run of a task is given. */
-export type ScopeOptions = {
-  /** Under which its events are told. */
-  label: string
-  /** The working folder of its commands. */
-  folder: string
-  env: Readonly<Record<string, string | undefined>>
-  redactor: Redactor
+/** What the runs of tasks share. */
+export type SharedSurroundings = {
+  readonly redactor: Redactor
   /** stdout is for the JSON alone. */
-  stdoutTaken: boolean
-  /** Aborts the task; the task's own signal also ends with its timeout. */
-  signal: AbortSignal
+  readonly stdoutTaken: boolean
   emit(event: TaskEvent): void
-  /** How long it may go on after it was told to end, in milliseconds. */
-  graceMs: number
+  /** How long a task may go on after it was told to end, in milliseconds. */
+  readonly graceMs: number
+}
+
+/** What one run of a task is given. */
+export type OwnSurroundings = {
+  /** Under which its events are told. */
+  readonly label: string
+  /** The working folder of its commands. */
+  readonly folder: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Aborts the task; the task's own signal also ends with its timeout. */
+  readonly signal: AbortSignal
 }
 
 /**
@@ -29,17 +33,24 @@ export type ScopeOptions = {
  */
 export class TaskScope {
   readonly #name: string
-  readonly #options: ScopeOptions
-  readonly #stop = () => this.#own?.abort(this.#options.signal.reason)
+  readonly #given: OwnSurroundings
+  readonly #shared: SharedSurroundings
+  #stop: (() => void) | undefined
   #own: AbortController | undefined
   #commands: CommandRunner | undefined
   #log: TaskLog | undefined
   #timer: NodeJS.Timeout | undefined
   #late: FailureError | undefined
 
-  constructor(name: string, options: ScopeOptions) {
+  constructor(name: string, given: OwnSurroundings, shared: SharedSurroundings) {
     this.#name = name
-    this.#options = options
+    this.#given = given
+    this.#shared = shared
+  }
+
+  /** The environment of the task's commands. */
+  get env(): OwnSurroundings['env'] {
+    return this.#given.env
   }
 
   /** The task's own signal. */
@@ -55,7 +66,8 @@ export class TaskScope {
 
   /** The task's log. */
   get log(): TaskLog {
-    const { emit, label, redactor } = this.#options
+    const { label } = this.#given
+    const { emit, redactor } = this.#shared
     const say = (level: 'info' | 'warning' | 'error') => (text: string) =>
       emit({ type: 'message', task: label, level, text: redactor.text(String(text)) })
     this.#log ??= Object.assign(say('info'), { warn: say('warning'), error: say('error') })
@@ -64,7 +76,8 @@ export class TaskScope {
 
   /** The task's `step`. */
   get step(): TaskContext['step'] {
-    const { emit, label: task } = this.#options
+    const { label: task } = this.#given
+    const { emit } = this.#shared
     return async (title, work) => {
       const started = performance.now()
       const ended = (ok: boolean) =>
@@ -99,8 +112,8 @@ export class TaskScope {
 
   /** A task's own code cannot be ended from outside: when it goes on after it was told to end, it is not waited for. */
   async bounded(work: PromiseLike<unknown>): Promise<unknown> {
-    const { graceMs } = this.#options
-    const signal = this.#own?.signal ?? this.#options.signal
+    const { graceMs } = this.#shared
+    const signal = this.#own?.signal ?? this.#given.signal
     let timer: NodeJS.Timeout | undefined
     let watch = () => {}
     try {
@@ -124,7 +137,7 @@ export class TaskScope {
   /** Ends the commands that still run; gives their texts, without secrets. */
   async endCommands(): Promise<string[]> {
     const texts = (await this.#commands?.end()) ?? []
-    return texts.map((text) => this.#options.redactor.text(text))
+    return texts.map((text) => this.#shared.redactor.text(text))
   }
 
   /** Whether a command was ever started, or could have been. */
@@ -135,15 +148,17 @@ export class TaskScope {
   /** Lets go of all that would keep the process. */
   dispose(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer)
-    if (this.#own !== undefined) this.#options.signal.removeEventListener('abort', this.#stop)
+    if (this.#stop !== undefined) this.#given.signal.removeEventListener('abort', this.#stop)
   }
 
   #controller(): AbortController {
     if (this.#own === undefined) {
-      const { signal } = this.#options
-      this.#own = new AbortController()
+      const { signal } = this.#given
+      const own = new AbortController()
+      this.#own = own
       // Every command and every call of another task listens.
-      setMaxListeners(0, this.#own.signal)
+      setMaxListeners(0, own.signal)
+      this.#stop = () => own.abort(signal.reason)
       if (signal.aborted) this.#stop()
       else signal.addEventListener('abort', this.#stop, { once: true })
     }
@@ -151,7 +166,8 @@ export class TaskScope {
   }
 
   #commandRunner(): CommandRunner {
-    const { emit, label, folder, env, redactor, stdoutTaken } = this.#options
+    const { label, folder, env } = this.#given
+    const { emit, redactor, stdoutTaken } = this.#shared
     return createCommandRunner({
       folder,
       env,
