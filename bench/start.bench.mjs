@@ -21,6 +21,7 @@ export default {
       })
     return [
       start('task --list, 50 tasks', ['--list'], 1.15),
+      start('completion of a name', ['__complete', '--', 'job4'], 1.15),
       start('task --version', ['--version'], 1.15),
       start('task help <task>', ['help', 'job7'], 1.15),
       start('one in-process task', ['job7'], 1.3),

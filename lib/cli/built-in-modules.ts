@@ -8,4 +8,6 @@ export const builtInModules: Readonly<Record<BuiltInName, () => Promise<BuiltIn>
   cache: async () => (await import('./words/cache.ts')).cache,
   import: async () => (await import('./words/import.ts')).importWord,
   which: async () => (await import('./words/which.ts')).which,
+  completion: async () => (await import('./words/completion.ts')).completion,
+  shim: async () => (await import('./words/shim.ts')).shim,
 }

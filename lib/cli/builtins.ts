@@ -14,6 +14,8 @@ export const builtIns = {
   import: { description: 'draft a Taskfile.ts from a Makefile, justfile, Taskfile.yml or package.json' },
   which: { description: 'where a task is defined' },
   cache: { description: 'what is kept of outputs, so that they need not be made again' },
+  completion: { description: 'completion in bash, zsh or fish: prints it, or installs it' },
+  shim: { description: 'puts a `task` on your PATH that starts that of the project you stand in' },
 } as const satisfies Readonly<Record<string, BuiltInWord>>
 
 /** The name of a word of `task` itself. */
