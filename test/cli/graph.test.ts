@@ -117,6 +117,21 @@ test('DOT is read by Graphviz, with every name, tooltip and edge', async () => {
   )
 })
 
+test('optional needs and tasks that run at the end are marked', async () => {
+  const own = folderWith({
+    'Taskfile.ts': `import { optional, task } from 'vital-ops'
+const stop = task({ run() {} })
+const report = task({ run() {} })
+export const e2e = task({ needs: { report: optional(report) }, finally: { stop }, run() {} })`,
+  })
+  const text = async (format: string) => (await task(['graph', '--format', format], { cwd: own })).stdout
+  assert.is(await text('tree'), 'e2e\n├─ report (optional)\n└─ stop (finally, whatever happens)\n')
+  assert.match(await text('mermaid'), /t1 -\.->\|optional\| t2\n {2}t1 -\.->\|finally\| t3/)
+  const { stderr, status } = await run(['dot', '-Tcanon'], { input: await text('dot') })
+  assert.equal([stderr, status], ['', 0])
+  assert.match(await text('svg'), /class="edge optional"[\s\S]*class="edge finally"/)
+})
+
 test('tasks that need each other are drawn as they are', async () => {
   const circle = folderWith({
     'Taskfile.ts': `import { task } from 'vital-ops'

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { test } from 'uvu'
-import { note, repository } from '../../support/index.ts'
+import { note, repository, skip } from '../../support/index.ts'
 import { compare, drafted, type Sample, typeCheck } from './compare.ts'
 
 const samples: readonly Sample[] = [
@@ -88,13 +89,20 @@ const samples: readonly Sample[] = [
 ]
 
 const made = new Map<Sample, { original: string; draft: string }>()
-const just = join(repository, 'node_modules/.bin/just')
+
+/** The program, as the benchmark installs it for itself. */
+async function just(): Promise<string> {
+  const { installPeers } = await import(pathToFileURL(join(repository, 'bench/support/peers.mjs')).href)
+  const { peers, missing } = installPeers(['just'])
+  return peers.get('just')?.program ?? skip(`just cannot be installed: ${missing.get('just')}`, { allowedOnCi: true })
+}
 
 for (const sample of samples) {
   test(`${sample.folder}: the draft does what just does`, async () => {
+    const program = await just()
     const folders = await drafted('justfile', sample)
     made.set(sample, folders)
-    note(`${sample.folder}: ${await compare([just], sample, folders)} calls`)
+    note(`${sample.folder}: ${await compare([program], sample, folders)} calls`)
   })
 }
 
