@@ -6,6 +6,7 @@ import type { Invocation } from '../task/invocation.ts'
 import type { RunRecorder } from '../task/record/recorder.ts'
 import type { RunEnd, TaskFailure } from '../task/run.ts'
 import type { LoadedTasks } from '../task/table.ts'
+import { watchRole } from '../task/watch/role.ts'
 import { onCrash } from './crash.ts'
 import { annotated, concealed, type EndingContext, endingOf, failedEnding, terminated } from './endings.ts'
 import type { GlobalFlags } from './global-flags.ts'
@@ -24,6 +25,15 @@ export type Execution = {
 
 /** Runs tasks with all that they need, shows their progress, and gives how the command ends. A first INT, TERM or HUP ends it in order. */
 export async function execute(execution: Execution): Promise<Ending> {
+  const role = watchRole()
+  if (role === undefined) return executeAll(execution)
+  const { playRole } = await import('./watch-role.ts')
+  const played = await playRole(role, execution)
+  return 'ending' in played ? played.ending : executeAll({ ...execution, requests: played.requests }, played.beside)
+}
+
+/** `beside`: labels of what else runs in processes beside this one, under the same watching one. */
+async function executeAll(execution: Execution, beside?: readonly string[]): Promise<Ending> {
   const { requests, table, flags, streams } = execution
   const [{ TaskRun }, { onTermination }, { progressOf }, { RunRecorder }] = await Promise.all([
     import('../task/run.ts'),
@@ -48,6 +58,7 @@ export async function execute(execution: Execution): Promise<Ending> {
       ? { ask: (question) => progress.aside(async () => (await import('./ask.ts')).ask(question, crash.signal)) }
       : {}),
     ...runFlags(flags),
+    servicesElsewhere: beside !== undefined,
   })
   const recorder = new RunRecorder({
     ops: join(dirname(table.file), '.ops'),
@@ -56,6 +67,8 @@ export async function execute(execution: Execution): Promise<Ending> {
     redact: (text) => run.redactor.text(text),
     off: requests.every(({ task }) => task.definition.record === false),
   })
+  // Lines of several processes on one terminal each say whose they are.
+  if (beside && beside.length > 1) progress.show({ type: 'tasks-planned', tasks: beside, needs: {} })
   const end = await run.runAll(requests)
   progress.end()
   crash.dispose()

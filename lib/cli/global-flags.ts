@@ -22,6 +22,8 @@ export const globalArguments = {
   continue: goOn.alias('k').describe('go on after a failure with what does not depend on it, or always'),
   only: flag().describe('without what the tasks need'),
   dryRun: flag().alias('n').describe('show what would run, and run nothing'),
+  watch: flag().describe('run again whenever an input changes'),
+  poll: flag().describe('with --watch: look every now and then, where the system tells of no changes'),
   json: flag().describe('print the result as JSON'),
   output: choice(['interleaved', 'grouped', 'quiet', 'live', 'json', 'plain'])
     .optional()

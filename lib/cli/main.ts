@@ -5,6 +5,7 @@ import type { Failure, Result } from '../model/failure.ts'
 import { findTaskfile, namedTaskfile, otherCopy, packageVersion } from '../task/find.ts'
 import { parseArguments } from '../task/parse.ts'
 import type { LoadedTasks } from '../task/table.ts'
+import { watchRole } from '../task/watch/role.ts'
 import { isBuiltIn } from './builtins.ts'
 import { calledAs } from './called-as.ts'
 import { type GlobalFlags, globalArguments, splitCommandLine } from './global-flags.ts'
@@ -67,6 +68,12 @@ async function answer(
   const other = found.ok ? otherCopy(dirname(found.value)) : undefined
   // The version that the workspace asks for does the rest; it ends the process.
   if (other !== undefined) await import(pathToFileURL(join(other, 'dist', 'task.js')).href)
+  if (found.ok && flags.watch && watchRole() === undefined) {
+    if (words.length === 0) return usage([{ code: 'missing-task', message: '--watch needs a task', outcome: 'usage' }])
+    const { watchTasks } = await import('./watch.ts')
+    const color = hasColor(process.stderr, flags.color, process.env)
+    return watchTasks({ taskfile: found.value, argv, streams, color, poll: flags.poll })
+  }
   const listing = flags.list || words.length === 0 || helpWords !== undefined
   const loaded = found.ok ? await (await import('../task/load.ts')).loadTaskfile(found.value, { listing }) : found
   const [word, ...rest] = helpWords ?? words

@@ -23,6 +23,7 @@ const taskKeys = {
   mutex: true,
   needs: true,
   outputs: true,
+  persistent: true,
   platforms: true,
   preconditions: true,
   record: true,

@@ -10,6 +10,7 @@ import type { Invocation } from './invocation.ts'
 import { Labels } from './labels.ts'
 import { Mutexes } from './mutexes.ts'
 import type { TaskReader } from './reader.ts'
+import { mayBeUpToDate, type Services } from './services.ts'
 import { Slots } from './slots.ts'
 import type { LoadedTasks } from './table.ts'
 import { Waits } from './waits.ts'
@@ -27,6 +28,7 @@ export type NodeRunnerOptions = {
   /** The workspace's `.ops` folder. */
   ops: string
   reader: TaskReader
+  services?: Services
   /** Runs a task that another one runs from its code, with all that it needs, and gives its value. */
   call(caller: TaskNode, root: TaskNode, signal: AbortSignal): Promise<unknown>
 }
@@ -167,6 +169,11 @@ export class NodeRunner {
         this.#options.emit({ type: 'task-ended', task: state.label, state: 'skipped', durationMs: 0, message })
         return undefined
       }
+      const serve = (inner: AbortSignal) => {
+        state.begun = true
+        return this.#execute(node, state, inner)
+      }
+      if (this.#options.services?.takes(node, serve)) return undefined
       if (mutex !== undefined) release = await this.#mutexes.take(node.id, [mutex].flat(), signal)
       if (!this.#slots.tryTake()) await this.#slots.take(state.rank)
       try {
@@ -189,9 +196,8 @@ export class NodeRunner {
 
   #execute(node: TaskNode, { label }: State, signal: AbortSignal): Promise<unknown> {
     const { reader } = this.#options
-    const { inputs, outputs } = node.task.definition
     const env = reader.environment(node.task)
-    const isPlain = inputs === undefined && outputs === undefined && !(env instanceof Promise)
+    const isPlain = !mayBeUpToDate(node) && !(env instanceof Promise)
     if (isPlain && needIds(node).length === 0) {
       return executeTask(node, noResults, { label, folder: reader.workingFolder(node.task), env, signal }, this.#host)
     }
@@ -200,13 +206,12 @@ export class NodeRunner {
 
   async #executeFully(node: TaskNode, label: string, signal: AbortSignal): Promise<unknown> {
     const { reader } = this.#options
-    const { inputs, outputs } = node.task.definition
     const env = await reader.environment(node.task)
     const needs = await this.#results(node)
     const folder = reader.workingFolder(node.task)
     const execute = (marked: TaskContext['env'], given: Readonly<Record<string, unknown>>) =>
       executeTask(node, given, { label, folder, env: marked, signal }, this.#host)
-    if (inputs === undefined && outputs === undefined) return execute(env, needs)
+    if (!mayBeUpToDate(node)) return execute(env, needs)
     const guard = await this.#guarding()
     return guard.run({ node, label, folder: reader.base(node.task), env, needs, signal, execute })
   }

@@ -48,6 +48,11 @@ export type TaskOptions<Args> = {
   readonly environment?: Readonly<Record<string, string | undefined>>
   /** `.env` files, relative to the Taskfile's folder; a later one overrides an earlier one, the process's environment overrides them all. */
   readonly dotenv?: readonly string[]
+  /**
+   * A service that goes on until it is ended (a development server). Who needs it begins when it has begun, not when it has ended; it is ended
+   * when what was asked for has. `task --watch` restarts it.
+   */
+  readonly persistent?: boolean
   /** What to use instead; said whenever the task runs. */
   readonly deprecated?: string
 }

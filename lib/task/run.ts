@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { type WalkNode, walkGraph } from '../execute/walk.ts'
 import { FailureError, ok, type Result, unwrap } from '../model/failure.ts'
 import type { Clock } from '../system/clock.ts'
+import { eitherSignal } from '../system/either-signal.ts'
 import { failedPreconditions } from './conditions.ts'
 import { confirmAll } from './confirmations.ts'
 import type { Task } from './definition.ts'
@@ -12,7 +13,17 @@ import type { Invocation } from './invocation.ts'
 import { NodeRunner } from './node-runner.ts'
 import { type PlannedTask, plannedTasks } from './plan.ts'
 import { TaskReader } from './reader.ts'
-import { type Blame, endOf, failuresOf, type RunEnd, skippedEvents, type TaskEnd, type Walked } from './run-end.ts'
+import {
+  type Blame,
+  endOf,
+  failuresOf,
+  type RunEnd,
+  skippedEvents,
+  type TaskEnd,
+  type TaskFailure,
+  type Walked,
+} from './run-end.ts'
+import { Services } from './services.ts'
 import type { LoadedTasks } from './table.ts'
 
 export type { RunEnd, TaskEnd, TaskFailure } from './run-end.ts'
@@ -34,6 +45,8 @@ export type TaskRunOptions = {
   mode?: 'fail-fast' | 'continue' | 'continue-always'
   /** Only what is asked for: neither what it needs nor its `finally` tasks. */
   only?: boolean
+  /** Persistent tasks that others need run in processes of their own (`--watch`), and not in this one. */
+  servicesElsewhere?: boolean
   /** How long a task that was told to end may take for it, in milliseconds; default 10,000. */
   graceMs?: number
   /** How long `finally` tasks may take after everything was told to end, in milliseconds; default 30,000. */
@@ -61,6 +74,10 @@ export class TaskRun {
   readonly #reader: TaskReader
   readonly #runner: NodeRunner
   readonly #blame: Blame
+  /** The service that has failed first, and what ends everything then. */
+  #failed: TaskFailure | undefined
+  readonly #stop = new AbortController()
+  readonly #services: Services
   /** Ends the `finally` tasks when everything was told to end, and their time is up. */
   readonly #last = new AbortController()
   #walks = 0
@@ -70,9 +87,17 @@ export class TaskRun {
     this.#options = options
     this.#jobs = jobs
     this.#reader = new TaskReader(table, invocation)
+    this.#services = new Services({
+      elsewhere: options.servicesElsewhere ?? false,
+      onFailure: (error, node) => {
+        this.#failed ??= { error, task: this.#runner.label(node) }
+        this.#stop.abort(error)
+      },
+    })
     this.#runner = new NodeRunner({
       ...options,
       jobs,
+      services: this.#services,
       ops: join(dirname(table.file), '.ops'),
       reader: this.#reader,
       call: (caller, root, signal) => this.#call(caller, root, signal),
@@ -102,20 +127,27 @@ export class TaskRun {
    * they start in it. What keeps all from running (a cycle, a precondition, a declined question) is told before anything runs.
    */
   async runAll(requests: readonly TaskRequest[]): Promise<RunEnd> {
-    const { signal, mode = 'fail-fast', finallyMs = 30_000, only = false } = this.#options
+    const either = eitherSignal(this.#options.signal, this.#stop.signal)
+    const { signal } = either
+    const { mode = 'fail-fast', finallyMs = 30_000, only = false } = this.#options
     const roots = this.#roots(requests)
     let timer: NodeJS.Timeout | undefined
     const endLast = () => {
       timer = setTimeout(() => this.#last.abort(signal.reason), finallyMs)
     }
     signal.addEventListener('abort', endLast, { once: true })
+    this.#services.ask(roots)
     try {
-      return endOf(roots, await this.#walk(roots, { signal, mode, only }), this.#blame)
+      const walked = await this.#walk(roots, { signal, mode, only })
+      // What it has ended has no failure of its own.
+      if (this.#failed) return failedEnd(roots, this.#failed)
+      return endOf(roots, walked, this.#blame)
     } catch (error) {
-      const failure = { error, task: this.#runner.blamed(error) ?? (requests[0] as TaskRequest).name }
-      return { ends: roots.map(() => ({ state: 'failed', ...failure })), failures: [failure] }
+      return failedEnd(roots, { error, task: this.#runner.blamed(error) ?? (requests[0] as TaskRequest).name })
     } finally {
+      await this.#services.end()
       signal.removeEventListener('abort', endLast)
+      either.dispose()
       clearTimeout(timer)
       this.#runner.end()
     }
@@ -126,6 +158,15 @@ export class TaskRun {
     const roots = this.#roots(requests)
     const nodes = await this.#collect(roots, this.#options.only ?? false)
     return nodes.ok ? ok(this.#planned(nodes.value, roots)) : nodes
+  }
+
+  /** What would run, needs first, and under which labels; runs nothing but the tasks' `when`. */
+  async graph(
+    requests: readonly TaskRequest[],
+  ): Promise<Result<{ nodes: TaskNode[]; roots: TaskNode[]; label(node: TaskNode): string }>> {
+    const roots = this.#roots(requests)
+    const nodes = await this.#collect(roots, this.#options.only ?? false)
+    return nodes.ok ? ok({ nodes: nodes.value, roots, label: (node) => this.#runner.label(node) }) : nodes
   }
 
   /** Whatever else runs, what was asked for goes by its name. */
@@ -216,6 +257,11 @@ export class TaskRun {
     return (walked.ends.get(root.id) as { value?: unknown }).value
   }
 }
+
+const failedEnd = (roots: readonly TaskNode[], failure: TaskFailure): RunEnd => ({
+  ends: roots.map(() => ({ state: 'failed', ...failure })),
+  failures: [failure],
+})
 
 const mayWait = ({ task: { definition } }: TaskNode): boolean =>
   definition.mutex !== undefined || definition.retry !== undefined
