@@ -1,4 +1,3 @@
-import { isCancel, note, password, select, text } from '@clack/prompts'
 import { type ArgumentEntry, argumentTable } from '../task/argument-table.ts'
 import type { Arguments } from '../task/arguments.ts'
 import type { ParseContext } from '../task/parse.ts'
@@ -21,6 +20,8 @@ const openKinds = new Set(['number', 'flag', 'choice', 'duration', 'path'])
  * beforehand what the environment gives. Gives the texts by key, of each as many as are needed; undefined when the asked one gives up.
  */
 export async function askForMissing(options: AskMissing): Promise<Record<string, readonly string[]> | undefined> {
+  // A module only, which CommonJS (that is what the command is built as) loads by import() alone.
+  const { isCancel, note, password, select, text } = await import('@clack/prompts')
   const { name, missing, context } = options
   const output = process.stderr
   const known = fromEnvironment(options)

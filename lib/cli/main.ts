@@ -8,6 +8,7 @@ import type { LoadedTasks } from '../task/table.ts'
 import { watchRole } from '../task/watch/role.ts'
 import { isBuiltIn } from './builtins.ts'
 import { calledAs } from './called-as.ts'
+import { canPick } from './can-pick.ts'
 import { type GlobalFlags, globalArguments, splitCommandLine } from './global-flags.ts'
 import { type Ending, report } from './report.ts'
 import { hasColor, Streams, standardError, standardOutput } from './terminal.ts'
@@ -85,11 +86,19 @@ async function answer(
   }
   if (!loaded.ok) return { outcome: 'unchanged', failures: loaded.failures }
   const table = loaded.value
+  const picked = canPick(argv) ? await pick(table) : undefined
+  if (picked) return picked.length === 0 ? { outcome: 'done' } : answer(flags, picked, streams, picked)
   if (flags.list || words.length === 0) return list(table, stdoutColor)
   if (helpWords) return help(table, helpWords, stdoutColor)
   const { runWords } = await import('./run-words.ts')
   const ran = await runWords(words, { table, folder: dirname(table.file), argv, flags, streams })
   return 'help' in ran ? help(table, ran.help, stdoutColor) : { ...ran.ending, asJson: ran.json }
+}
+
+/** The words of the task that somebody picks; none when nothing is. */
+async function pick(table: LoadedTasks): Promise<readonly string[] | undefined> {
+  const [{ pickTask }, { summarize }] = await Promise.all([import('./picker.ts'), import('../task/summary.ts')])
+  return table.entries.length === 0 ? undefined : ((await pickTask(summarize(table))) ?? [])
 }
 
 function taskfileOf(flags: GlobalFlags): Result<string> {

@@ -3,12 +3,13 @@ import { kebabCase } from '../task/arguments.ts'
 import { findTaskfile, namedTaskfile, otherCopy, packageVersion } from '../task/find.ts'
 import { currentListing, type Listing } from '../task/listing.ts'
 import type { TaskSummary } from '../task/summary.ts'
+import { canPick } from './can-pick.ts'
 import { completeWords, completionText } from './completion/complete.ts'
 import { generalHelp, taskHelp } from './help.ts'
 import { listText } from './list.ts'
 import { isTerminal } from './standard-streams.ts'
 import type { StartWords } from './start-words.ts'
-import { hasColor, isCi } from './terminal.ts'
+import { hasColor } from './terminal.ts'
 
 /** What a command that only asks prints on stdout, in the very form that the command itself would; undefined when it has to answer. */
 export function startAnswer(asked: StartWords): string | undefined {
@@ -18,7 +19,7 @@ export function startAnswer(asked: StartWords): string | undefined {
     return json ? jsonText({ version }) : `vital-ops ${version}\n`
   }
   // Who says nothing on a terminal gets the picker.
-  if (asked.bare && isTerminal(0) && isTerminal(2) && !isCi(process.env)) return undefined
+  if (asked.bare && canPick([])) return undefined
   if (ask === 'help' && words.length === 0) return json ? undefined : generalHelp(colorOf(asked))
   const found = listingOf(asked)
   if (found === undefined) return undefined

@@ -8,6 +8,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { createRequire, isBuiltin } from 'node:module'
 import { dirname, join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -115,6 +116,33 @@ test('bin/task starts the command, also through a link', async () => {
     assert.is(status, 0, stderr)
     assert.match(stdout, JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')).version)
   }
+})
+
+test('no package is required that only exists as modules', () => {
+  const { resolve } = createRequire(join(repository, 'package.json'))
+  const required = new Set<string>()
+  // Files of earlier builds lie there, too.
+  const files = new Set(entryPoints.filter(({ alone }) => alone === undefined).map(({ name }) => `${name}.cjs`))
+  for (const name of files) {
+    const code = readFileSync(join(repository, 'dist', name), 'utf8')
+    for (const [, specifier = ''] of code.matchAll(/\brequire\("([^"]+)"\)/g)) {
+      if (specifier.startsWith('./')) files.add(specifier.slice(2))
+      else if (!isBuiltin(specifier)) required.add(specifier)
+    }
+  }
+  assert.ok(required.has('zod'), [...required].join())
+  const isModule = (path: string): boolean => {
+    let folder = dirname(path)
+    while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
+    return (
+      /\.mjs$/.test(path) ||
+      (/\.js$/.test(path) && JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).type === 'module')
+    )
+  }
+  assert.equal(
+    [...required].filter((specifier) => isModule(resolve(specifier))),
+    [],
+  )
 })
 
 test('the package has all that runs, and no tests', async () => {
