@@ -24,6 +24,7 @@ export const globalArguments = {
   dryRun: flag().alias('n').describe('show what would run, and run nothing'),
   watch: flag().describe('run again whenever an input changes'),
   poll: flag().describe('with --watch: look every now and then, where the system tells of no changes'),
+  why: flag().describe('say whether tasks are up to date, and if not, what changed; run nothing'),
   json: flag().describe('print the result as JSON'),
   output: choice(['interleaved', 'grouped', 'quiet', 'live', 'json', 'plain'])
     .optional()

@@ -62,6 +62,7 @@ export async function runWords(words: readonly string[], options: RunWordsOption
   const { output, color, workspace } = flags
   const invocation = makeInvocation(streams, options.argv, { json, yes, output, color, workspace })
   const execution = { requests, table, invocation, flags, streams }
+  if (flags.why) return { ending: await (await import('./why.ts')).why(execution), json }
   return { ending: await (flags.dryRun ? dryRun(execution) : execute(execution)), json }
 }
 

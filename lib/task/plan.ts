@@ -1,4 +1,5 @@
 import type { Argument } from './arguments.ts'
+import type { TaskStatus } from './fingerprint/explain.ts'
 import type { TaskNode } from './graph.ts'
 
 /** A task as it would run. Plain data. */
@@ -16,6 +17,8 @@ export type PlannedTask = {
   finallyOf: string[]
   /** Why it does not run. */
   skipped?: string
+  /** Whether it is up to date; absent where nothing that is planned has inputs or outputs, and where that does not count (`--force`). */
+  status?: TaskStatus
 }
 
 /** The tasks of a graph in the order in which they would start with one place. */
@@ -23,6 +26,7 @@ export function plannedTasks(
   nodes: readonly TaskNode[],
   asked: ReadonlySet<string>,
   labelOf: (node: TaskNode) => string,
+  statuses?: ReadonlyMap<string, TaskStatus>,
 ): PlannedTask[] {
   const byId = new Map(nodes.map((node) => [node.id, node]))
   const label = (id: string) => labelOf(byId.get(id) as TaskNode)
@@ -46,8 +50,11 @@ export function plannedTasks(
     neededBy: neededBy.get(node.id) ?? [],
     finallyOf: (node.after ?? []).map(label),
     ...(node.skip === undefined ? {} : { skipped: node.skip }),
+    ...statusOf(statuses?.get(node.id)),
   }))
 }
+
+const statusOf = (status: TaskStatus | undefined): { status?: TaskStatus } => (status === undefined ? {} : { status })
 
 /** What may come from an environment variable is often secret, and so is what is no plain value. */
 function shown(argument: Argument | undefined, value: unknown): unknown {
@@ -69,7 +76,19 @@ export function planText(tasks: readonly PlannedTask[]): string {
     .join('')
 }
 
-function why({ asked, neededBy, finallyOf, skipped }: PlannedTask): string {
+function why(task: PlannedTask): string {
+  const state = stateText(task)
+  return state === '' ? because(task) : `${because(task)}, ${state}`
+}
+
+function stateText({ status, skipped }: PlannedTask): string {
+  if (skipped !== undefined) return ''
+  if (status?.state === 'up-to-date') return 'up to date'
+  if (status?.state === 'restorable') return 'outputs from the cache'
+  return status?.state === 'may-run' ? 'may be up to date' : ''
+}
+
+function because({ asked, neededBy, finallyOf, skipped }: PlannedTask): string {
   if (skipped !== undefined) return `skipped: ${skipped}`
   if (asked) return 'asked for'
   if (finallyOf.length > 0) return `after ${several(finallyOf)}, however it ends`

@@ -8,6 +8,7 @@ import { failedPreconditions } from './conditions.ts'
 import { confirmAll } from './confirmations.ts'
 import type { Task } from './definition.ts'
 import type { TaskEvent } from './events.ts'
+import type { TaskStatus } from './fingerprint/explain.ts'
 import { collectGraph, needIds, nodeOf, type Roles, rolesOf, type TaskNode, type TaskRequest } from './graph.ts'
 import type { Invocation } from './invocation.ts'
 import { NodeRunner } from './node-runner.ts'
@@ -153,11 +154,19 @@ export class TaskRun {
     }
   }
 
-  /** What `runAll` would run, in which order and why. Runs nothing but the tasks' `when`. */
+  /** What `runAll` would run, in which order and why, and what is up to date. Runs nothing but the tasks' `when`. */
   async plan(requests: readonly TaskRequest[]): Promise<Result<PlannedTask[]>> {
     const roots = this.#roots(requests)
     const nodes = await this.#collect(roots, this.#options.only ?? false)
-    return nodes.ok ? ok(this.#planned(nodes.value, roots)) : nodes
+    if (!nodes.ok) return nodes
+    const statuses = this.#options.force ? undefined : await this.#statuses(nodes.value)
+    return ok(this.#planned(nodes.value, roots, statuses))
+  }
+
+  async #statuses(nodes: readonly TaskNode[]): Promise<ReadonlyMap<string, TaskStatus> | undefined> {
+    if (!nodes.some(({ task }) => task.definition.inputs ?? task.definition.outputs)) return undefined
+    const { explainAll } = await import('./fingerprint/explain.ts')
+    return explainAll(nodes, this.#options.table, this.#reader)
   }
 
   /** What would run, needs first, and under which labels; runs nothing but the tasks' `when`. */
@@ -235,8 +244,12 @@ export class TaskRun {
     if (first) throw new FailureError(first, ...rest)
   }
 
-  #planned(nodes: readonly TaskNode[], roots: readonly TaskNode[]): PlannedTask[] {
-    return plannedTasks(nodes, new Set(roots.map(({ id }) => id)), (node) => this.#runner.label(node))
+  #planned(
+    nodes: readonly TaskNode[],
+    roots: readonly TaskNode[],
+    statuses?: ReadonlyMap<string, TaskStatus>,
+  ): PlannedTask[] {
+    return plannedTasks(nodes, new Set(roots.map(({ id }) => id)), (node) => this.#runner.label(node), statuses)
   }
 
   #plannedEvent(nodes: readonly TaskNode[], caller: TaskNode | undefined): TaskEvent {

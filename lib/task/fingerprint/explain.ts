@@ -1,9 +1,11 @@
+import type { Task } from '../definition.ts'
 import type { TaskNode } from '../graph.ts'
+import type { LoadedTasks } from '../table.ts'
 import { check } from './check.ts'
 import type { Reason } from './difference.ts'
 import { readRecord, recordPath, type TaskRecord } from './record.ts'
 import { takeFingerprint } from './request.ts'
-import type { Requests, Surroundings } from './requests.ts'
+import { Requests, type Surroundings } from './requests.ts'
 
 /**
  * What would become of a task. `restorable`: its outputs would come from the cache. `may-run`: that depends on what a task gives that runs first.
@@ -17,31 +19,45 @@ export type TaskStatus = {
   durationMs?: number
 }
 
+/** Where tasks work, and with which variables. */
+export type Places = {
+  base(task: Task): string
+  environment(task: Task): Surroundings['env'] | Promise<Surroundings['env']>
+}
+
 /**
  * Tells of nodes (in an order in which each comes after its needs) what would become of them, by id. Reads; runs nothing and changes nothing.
  * Throws as `takeFingerprint` does.
  */
-export function explain(
+export async function explainAll(
   nodes: readonly TaskNode[],
-  requests: Requests,
-  around: (node: TaskNode) => Surroundings,
-  wantsResult: (id: string) => boolean,
-): Map<string, TaskStatus> {
+  table: LoadedTasks,
+  places: Places,
+): Promise<Map<string, TaskStatus>> {
+  const byId = new Map(nodes.map((node) => [node.id, node]))
+  const requests = new Requests(table, (id) => byId.get(id))
+  const wanted = new Set(nodes.flatMap(({ needs }) => Object.values(needs)))
   const statuses = new Map<string, TaskStatus>()
-  /** What they would give is not known before they have run. */
-  const unknown = new Set<string>()
-  const results = new Map<string, string | undefined>()
+  const known: Known = {
+    unknown: new Set(),
+    results: new Map(),
+    wantsResult: ({ id, task }) => wanted.has(id) || task.definition.render !== undefined,
+  }
   for (const node of nodes) {
-    const status = explainOne(node, requests, around(node), { unknown, results, wantsResult })
-    statuses.set(node.id, status)
+    // What is skipped gives nothing.
+    if (node.skip !== undefined) continue
+    const around = { folder: places.base(node.task), env: await places.environment(node.task) }
+    statuses.set(node.id, explainOne(node, requests, around, known))
   }
   return statuses
 }
 
 type Known = {
+  /** What they would give is not known before they have run. */
   unknown: Set<string>
+  /** Digests of what those return that are up to date. */
   results: Map<string, string | undefined>
-  wantsResult(id: string): boolean
+  wantsResult(node: TaskNode): boolean
 }
 
 function explainOne(node: TaskNode, requests: Requests, around: Surroundings, known: Known): TaskStatus {
@@ -62,7 +78,7 @@ function explainOne(node: TaskNode, requests: Requests, around: Surroundings, kn
   const verdict = check(print, {
     cache: requests.cache,
     resultOf: (need) => (isKnown(need) ? results.get(node.needs[need] as string) : record?.consumed[need]),
-    wantsResult: known.wantsResult(node.id),
+    wantsResult: known.wantsResult(node),
   })
   const looked = Object.keys(record?.consumed ?? {}).filter((need) => !isKnown(need))
   const open = [...new Set([...uncertain, ...looked])].sort()
