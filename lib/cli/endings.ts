@@ -11,7 +11,13 @@ import type { Ending } from './report.ts'
 import { hasColor } from './terminal.ts'
 
 /** What making endings takes. */
-export type EndingContext = { table: LoadedTasks; invocation: Invocation; color: boolean | undefined }
+export type EndingContext = {
+  table: LoadedTasks
+  invocation: Invocation
+  color: boolean | undefined
+  /** What is shown once more of a task that failed: its last lines, and its log. */
+  last(task: string): Pick<Failure, 'lines' | 'log'>
+}
 
 /** How the command ends for one task that was asked for. `stoppedBy` is what kept it from its end. */
 export async function endingOf(
@@ -61,10 +67,14 @@ export async function failedEnding(
   if (news.length === 0) return { task: name, outcome, exitCode }
   const own: Ending =
     finished && first.task === name ? rendered(name, task, finished.result, context) : { task: name, outcome }
-  const said = news.flatMap((one) => one.failures)
+  const said = news.flatMap((one) => withLast(one.failures, context.last(one.task)))
   const isSilent = said.length === 0 && (own.text ?? '') === '' && !(context.invocation.json && finished)
   const unsaid: Failure = { code: 'task-failed', message: `task ${first.task} ended with the outcome ${outcome}` }
   return { ...own, outcome, exitCode, failures: isSilent ? [unsaid] : said }
+}
+
+function withLast([first, ...rest]: readonly Failure[], last: Pick<Failure, 'lines' | 'log'>): Failure[] {
+  return first ? [{ ...last, ...first }, ...rest] : []
 }
 
 /** A result as text, or for JSON as it is. */

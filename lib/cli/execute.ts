@@ -1,10 +1,9 @@
 import { dirname, join } from 'node:path'
-import type { Failure } from '../model/failure.ts'
 import { exitCodes } from '../model/outcome.ts'
 import type { TaskRequest } from '../task/graph.ts'
 import type { Invocation } from '../task/invocation.ts'
 import type { RunRecorder } from '../task/record/recorder.ts'
-import type { RunEnd, TaskFailure } from '../task/run.ts'
+import type { RunEnd } from '../task/run.ts'
 import type { LoadedTasks } from '../task/table.ts'
 import { watchRole } from '../task/watch/role.ts'
 import { onCrash } from './crash.ts'
@@ -76,13 +75,12 @@ async function executeAll(execution: Execution, beside?: readonly string[]): Pro
   const termination = watch.termination()
   const crashed = crash.crashed()
   const told: RunEnd = crashed ? crashedEnd(requests, crashed.error) : end
-  const context = { table, invocation, color: flags.color }
+  const context = { table, invocation, color: flags.color, last: lastOf(progress, recorder) }
   const ending = await wholeEnding(requests, told, context, termination !== undefined)
   const [skipped] = told.ends
   // One task alone says nothing of how it ended.
   if (skipped?.state === 'skipped' && !progress.several()) ending.hint = `skipped: ${skipped.reason}\n`
-  const said = withLog(ending, told.failures[0], progress, recorder)
-  const last = concealed(termination ? terminated(said, termination) : said, run.redactor)
+  const last = concealed(termination ? terminated(ending, termination) : ending, run.redactor)
   recorder.end(last.outcome, last.exitCode ?? exitCodes[last.outcome])
   return annotated(last, invocation)
 }
@@ -140,25 +138,17 @@ async function wholeEnding(
   }
 }
 
-/** With the last lines of the task that failed, unless they stand directly above, and with its log. */
-function withLog(
-  ending: Ending,
-  failed: TaskFailure | undefined,
-  { mode, several }: TaskProgress,
-  recorder: RunRecorder,
-): Ending {
-  const [first, ...rest] = ending.failures ?? []
-  if (!first || !failed) return ending
-  const { lines, log } = recorder.last(failed.task)
-  if (lines.length === 0) return ending
-  const isAbove = mode === 'quiet' || !several()
-  const failure: Failure = {
-    ...first,
-    ...(isAbove || first.lines ? {} : { lines }),
-    ...(log === undefined || (isAbove && lines.length < manyLines) ? {} : { log }),
+/** What is shown once more of a task that failed: nothing where it stands directly above. */
+const lastOf =
+  ({ mode, several }: TaskProgress, recorder: RunRecorder): EndingContext['last'] =>
+  (task) => {
+    const { lines, log } = recorder.last(task)
+    const isAbove = mode === 'quiet' || !several()
+    return {
+      ...(isAbove || lines.length === 0 ? {} : { lines }),
+      ...(log === undefined || (isAbove && lines.length < manyLines) ? {} : { log }),
+    }
   }
-  return { ...ending, failures: [failure, ...rest] }
-}
 
 /** One task alone has shown all that its log has; only of long output is the log named. */
 const manyLines = 20

@@ -21,6 +21,10 @@ export const with_ = task({ aliases: ['with'], args: { token: text() }, async ru
   conceal({ reveal: () => args.token } as never)
   log('hello')
 } })
+const says = (text: string) => task({ async run({ $ }) { await $\`echo \${text}; exit 5\` } })
+const left = says('of the left')
+const right = says('of the right')
+export const both = task({ needs: { left, right }, async run() {} })
 const leaf = () => task({ async run() {} })
 export const many = task({ needs: Object.fromEntries(Array.from({ length: 3000 }, (_, i) => ['t' + i, leaf()])), async run() {} })
 `
@@ -47,6 +51,13 @@ runs('a task that fails beside others says its last lines at the end, and where 
   const kept = readFileSync(join(folder, log), 'utf8')
   assert.match(kept, /^\$ seq -f 'line %g' 40\nline 1\n[\s\S]*line 40\n\$ exit 7\n$/)
   assert.is(statSync(join(folder, log)).mode & 0o777, 0o600)
+})
+
+runs('with --continue, each that failed says so for itself', async () => {
+  const { stderr, status } = await task(['--continue', '--jobs', '1', 'both'], { cwd: folder })
+  assert.ok(status !== 0)
+  assert.match(stderr, /error: task left: [\s\S]*?last lines:\n( {4}.*\n)* {4}of the left\n {2}log: \S+left\.log\n/)
+  assert.match(stderr, /error: task right: [\s\S]*?last lines:\n( {4}.*\n)* {4}of the right\n {2}log: \S+right\.log\n/)
 })
 
 runs('runs are listed and shown, also as JSON', async () => {

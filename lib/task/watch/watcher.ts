@@ -3,7 +3,7 @@ import { type FSWatcher, watch } from 'node:fs'
 /** Waits for the stream of hints to end, in milliseconds: an editor or a checkout makes many at once. */
 const quietMs = 75
 /** But no longer than this. */
-const longestMs = 500
+const longestMs = 1_500
 const pollMs = 400
 
 /** What a watcher is made with. */
