@@ -171,6 +171,7 @@ export class GoTaskDraft {
       ...(needs.length > 0 ? { needs } : {}),
       inputs: patterns(task.sources),
       outputs: patterns(task.generates),
+      ...(task.dotenv?.length ? { more: [{ key: 'dotenv', code: `[${task.dotenv.map(literal).join(', ')}]` }] } : {}),
       ...(code === undefined ? {} : { confirm: /\bargs\b/.test(code) ? `({ args }) => ${code}` : code }),
       body,
       losses,
@@ -208,10 +209,9 @@ export class GoTaskDraft {
       entryCode(name, this.#variables.valueCode(value, scope)),
     )
     const all = [...(Object.keys(this.#file.env ?? {}).length > 0 ? ['...exported()'] : []), ...entries]
-    if (task.dotenv?.length) scope.lost('a dotenv file of one task', `dotenv: ${task.dotenv.join(', ')}`)
     const options = [
       ...(folder === undefined ? [] : [`cwd: ${folder}`]),
-      ...(all.length === 0 ? [] : [`env: { ...process.env, ${all.join(', ')} }`]),
+      ...(all.length === 0 ? [] : [`env: { ${all.join(', ')}, ...process.env }`]),
       ...(task.interactive ? ["stdio: 'inherit'"] : []),
     ]
     return options.length === 0 ? undefined : options.join(', ')

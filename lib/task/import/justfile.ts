@@ -21,8 +21,7 @@ const ignored = new Set(
 confirm no-cd working-directory script parallel metadata`.split(/\s+/),
 )
 const knownSettings = new Set(
-  `shell dotenv-load dotenv-filename dotenv-path dotenv-required export positional-arguments quiet working-
-directory allow-duplicate-recipes allow-duplicate-variables ignore-comments unstable tempdir windows-shell
+  `shell dotenv-load dotenv-filename dotenv-path dotenv-required export positional-arguments quiet working-directory allow-duplicate-recipes allow-duplicate-variables ignore-comments unstable tempdir windows-shell
 windows-powershell script-interpreter no-exit-message fallback lazy`.split(/\s+/),
 )
 

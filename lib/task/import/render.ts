@@ -8,7 +8,7 @@ const builders = ['choice', 'flag', 'number', 'path', 'text'] as const
 /** The text of a drafted Taskfile. */
 export function renderDraft(draft: Draft, identifiers: Identifiers): string {
   const tasks = ordered(draft.tasks)
-  const bodies = tasks.map((task) => taskCode(task, identifiers, draft.source))
+  const bodies = tasks.map((task) => taskCode(task, identifiers, draft))
   const exported = exportsCode(tasks, identifiers)
   const codeOf = (name: string): string | undefined => (name === 'sh' ? shHelper(draft.shell) : helpers[name]?.code)
   let used = [...draft.constants, ...bodies].join('\n')
@@ -73,9 +73,37 @@ function pruned(body: readonly string[]): readonly string[] {
   return kept.length === body.length ? kept : pruned(kept)
 }
 
-function taskCode(task: DraftTask, identifiers: Identifiers, source: string): string {
-  const { name, args = [], needs = [], more = [] } = task
-  const body = pruned(task.body)
+const ownFolder = /^cwd: join\(import\.meta\.dirname, ('[^']*')\)$/
+const ownEnvironment = 'env: { ...process.env, ...exported() }'
+
+/** The body's own `$` as members of the definition, where all its options have one. */
+function withMembers(body: readonly string[], isFixed: boolean): Pick<DraftTask, 'body' | 'more'> {
+  const at = body.findIndex((code) => code.startsWith('const own = '))
+  const options = /^const own = \$\(\{ (.*) \}\)$/s.exec(body[at] ?? '')?.[1]
+  if (options === undefined) return { body }
+  const [folder, environment, ...rest] = options.startsWith('cwd') ? options.split(/, (?=env: )/) : [undefined, options]
+  const path = folder === undefined ? undefined : ownFolder.exec(folder)?.[1]
+  const isMember = environment === undefined || (environment === ownEnvironment && isFixed)
+  if ((folder !== undefined && path === undefined) || !isMember || rest.length > 0) return { body }
+  return {
+    body: body.filter((_, index) => index !== at).map((code) => code.replace(/(await |sh\()own\b/g, '$1$')),
+    more: [
+      ...(path === undefined ? [] : [{ key: 'folder', code: path }]),
+      ...(environment === undefined ? [] : [{ key: 'environment', code: 'exported()' }]),
+    ],
+  }
+}
+
+function taskCode(task: DraftTask, identifiers: Identifiers, draft: Draft): string {
+  const { name, args = [], needs = [] } = task
+  const { source } = draft
+  // Values that a command makes are not made while the Taskfile is loaded.
+  const exported = draft.constants.join('\n').match(/^const exported = .*$/m)?.[0] ?? ''
+  const { body, more: members = [] } = withMembers(
+    pruned(task.body),
+    !/\w\(\)/.test(exported.slice('const exported = '.length)),
+  )
+  const more = [...(task.more ?? []), ...members]
   const id = identifiers.task(name)
   const text = body.join('\n')
   const context = [
@@ -85,7 +113,7 @@ function taskCode(task: DraftTask, identifiers: Identifiers, source: string): st
     [/(?<![\w.])log\(/.test(text), 'log'],
     [/(?<![\w.])run\(/.test(text), 'run'],
   ].flatMap(([isUsed, word]) => (isUsed ? [word] : []))
-  const members = [
+  const lines = [
     ...(task.description ? [`description: ${literal(task.description)},`] : []),
     ...(task.group ? [`group: ${literal(task.group)},`] : []),
     ...(task.hidden ? ['hidden: true,'] : []),
@@ -105,7 +133,7 @@ function taskCode(task: DraftTask, identifiers: Identifiers, source: string): st
   const isExported = isExportedAs(task, identifiers)
   return [
     ...lossComments(task.losses, source),
-    `${isExported ? 'export ' : ''}const ${id} = task({\n${indented(members)}\n})`,
+    `${isExported ? 'export ' : ''}const ${id} = task({\n${indented(lines)}\n})`,
   ].join('\n')
 }
 
