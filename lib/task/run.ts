@@ -24,7 +24,7 @@ import {
   type TaskFailure,
   type Walked,
 } from './run-end.ts'
-import { Services } from './services.ts'
+import { mayBeUpToDate, Services } from './services.ts'
 import type { LoadedTasks } from './table.ts'
 
 export type { RunEnd, TaskEnd, TaskFailure } from './run-end.ts'
@@ -164,7 +164,7 @@ export class TaskRun {
   }
 
   async #statuses(nodes: readonly TaskNode[]): Promise<ReadonlyMap<string, TaskStatus> | undefined> {
-    if (!nodes.some(({ task }) => task.definition.inputs ?? task.definition.outputs)) return undefined
+    if (!nodes.some(mayBeUpToDate)) return undefined
     const { explainAll } = await import('./fingerprint/explain.ts')
     return explainAll(nodes, this.#options.table, this.#reader)
   }

@@ -1,5 +1,6 @@
 import type { Task } from '../definition.ts'
 import type { TaskNode } from '../graph.ts'
+import { isPersistent, mayBeUpToDate } from '../services.ts'
 import type { LoadedTasks } from '../table.ts'
 import { check } from './check.ts'
 import type { Reason } from './difference.ts'
@@ -62,12 +63,11 @@ type Known = {
 
 function explainOne(node: TaskNode, requests: Requests, around: Surroundings, known: Known): TaskStatus {
   const { unknown, results } = known
-  const { inputs, outputs } = node.task.definition
-  const request = inputs === undefined && outputs === undefined ? undefined : requests.of(node, around)
+  const request = mayBeUpToDate(node) ? requests.of(node, around) : undefined
   const uncertain = Object.keys(node.needs).filter((name) => unknown.has(node.needs[name] as string))
   if (request === undefined) {
     if (uncertain.length > 0) unknown.add(node.id)
-    return { state: 'always', reasons: [always(inputs !== undefined || outputs !== undefined)] }
+    return { state: 'always', reasons: [always(node)] }
   }
   // As if what runs first gave what it gave the last time.
   const record = readRecord(recordPath(request.workspace, request.id))
@@ -103,9 +103,13 @@ function noteKnown(node: TaskNode, found: TaskRecord, requests: Requests, result
   results.set(node.id, found.resultDigest)
 }
 
-const always = (isNameless: boolean): Reason => ({
+const always = (node: TaskNode): Reason => ({
   kind: 'no-fingerprint',
-  text: isNameless ? 'it was made while tasks ran, so nothing is kept of it' : 'it has neither inputs nor outputs',
+  text: mayBeUpToDate(node)
+    ? 'it was made while tasks ran, so nothing is kept of it'
+    : isPersistent(node)
+      ? 'it is a service'
+      : 'it has neither inputs nor outputs',
 })
 
 const firstNeed = (name: string): Reason => ({
