@@ -53,7 +53,7 @@ export async function progressOf(
       return { ...plain, ...(await live(invocation, streams, count)) }
     case 'interleaved': {
       const lines = new InterleavedLines(terminal, color)
-      return { ...plain, show: both(count, (event) => lines.show(event)) }
+      return { ...plain, show: both(count, (event) => lines.show(event)), end: () => lines.end() }
     }
   }
 }
@@ -94,6 +94,7 @@ async function live(
     },
     aside: (work) => footer.aside(work),
     end() {
+      lines.end()
       restore()
       footer.end()
     },

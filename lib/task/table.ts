@@ -1,6 +1,6 @@
 import { type Failure, failed, ok, type Place, type Result } from '../model/failure.ts'
 import { kebabCase } from './arguments.ts'
-import { isTask, type Task, type TaskTable } from './definition.ts'
+import { isTask, noCommands, type Task, type TaskTable } from './definition.ts'
 import { definitionFailures } from './definition-checks.ts'
 import { findInFiles, placed } from './sources.ts'
 
@@ -60,6 +60,7 @@ export class LoadedTasks implements TaskTable {
 
   #noteNames(name: string, task: Task): void {
     if (!this.#names.has(task)) this.#names.set(task, name)
+    if (task.commands === noCommands) return
     for (const [command, inner] of Object.entries(task.commands)) this.#noteNames(`${name} ${command}`, inner)
   }
 }
@@ -78,7 +79,8 @@ export function makeTable(file: string, exported: Readonly<Record<string, unknow
   }
   const byName = new Map<string, TaskEntry>()
   for (const entry of entries) {
-    failures.push(...definitionFailures(entry.name, entry.task))
+    const wrong = definitionFailures(entry.name, entry.task)
+    if (wrong.length > 0) failures.push(...wrong)
     for (const spelling of entry.spellings) {
       if (spelling === 'help') failures.push(reserved(entry))
       const taken = byName.get(spelling)
@@ -91,7 +93,15 @@ export function makeTable(file: string, exported: Readonly<Record<string, unknow
   return ok(new LoadedTasks(file, entries, byName))
 }
 
+const plainName = /^[a-z][a-z0-9-]*$/
+
 function add(entries: TaskEntry[], path: readonly string[], task: Task): void {
+  const [only = ''] = path
+  if (path.length === 1 && task.definition.aliases === undefined && plainName.test(only)) {
+    const { group } = task.definition
+    entries.push({ name: only, task, ...(group === undefined ? {} : { group }), spellings: [only] })
+    return
+  }
   const name = path.map(kebabCase).join(':')
   const namespace = name.slice(0, name.lastIndexOf(':') + 1)
   const group = task.definition.group ?? (namespace === '' ? undefined : namespace.slice(0, -1))
@@ -110,12 +120,14 @@ function collect(value: unknown, path: string[], entries: TaskEntry[], failures:
     return
   }
   const isIncluded = path.length > 0 && isModule(value)
-  for (const [name, inner] of Object.entries(value)) {
+  for (const name of Object.keys(value)) {
+    const inner: unknown = (value as Readonly<Record<string, unknown>>)[name]
     if (isIncluded && name === 'default') {
       // A package's default export may be anything; of tasks it is as if this Taskfile had it.
       if (holdsTasks(inner)) collect(inner, path, entries, failures, file)
     } else if (isIncluded && !isTask(inner)) continue
-    else if (/^[\p{L}\p{N}_$][\p{L}\p{N}_$.:-]*$/u.test(name)) collect(inner, [...path, name], entries, failures, file)
+    else if (plainName.test(name) || /^[\p{L}\p{N}_$][\p{L}\p{N}_$.:-]*$/u.test(name))
+      collect(inner, [...path, name], entries, failures, file)
     else {
       failures.push({
         code: 'bad-task-name',

@@ -3,6 +3,9 @@ import { formatDuration } from '../../model/duration.ts'
 import type { TaskEndState, TaskEvent } from '../../task/events.ts'
 import type { Terminal } from '../../task/invocation.ts'
 
+/** From so many tasks on, the ends of several are written at once, and what a task prints by itself may come before them. */
+const manyTasks = 500
+
 /** What stands before a task that has ended, and in which colour. */
 const marks = {
   done: ['✔', 'green'],
@@ -50,6 +53,8 @@ export class InterleavedLines {
   readonly #known = new Set<string>()
   readonly #parts = new Map<string, Buffer[]>()
   #width = 0
+  /** How tasks ended that wrote nothing since: of thousands of small ones, a write each takes longer than they do. */
+  #endings = ''
 
   constructor(terminal: Pick<Terminal, 'out' | 'err'>, color: boolean) {
     this.#terminal = terminal
@@ -73,7 +78,11 @@ export class InterleavedLines {
       this.#flush(event.task)
       // A task that was told to end is no news; one that had nothing to do has said nothing else.
       const isSilent = event.state === 'up-to-date' || event.state === 'restored'
-      if ((this.several && event.state !== 'aborted') || isSilent) this.#err(event.task, endText(event, this.#color))
+      if ((this.several && event.state !== 'aborted') || isSilent) {
+        if (this.#endings === '' && this.#known.size >= manyTasks) setImmediate(() => this.end())
+        this.#endings += `${this.#prefix(event.task)}${endText(event, this.#color)}\n`
+        if (this.#known.size < manyTasks) this.end()
+      }
     } else {
       const text = talkText(event, this.#color)
       if (text !== undefined && 'task' in event) this.#err(event.task, text)
@@ -84,7 +93,15 @@ export class InterleavedLines {
     return this.several ? `${paint(task.padEnd(this.#width), 'cyan', this.#color)} │ ` : ''
   }
 
+  /** Writes what is left. */
+  end(): void {
+    const endings = this.#endings
+    this.#endings = ''
+    if (endings !== '') this.#terminal.err(endings)
+  }
+
   #err(task: string, text: string): void {
+    this.end()
     const prefix = this.#prefix(task)
     this.#terminal.err(
       text
@@ -95,6 +112,7 @@ export class InterleavedLines {
   }
 
   #output({ task, stream, data }: Extract<TaskEvent, { type: 'output' }>): void {
+    this.end()
     const write = stream === 'stdout' ? this.#terminal.out : this.#terminal.err
     if (!this.several) {
       write(data)
