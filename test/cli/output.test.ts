@@ -27,6 +27,10 @@ const [red, green] = [sleeper('red'), sleeper('green')]
 export const lights = task({ needs: { red, green }, async run() { console.log('from console.log') } })
 const asks = task({ async run({ ask, log }) { log('hello ' + await ask('your name? ')) } })
 const waits = task({ async run() { await turn('asked') } })
+const lender = task({ async run({ $ }) {
+  await $({ stdio: 'inherit' })\`for i in 1 2 3; do echo line $i; sleep 0.3; done; until [ -e asked ]; do sleep 0.1; done\`
+} })
+export const lends = task({ needs: { lender, waits }, async run() {} })
 export const asking = task({ needs: { asks, waits }, async run() {} })
 `,
 })
@@ -135,6 +139,19 @@ output('on a terminal, what runs stands at the bottom, and goes when it ends', a
         '[ended 0]',
       ].join('\n'),
     )
+  } finally {
+    terminal.close()
+  }
+})
+
+output('a command that has the terminal itself has it alone', async () => {
+  const cwd = again()
+  const terminal = tmuxTerminal(command('--no-color lends'), { cwd })
+  try {
+    await terminal.shows(/line 3$/)
+    writeFileSync(join(cwd, 'asked'), '')
+    const seen = await terminal.shows('[ended 0]')
+    assert.match(seen, /\nline 1\nline 2\nline 3\nlender │ ✔ done/)
   } finally {
     terminal.close()
   }

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { suite } from 'uvu'
@@ -21,6 +21,9 @@ export const check = task({ needs: { compile, lint, quick }, async run({ $, run 
   await $\`seq -f 'check %g' 30; echo '<b>1 &amp; 2</b></script>' >&2; exit 4\`
 } })
 export const all = task({ needs: { check }, async run() {} })
+const copy = task({ inputs: ['input'], outputs: ['output'], async run({ $ }) { await $\`cp input output\` } })
+const read = task({ inputs: ['input'], async run() {} })
+export const cached = task({ needs: { copy, read }, async run() {} })
 const leaves = Array.from({ length: 1000 }, (_, i) => i)
 const many: Record<string, ReturnType<typeof task>> = {}
 for (const i of leaves) many['t' + i] = task({ needs: i < 10 ? {} : { a: many['t' + (i - 10)], b: many['t' + Math.floor(i / 2)] }, async run() {} } as never)
@@ -110,6 +113,25 @@ timeline(
     assert.equal(page.requests, [])
   },
 )
+
+timeline('what was up to date or came from the cache is told apart from what ran', async () => {
+  writeFileSync(join(folder, 'input'), 'in')
+  await task(['cached'], { cwd: folder })
+  rmSync(join(folder, 'output'))
+  assert.is((await task(['cached'], { cwd: folder })).status, 0)
+  await task(['runs', 'show', 'last', '--html', '--out', 'cached.html'], { cwd: folder })
+  const page = await browser.open(url('cached.html'))
+  await ready(page)
+  const rows = await page.value<string[]>(
+    `[...document.querySelectorAll('.row')].map((row) => row.getAttribute('aria-label').split(', ').slice(0, 2).join(' '))`,
+  )
+  assert.equal(rows.sort(), ['cached done', 'copy restored', 'read up to date'])
+  assert.match(await page.value<string>(`document.querySelector('#facts').innerText`), /2 from cache or up to date/)
+  const colours = await page.value<string[]>(
+    `['copy', 'cached'].map((name) => getComputedStyle([...document.querySelectorAll('.row')].find((row) => row.innerText.includes(name)).querySelector('.span')).backgroundColor)`,
+  )
+  assert.is.not(colours[0], colours[1])
+})
 
 timeline('a run of 1,000 tasks stays usable', async () => {
   assert.is((await task(['--output=quiet', 'thousand'], { cwd: folder })).status, 0)

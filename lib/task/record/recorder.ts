@@ -121,7 +121,7 @@ export class RunRecorder {
   }
 
   #add(entry: RecordEntry): void {
-    this.#lines.push(JSON.stringify(entry))
+    if (!this.#broken) this.#lines.push(JSON.stringify(entry))
   }
 
   /** Microseconds since the run began. */
@@ -152,6 +152,7 @@ export class RunRecorder {
     }
     const started = this.#running.get(task)?.started ?? Math.max(0, this.#now() - micros(durationMs))
     this.#running.delete(task)
+    if (this.#broken) return
     const more = message === undefined ? '' : `,"message":${JSON.stringify(message)}`
     // There may be 50,000 of these: by hand it takes a third of the time.
     this.#lines.push(
