@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { build } from 'esbuild'
+import { build, transform } from 'esbuild'
 import { commonJs, facade, lazyBuiltins, lazyHelper, urlHelper } from './common-js.mjs'
 import { entryPoints } from './entry-points.mjs'
 import { pack } from './pack.mjs'
@@ -121,7 +121,23 @@ async function single(repository, dist, { name, source, alone }, write) {
   })
   for (const { path, contents, text } of outputFiles) {
     const isCode = isCommonJs && path.endsWith('.cjs')
-    const code = isCode ? lazyBuiltins(text).replace('"use strict";', `$&${urlHelper}${lazyHelper}`) : contents
+    const code = isCode ? await small(text) : contents
     await write(relative(dist, path), code)
   }
+}
+
+/**
+ * A file that is compiled at every start, without what is only for people to read; names stay, which stacks show.
+ *
+ * @param {string} text
+ */
+async function small(text) {
+  const whole = lazyBuiltins(text).replace('"use strict";', `$&${urlHelper}${lazyHelper}`)
+  const { code } = await transform(whole, {
+    minifyWhitespace: true,
+    minifySyntax: true,
+    platform: 'node',
+    target: 'node20',
+  })
+  return code
 }

@@ -28,6 +28,11 @@ export async function commonJs(name, text) {
   })
   const imported = lazyBuiltins(code)
     .replaceAll('Promise.resolve().then(() => __toESM(require(', '__import(((')
+    // A copy of the exports that nobody needs.
+    .replace(
+      /module\.exports = __toCommonJS\((\w+)\);/,
+      'module.exports = __defProp($1, "__esModule", { value: true });',
+    )
     // What it makes is what a CommonJS file has already.
     .replaceAll(/\(0, import_node_module\d*\.createRequire\)\(__ownUrl\)/g, 'require')
   const helpers = [

@@ -8,8 +8,10 @@
  * @type {EntryPoint[]}
  */
 export const entryPoints = [
-  // What bin/task starts: it answers from what is cached, or hands over to the pack of `task`.
+  // What bin/task starts: it has what is cached answer, or hands over to the pack of `task`.
   { name: 'start', source: 'lib/cli/start.ts', alone: 'commonjs' },
+  // The answers.
+  { name: 'answer', source: 'lib/cli/start-answer.ts', alone: 'commonjs' },
   // The `task` command.
   { name: 'task', source: 'lib/cli/main.ts' },
   // Completion, where it cannot be told from what is cached.

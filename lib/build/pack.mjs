@@ -3,7 +3,7 @@
 import { transform } from 'esbuild'
 
 /** What is loaded later, and by nearly every task: these files of the build, by the names of their sources. The rest stays outside the pack. */
-const often = /^(?:load|resolve|run-words|run|signals|progress|recorder|guard)-/
+const often = /^(?:load|resolve|run-words|run|signals|progress|recorder|guard)-[0-9A-Z]{8}\.cjs$/
 
 /**
  * Puts an entry point of the build with the files that nearly every start of it loads into one: functions by file name, compiled at once, from V8's

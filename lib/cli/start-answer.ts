@@ -7,12 +7,19 @@ import { canPick } from './can-pick.ts'
 import { completeWords, completionText } from './completion/complete.ts'
 import { generalHelp, taskHelp } from './help.ts'
 import { listText } from './list.ts'
-import { isTerminal } from './standard-streams.ts'
+import { isTerminal, writeAll } from './standard-streams.ts'
 import type { StartWords } from './start-words.ts'
 import { hasColor } from './terminal.ts'
 
+/** Prints the answer, where there is one; whether there was. */
+export function printAnswer(asked: StartWords): boolean {
+  const answer = startAnswer(asked)
+  if (answer !== undefined) writeAll(1, answer)
+  return answer !== undefined
+}
+
 /** What a command that only asks prints on stdout, in the very form that the command itself would; undefined when it has to answer. */
-export function startAnswer(asked: StartWords): string | undefined {
+function startAnswer(asked: StartWords): string | undefined {
   const { ask, words, json } = asked
   if (ask === 'version') {
     const version = packageVersion()

@@ -4,11 +4,12 @@
  * imports is part of every start.
  */
 import { runPacked } from './pack.ts'
-import { writeAll } from './standard-streams.ts'
-import { startAnswer } from './start-answer.ts'
 import { startWords } from './start-words.ts'
 
+/** The other entry point, which is not part of a start that runs something. */
+type Answer = typeof import('./start-answer.ts')
+
 const asked = startWords(process.argv.slice(2), process.env)
-const answer = asked && startAnswer(asked)
-if (answer !== undefined) writeAll(1, answer)
-else runPacked(asked?.ask === 'complete' ? 'complete.cjs' : 'task.cjs', { require, module, folder: __dirname })
+const isAnswered = asked !== undefined && (require(`${__dirname}/answer.cjs`) as Answer).printAnswer(asked)
+if (!isAnswered)
+  runPacked(asked?.ask === 'complete' ? 'complete.cjs' : 'task.cjs', { require, module, folder: __dirname })

@@ -25,7 +25,7 @@ async function loaded(...argv: string[]): Promise<{ files: string[]; modules: st
 /** Until the listing is used: while a file is younger than two seconds, its content is compared. */
 async function settle(): Promise<void> {
   utimesSync(join(folder, 'Taskfile.ts'), new Date(0), new Date(0))
-  await until(async () => (await loaded('--list')).files.join() === 'task.cjs,start.cjs', {
+  await until(async () => (await loaded('--list')).files.join() === 'task.cjs,start.cjs,answer.cjs', {
     what: 'the listing to be used',
   })
 }
@@ -33,7 +33,7 @@ async function settle(): Promise<void> {
 const slow =
   /^(?:crypto|child_process|net|tty|http|internal\/modules\/esm\/loader|stream|fs\/promises|readline|perf_hooks)$/
 
-test('list, help, completion and version load one file, and nothing of Node that is slow', async () => {
+test('list, help, completion and version load three files, and nothing of Node that is slow', async () => {
   await settle()
   for (const [argv, answer] of [
     [['--list'], /nothing {2}Nothing/],
@@ -46,7 +46,7 @@ test('list, help, completion and version load one file, and nothing of Node that
   ] as const) {
     const { files, modules, stdout } = await loaded(...argv)
     assert.match(stdout, answer)
-    assert.equal(files, ['task.cjs', 'start.cjs'], argv.join(' '))
+    assert.equal(files, ['task.cjs', 'start.cjs', 'answer.cjs'], argv.join(' '))
     assert.equal(
       modules.filter((name) => slow.test(name)),
       [],

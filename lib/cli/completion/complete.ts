@@ -28,8 +28,10 @@ export type CompletedTasks = { tasks: readonly TaskSummary[]; spellings: readonl
 export function completeWords(words: readonly string[], known: CompletedTasks): Completion {
   const typed = words.at(-1) ?? ''
   const before = words.slice(0, -1)
-  const { words: behind } = splitCommandLine(before)
+  // Making the table of the flags takes longer than the rest: most lines have none before the name.
+  const behind = before[0]?.startsWith('-') ? splitCommandLine(before).words : before
   const head = before.slice(0, before.length - behind.length)
+  if (behind.length === 0 && head.length === 0 && !typed.startsWith('-')) return startingWith(typed, names(known))
   if (behind.length === 0) {
     const waiting = head.at(-1)
     const flags = globalSummaries()
