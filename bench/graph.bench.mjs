@@ -7,7 +7,8 @@ import { compare, median, once, residentMegabytes } from './support/measure.mjs'
 /** The peers, and the most tasks with which each is measured in every round; beyond, `fewer` starts in all, or none. */
 const peers = /** @type {const} */ ([
   { name: 'make', most: 50_000, fewer: 0 },
-  { name: 'just', most: 5_000, fewer: 3 },
+  { name: 'just', most: 5_000, fewer: 0 },
+  { name: 'just, a command each', most: 0, fewer: 1 },
   { name: 'wireit', most: 0, fewer: 1 },
   { name: 'turbo', most: 0, fewer: 1 },
   { name: 'mise', most: 0, fewer: 1 },
@@ -16,7 +17,7 @@ const peers = /** @type {const} */ ([
 /** @type {import('./run.mjs').Part & { peers: string[] }} */
 export default {
   order: 40,
-  peers: peers.map(({ name }) => name),
+  peers: [...new Set(peers.map(({ name }) => programOf(name)))],
   run({ rounds, folder, task, peers: found }) {
     const own = (/** @type {number} */ count) => ({
       name: `task, ${count.toLocaleString('en')} tasks`,
@@ -63,7 +64,7 @@ export default {
       /** @type {[string, number][]} */
       const slow = []
       for (const { name, most, fewer } of peers) {
-        const peer = found.get(name)
+        const peer = found.get(programOf(name))
         if (!peer) notes.push(`${name} is not there`)
         else {
           const one = { name, ...peerCase(name, peer, join(folder, name, String(count)), count) }
@@ -147,6 +148,9 @@ function ownFolder(parent, count) {
   return at
 }
 
+/** @param {string} name */
+const programOf = (name) => /** @type {string} */ (name.split(',')[0])
+
 /**
  * The same for a peer.
  *
@@ -164,6 +168,9 @@ function peerCase(name, { program, modules }, cwd, count) {
       return { argv: [program, 'all'], cwd }
     case 'just':
       write(cwd, { justfile: `all: ${jobs.join(' ')}\n${jobs.map((job) => `${job}:\n`).join('')}` })
+      return { argv: [program, 'all'], cwd }
+    case 'just, a command each':
+      write(cwd, { justfile: `all: ${jobs.join(' ')}\n${jobs.map((job) => `${job}:\n  @true\n`).join('')}` })
       return { argv: [program, 'all'], cwd }
     case 'mise':
       write(cwd, {

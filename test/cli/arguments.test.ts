@@ -47,7 +47,7 @@ const text = async (argv: string[]): Promise<string> => {
   return stdout
 }
 
-test('arguments arrive unchanged in the task and in the command that it starts', async () => {
+test('trap 17: arguments arrive unchanged in the task and in the command that it starts', async () => {
   const odd = [
     'a b',
     '$HOME',
@@ -77,7 +77,7 @@ test('arguments arrive unchanged in the task and in the command that it starts',
   assert.equal(JSON.parse(stdout).result, { args: odd, options: odd, command: [...odd, ...odd] })
 })
 
-test('what stands behind the task’s name is the task’s', async () => {
+test('trap 18: what stands behind the task’s name is the task’s', async () => {
   const { stdout, stderr, status } = await task(
     ['own', '--env', 'x', '--yes', '--list', '--help-me', '--json', '--version', '--workspace', 'w'],
     { cwd: folder },

@@ -49,7 +49,7 @@ const line = (name: string): { number: number; text: string } => {
   return { number, text: lines[number - 1] as string }
 }
 
-test('the exit status of a task is that of its failing command, with the line that started it', async () => {
+test('trap 12: the exit status of a task is that of its failing command, with the line that started it', async () => {
   const { number, text } = line('seven')
   const column = text.indexOf('$`') + 1
   for (const name of ['seven', 'calls']) {
@@ -66,7 +66,7 @@ test('the exit status of a task is that of its failing command, with the line th
   assert.is((await at(['needs'])).status, 7)
 })
 
-test('death by a signal is never success', async () => {
+test('trap 12: death by a signal is never success', async () => {
   const { status, stderr } = await at(['killed'])
   assert.is(status, 137)
   assert.match(stderr, /task killed: kill -9 \$\$ was ended by SIGKILL/)
@@ -150,12 +150,12 @@ test('stdout is the result, stderr the talk', async () => {
   assert.is(types.filter((type) => type === 'output').length, 2)
 })
 
-test('one place is enough for tasks that need and call others', async () => {
+test('trap 14: one place is enough for tasks that need and call others', async () => {
   const { status, stdout } = await at(['-j1', 'nested'])
   assert.equal([status, stdout.split('\n').filter((one) => one.endsWith('out')).length], [0, 1])
 })
 
-test('nobody to ask: nothing runs', async () => {
+test('trap 16: nobody to ask: nothing runs', async () => {
   const { status, stdout, stderr } = await at(['asks'])
   assert.equal([status, stdout], [3, ''])
   assert.is(

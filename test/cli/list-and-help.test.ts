@@ -171,7 +171,7 @@ test('an empty Taskfile says so', async () => {
   assert.equal([stdout, status], ['Taskfile.ts has no tasks yet: export one that is made by task({ … })\n', 0])
 })
 
-test('a reader that goes away is no error', async () => {
+test('trap 13: a reader that goes away is no error', async () => {
   const many = Array.from(
     { length: 2000 },
     (_, n) => `export const t${n} = task({ description: '${'x'.repeat(100)}', run() {} })`,

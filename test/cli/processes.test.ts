@@ -27,7 +27,7 @@ for (const [signal, status] of [
   ['SIGTERM', 143],
   ['SIGHUP', 129],
 ] as const) {
-  test(`${signal} ends the whole tree, exit status ${status}`, async () => {
+  test(`trap 9: ${signal} ends the whole tree, exit status ${status}`, async () => {
     const mark = newMark()
     const running = startTask(['slow'], { cwd: folder, env: { MARK: mark } })
     await until(() => running.stdout().includes('ready'), { what: 'the task to be ready' })
@@ -48,7 +48,7 @@ test('a task that is told to end can clean up', async () => {
   assert.match(ended.stderr, /cleaned up\n/)
 })
 
-test('a second Ctrl-C ends at once', async () => {
+test('trap 9: a second Ctrl-C ends at once', async () => {
   const mark = newMark()
   const running = startTask(['stubborn'], { cwd: folder, env: { MARK: mark } })
   await until(() => running.stdout().includes('ready'), { what: 'the task to be ready' })
@@ -66,7 +66,7 @@ test('a second Ctrl-C ends at once', async () => {
   await gone(mark)
 })
 
-test('kill -9 of the runner leaves no orphan', async () => {
+test('trap 10: kill -9 of the runner leaves no orphan', async () => {
   const mark = newMark()
   const running = startTask(['slow'], { cwd: folder, env: { MARK: mark } })
   await until(() => running.stdout().includes('ready'), { what: 'the task to be ready' })
@@ -75,7 +75,7 @@ test('kill -9 of the runner leaves no orphan', async () => {
   await gone(mark)
 })
 
-test('when one of two parallel tasks fails, the other’s whole tree is ended, and waited for', async () => {
+test('trap 11: when one of two parallel tasks fails, the other’s whole tree is ended, and waited for', async () => {
   const mark = newMark()
   const go = `${folder}/go-${mark}`
   const running = startTask(['both'], { cwd: folder, env: { MARK: mark, GO: go } })

@@ -70,7 +70,7 @@ watch('the old run has ended before the new one begins', async () => {
   }
 })
 
-watch('a task that writes its own inputs does not loop', async () => {
+watch('trap 19: a task that writes its own inputs does not loop', async () => {
   for (const [name, runs, ...more] of [
     // Writes the same again: once more, and that is all.
     ['formats', ['format', 'format']],
