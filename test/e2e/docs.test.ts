@@ -3,12 +3,16 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { BuiltIn } from '../../lib/cli/built-in.ts'
+import { builtInModules } from '../../lib/cli/built-in-modules.ts'
+import { type BuiltInName, isBuiltIn } from '../../lib/cli/builtins.ts'
 import { globalArguments, splitCommandLine } from '../../lib/cli/global-flags.ts'
 import { resolveWords } from '../../lib/cli/resolve.ts'
 import { failuresText } from '../../lib/log/failure-text.ts'
 import { exitCodes } from '../../lib/model/outcome.ts'
+import { flag } from '../../lib/task/arguments.ts'
 import { loadTaskfile } from '../../lib/task/load.ts'
-import { parseArguments } from '../../lib/task/parse.ts'
+import { type ParseContext, parseArguments } from '../../lib/task/parse.ts'
 import { repository, task } from '../support/index.ts'
 
 const markdown = (folder: string) =>
@@ -42,6 +46,18 @@ const concrete = (command: string) =>
     .replace(/\s*[|>].*$/, '')
     .trim()
 
+/** Reads what stands behind a word of `task` itself. */
+async function wordOf(name: BuiltInName, rest: readonly string[], context: ParseContext) {
+  let word: BuiltIn = await builtInModules[name]()
+  let left = rest
+  for (let inner = word.commands?.[left[0] ?? '']; inner; inner = word.commands?.[left[0] ?? '']) {
+    word = inner
+    left = left.slice(1)
+  }
+  const preset = word.defaultCommand === undefined ? undefined : word.commands?.[word.defaultCommand]
+  return parseArguments({ ...(preset ?? word).args, json: flag() }, left, context)
+}
+
 test('each command of the documentation is one, with flags that it takes', async () => {
   const tables = await Promise.all(
     ['Taskfile.ts', 'example/Taskfile.ts'].map((file) => loadTaskfile(join(repository, file))),
@@ -64,6 +80,14 @@ test('each command of the documentation is one, with flags that it takes', async
       commands += 1
       // `task <name>` and `task --json name` are any task.
       if (words.length === 0 || /^(help|x|name)$/.test(words[0] ?? '')) continue
+      const [word] = words
+      if (isBuiltIn(word)) {
+        const read = await wordOf(word, words.slice(1), context)
+        const isName = !read.ok && words.length <= 2 && read.failures.every(({ code }) => code === 'missing-argument')
+        if (!read.ok && !isName)
+          wrong.push(`${file}: ${written}: ${failuresText(read.failures, { folder: repository })}`)
+        continue
+      }
       // Tasks that a page writes itself are its own.
       const defined =
         new RegExp(`export const ${words[0]}\\b|\\b${words[0]}: task`).test(text) || /^hello/.test(words[0] ?? '')
