@@ -28,11 +28,21 @@ export function check(print: Fingerprint, options: CheckOptions): Verdict {
   const { request } = print
   const path = recordPath(request.workspace, request.id)
   const record = readRecord(path)
-  const reasons = record ? recordReasons(print, record, options) : withoutRecord(print, path)
-  if (record && reasons.length === 0) return { state: 'up-to-date', record }
+  if (record && holds(print, record, options)) return { state: 'up-to-date', record }
   const entry = request.outputs === undefined ? undefined : findRestorable(print, options)
-  return entry ? { state: 'restorable', entry, reasons } : { state: 'run', reasons }
+  return {
+    ...(entry ? { state: 'restorable', entry } : { state: 'run' }),
+    // To name what changed takes longer than to see that something did, and mostly nobody asks.
+    get reasons() {
+      return record ? recordReasons(print, record, options) : withoutRecord(print, path)
+    },
+  }
 }
+
+const holds = (print: Fingerprint, record: TaskRecord, options: CheckOptions): boolean =>
+  print.key === record.key &&
+  resultReasons(record, options).length === 0 &&
+  changedOutputs(record.outputs, print.request.folder, options.cache).length === 0
 
 function recordReasons(print: Fingerprint, record: TaskRecord, options: CheckOptions): Reason[] {
   const reasons = [...differences(print, record), ...resultReasons(record, options)]

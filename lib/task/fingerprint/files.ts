@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs'
 import { sha256 } from './digest.ts'
 import { readPatterns } from './pattern.ts'
 import type { StatCache } from './stat-cache.ts'
@@ -20,49 +21,88 @@ const stampSize = 3
 
 /** Reads which files patterns match, and their contents. Throws `FailureError` for what is no pattern, else what the system says. */
 export function readInputs(patterns: readonly string[], folder: string, cache: StatCache): InputFiles {
+  // Columns: objects for each file would cost as much as finding the files.
   const paths: string[] = []
-  const kinds: string[] = []
-  // One piece of memory for all: objects for each file would cost as much as finding the files.
-  let hashes = Buffer.alloc(256 * 32)
-  let stamps = new Float64Array(256 * stampSize)
-  const from = folder === '/' ? 1 : folder.length + 1
-  const inFolder = `${folder === '/' ? '' : folder}/`
-  const add = (path: string, kind: string): number => {
-    paths.push(path.startsWith(inFolder) ? path.slice(from) : path)
-    const count = kinds.push(kind)
-    if (count * 32 > hashes.length) {
-      hashes = Buffer.concat([hashes, Buffer.alloc(hashes.length)])
-      const more = new Float64Array(stamps.length * 2)
-      more.set(stamps)
-      stamps = more
-    }
-    return count - 1
-  }
+  const stamps: number[] = []
+  /** How files are executed and reached, where that is not as for most: a plain file without a link to it. */
+  const kinds = new Map<number, string>()
+  const contents = new Contents(cache)
   walk(
     readPatterns(patterns, folder),
     {
       file(path, stats, link) {
-        const kind = (stats.mode & 0o111) === 0 ? 'file' : 'program'
-        const at = add(path, link === undefined ? kind : `${kind} by ${JSON.stringify(link)}`)
-        cache.read(path, stats, hashes, at * 32)
-        stamps[at * stampSize] = stats.size
-        stamps[at * stampSize + 1] = stats.mtimeMs
-        stamps[at * stampSize + 2] = stats.ino
+        const at = paths.push(path) - 1
+        if ((stats.mode & 0o111) !== 0 || link !== undefined) kinds.set(at, kindOf(stats, link))
+        stamps.push(stats.size, stats.mtimeMs, stats.ino)
+        contents.add(path, stats)
       },
-      link: (path, target) => add(path, `link ${JSON.stringify(target)}`),
+      link(path, target) {
+        kinds.set(paths.push(path) - 1, `link ${JSON.stringify(target)}`)
+        stamps.push(0, 0, 0)
+        contents.addNone()
+      },
     },
     { followLinks: true },
   )
-  const used = hashes.subarray(0, paths.length * 32)
+  const hashes = contents.end()
+  const inFolder = `${folder === '/' ? '' : folder}/`
+  const names = paths.map((path) => (path.startsWith(inFolder) ? path.slice(inFolder.length) : path))
   return {
-    // No path holds a zero, and no kind a line break.
-    digest: sha256(`${sha256(paths.join('\0'))} ${sha256(kinds.join('\n'))} ${sha256(used)}`),
-    paths,
-    content: (at) => {
-      const kind = kinds[at] as string
+    // No path holds a zero.
+    digest: sha256(`${sha256(names.join('\0'))} ${JSON.stringify([...kinds])} ${sha256(hashes)}`),
+    paths: names,
+    content(at) {
+      const kind = kinds.get(at) ?? 'file'
       return kind.startsWith('link') ? kind : `${kind} ${hashes.toString('hex', at * 32, at * 32 + 32)}`
     },
-    stamp: (at) => stamps.subarray(at * stampSize, (at + 1) * stampSize).join(' '),
+    stamp: (at) => stamps.slice(at * stampSize, (at + 1) * stampSize).join(' '),
+  }
+}
+
+const kindOf = ({ mode }: Stats, link: string | undefined): string => {
+  const kind = (mode & 0o111) === 0 ? 'file' : 'program'
+  return link === undefined ? kind : `${kind} by ${JSON.stringify(link)}`
+}
+
+/** Digests of files, one behind the other; what lies so in the cache is copied in one piece. */
+class Contents {
+  readonly #cache: StatCache
+  readonly #pieces: Uint8Array[] = []
+  #from = 0
+  #behind = 0
+
+  constructor(cache: StatCache) {
+    this.#cache = cache
+  }
+
+  add(path: string, stats: Stats): void {
+    const place = this.#cache.place(path, stats)
+    if (place === this.#behind && place > this.#from) {
+      this.#behind += 1
+      return
+    }
+    this.#flush()
+    if (place < 0) this.#pieces.push(Buffer.from(this.#cache.hash(path, stats), 'hex'))
+    else {
+      this.#from = place
+      this.#behind = place + 1
+    }
+  }
+
+  addNone(): void {
+    this.#flush()
+    this.#pieces.push(new Uint8Array(32))
+  }
+
+  end(): Buffer {
+    this.#flush()
+    return Buffer.concat(this.#pieces)
+  }
+
+  #flush(): void {
+    if (this.#behind > this.#from) this.#pieces.push(this.#cache.hashes(this.#from, this.#behind))
+    this.#from = 0
+    this.#behind = 0
   }
 }
 

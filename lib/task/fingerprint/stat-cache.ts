@@ -42,19 +42,17 @@ export class StatCache {
 
   /** SHA-256 of a file's content in hexadecimal. Reads the file only where it has to. Throws what the system says. */
   hash(path: string, stats: Stats): string {
-    const place = this.#known(path, stats)
+    const place = this.place(path, stats)
     return place >= 0 ? this.#hashes.toString('hex', place * 32, place * 32 + 32) : this.#hashNow(path, stats)
   }
 
-  /** The same as 32 bytes, written where the caller wants them. */
-  read(path: string, stats: Stats, into: Buffer, at: number): void {
-    const place = this.#known(path, stats)
-    if (place >= 0) this.#hashes.copy(into, at, place * 32, place * 32 + 32)
-    else into.write(this.#hashNow(path, stats), at, 'hex')
+  /** The digests of files at these places, 32 bytes each. Valid until `save`. */
+  hashes(from: number, behind: number): Uint8Array {
+    return this.#hashes.subarray(from * 32, behind * 32)
   }
 
   /** The place of a file that is as noted; -1 where it has to be read, or was in this process. */
-  #known(path: string, stats: Stats): number {
+  place(path: string, stats: Stats): number {
     this.#load()
     if (this.#added.size > 0 && this.#added.has(path)) return -1
     const place = this.#place(path)

@@ -119,8 +119,12 @@ function read(path: string): Dirent[] | undefined {
     throw error
   }
   // The system mostly gives them in order.
-  const isSorted = entries.every((entry, at) => at === 0 || (entries[at - 1] as Dirent).name < entry.name)
-  return isSorted ? entries : entries.sort((one, other) => (one.name < other.name ? -1 : 1))
+  for (let at = 1; at < entries.length; at += 1) {
+    if ((entries[at - 1] as Dirent).name > (entries[at] as Dirent).name) {
+      return entries.sort((one, other) => (one.name < other.name ? -1 : 1))
+    }
+  }
+  return entries
 }
 
 const isPositive = ({ pattern }: State): boolean => !pattern.negative
