@@ -1,5 +1,32 @@
 import { paint } from '../log/failure-text.ts'
+import type { Failure } from '../model/failure.ts'
+import { nearest } from '../model/nearest.ts'
 import type { TaskSummary } from '../task/summary.ts'
+
+/**
+ * The tasks that `task --list WORD…` shows: those with every word in the name, an alias, the group or the description, upper and lower
+ * case alike. All without words.
+ */
+export function matchingTasks(tasks: readonly TaskSummary[], words: readonly string[]): readonly TaskSummary[] {
+  const wanted = words.map((word) => word.toLowerCase())
+  return tasks.filter(({ name, aliases, group = '', description = '' }) => {
+    const text = [name, ...aliases, group, description].join('\n').toLowerCase()
+    return wanted.every((word) => text.includes(word))
+  })
+}
+
+/** The failure of words that no task matches. */
+export function noMatch(tasks: readonly TaskSummary[], words: readonly string[]): Failure {
+  const shown = tasks.filter(({ hidden }) => !hidden)
+  const near = nearest(words[0] ?? '', [...shown.map(({ name }) => name), ...shown.flatMap(({ group }) => group ?? [])])
+  return {
+    code: 'no-match',
+    message: `no task has ${words.join(' and ')} in its name, group or description`,
+    ...(near === undefined ? {} : { nearest: near }),
+    next: ['task --list'],
+    outcome: 'usage',
+  }
+}
 
 /** The tasks as `task --list` shows them: those without a group first, then the groups by name. Hidden ones are left out. */
 export function listText(tasks: readonly TaskSummary[], file: string, color: boolean): string {

@@ -88,7 +88,7 @@ async function answer(
   const table = loaded.value
   const picked = canPick(argv) ? await pick(table) : undefined
   if (picked) return picked.length === 0 ? { outcome: 'done' } : answer(flags, picked, streams, picked)
-  if (flags.list || words.length === 0) return list(table, stdoutColor)
+  if (flags.list || words.length === 0) return list(table, words, stdoutColor)
   if (helpWords) return help(table, helpWords, stdoutColor)
   const { runWords } = await import('./run-words.ts')
   const ran = await runWords(words, { table, folder: dirname(table.file), argv, flags, streams })
@@ -111,9 +111,15 @@ function version(): Ending {
   return { outcome: 'done', text: `vital-ops ${number}\n`, json: { version: number } }
 }
 
-async function list(table: LoadedTasks, color: boolean): Promise<Ending> {
-  const [{ listText }, { summarize }] = await Promise.all([import('./list.ts'), import('../task/summary.ts')])
-  const tasks = summarize(table)
+async function list(table: LoadedTasks, words: readonly string[], color: boolean): Promise<Ending> {
+  const [{ listText, matchingTasks, noMatch }, { summarize }] = await Promise.all([
+    import('./list.ts'),
+    import('../task/summary.ts'),
+  ])
+  const all = summarize(table)
+  const tasks = matchingTasks(all, words)
+  if (words.length > 0 && tasks.every(({ hidden }) => hidden))
+    return { outcome: 'usage', failures: [noMatch(all, words)] }
   const file = relative(process.cwd(), table.file) || table.file
   return {
     outcome: 'done',

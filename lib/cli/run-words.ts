@@ -1,6 +1,5 @@
 import type { Failure } from '../model/failure.ts'
 import { FailureError } from '../model/failure.ts'
-import { nearest } from '../model/nearest.ts'
 import { type Arguments, flag } from '../task/arguments.ts'
 import type { Task } from '../task/definition.ts'
 import { environmentOf } from '../task/environment.ts'
@@ -14,6 +13,7 @@ import type { Ending } from './report.ts'
 import { type Resolved, resolveWords } from './resolve.ts'
 import { makeInvocation, type Streams } from './terminal.ts'
 import { usageLine } from './usage.ts'
+import { withHint } from './usage-hints.ts'
 
 /** What running tasks takes. */
 export type RunWordsOptions = {
@@ -117,7 +117,7 @@ async function readTask(words: readonly string[], options: RunWordsOptions): Pro
     parsed = (await parseWords(args, rest, context, beginsNext, answers)).parsed
   }
   if (!parsed.ok) {
-    const failures = parsed.failures.map((failure) => withTaskName(failure, table))
+    const failures = parsed.failures.map((failure) => withHint(failure, { name, args }, table))
     const json = flags.json || ('json' in args && wordsBefore(rest).includes('--json'))
     return {
       next,
@@ -157,13 +157,6 @@ function mayAsk({ rest }: Resolved, { flags, streams, argv }: RunWordsOptions): 
   const words = wordsBefore(rest)
   if (json || yes || dry || words.includes('--json') || words.includes('--yes')) return false
   return makeInvocation(streams, argv, { json, yes }).interactive
-}
-
-/** A word that is left over may be a misspelt task. */
-function withTaskName(failure: Failure, table: LoadedTasks): Failure {
-  if (failure.code !== 'unexpected-argument' || failure.nearest !== undefined) return failure
-  const near = nearest(JSON.parse(failure.message.slice(failure.message.indexOf('"'))), table.names)
-  return near === undefined ? failure : { ...failure, nearest: near }
 }
 
 /** Where a task asks for confirmation, it can also be given behind its name, unless the task has its own use of `--yes`. */

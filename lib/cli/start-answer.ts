@@ -6,7 +6,7 @@ import type { TaskSummary } from '../task/summary.ts'
 import { canPick } from './can-pick.ts'
 import { completeWords, completionText } from './completion/complete.ts'
 import { generalHelp, taskHelp } from './help.ts'
-import { listText } from './list.ts'
+import { listText, matchingTasks } from './list.ts'
 import { isTerminal, writeAll } from './standard-streams.ts'
 import type { StartWords } from './start-words.ts'
 import { hasColor } from './terminal.ts'
@@ -36,8 +36,11 @@ function startAnswer(asked: StartWords): string | undefined {
     return completion.candidatesOf === undefined ? completionText(completion) : undefined
   }
   if (ask === 'help') return helpText(listing, asked)
-  if (json) return jsonText({ taskfile: file, tasks: listing.tasks.filter(({ hidden }) => !hidden) })
-  return listText(listing.tasks, relative(process.cwd(), file) || file, colorOf(asked))
+  const tasks = matchingTasks(listing.tasks, words)
+  // That nothing matches is for the command to say.
+  if (words.length > 0 && tasks.every(({ hidden }) => hidden)) return undefined
+  if (json) return jsonText({ taskfile: file, tasks: tasks.filter(({ hidden }) => !hidden) })
+  return listText(tasks, relative(process.cwd(), file) || file, colorOf(asked))
 }
 
 /** The Taskfile that is meant, and its listing, where that holds and this copy of the package is the one to answer. */
