@@ -2,7 +2,7 @@
 /** One task that starts one command: against the same script with a bare spawn, and the other task runners. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { below, compare, ratio } from './support/measure.mjs'
+import { below, compare, ratio, settle } from './support/measure.mjs'
 
 /** @type {import('./run.mjs').Part} */
 export default {
@@ -41,6 +41,7 @@ export default {
         return made ? [{ name: peer.name, cwd: join(folder, peer.name), ...made }] : []
       }),
     ]
+    settle()
     const runners = ['turbo', 'wireit', 'moon', 'nx', 'zx'].filter((name) => peers.has(name))
     return [
       compare('One task with one command', cases, {

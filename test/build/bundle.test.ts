@@ -154,6 +154,11 @@ test('the package has all that runs, and no tests', async () => {
   for (const file of ['bin/task.cjs', 'LICENSE', 'package.json', ...built.map((name) => `dist/${name}`)]) {
     assert.ok(files.includes(file), `${file} is packed`)
   }
+  // V8's code cache is this machine's own.
+  assert.equal(
+    files.filter((file) => file.includes('/.')),
+    [],
+  )
   assert.equal(
     files.filter((file) => !/^(?:bin|dist|schemas)\/|^(?:package\.json|README\.md|CHANGELOG\.md|LICENSE)$/.test(file)),
     [],
