@@ -114,3 +114,16 @@ function oneShell(lines: readonly RecipeLine[]): RecipeLine {
   const [first, ...rest] = lines as [RecipeLine, ...RecipeLine[]]
   return { ...first, text: [first.text, ...rest.map(({ text }) => text.replace(/^[@+-]+/, ''))].join('\n') }
 }
+
+/** The program that runs the lines of recipes, with its options without `-c`: `SHELL` and `.SHELLFLAGS`. */
+export function shellOf(expander: Expander): string[] {
+  const shell = expander.known('$(SHELL)') ?? '/bin/sh'
+  const flags = wordsOf(expander.known('$(.SHELLFLAGS)') ?? '-c')
+  const last = flags.pop() ?? '-c'
+  const rest = last.replace('c', '')
+  return [
+    ...wordsOf(shell).map((word) => (word === '/usr/bin/env' ? 'env' : word)),
+    ...flags,
+    ...(rest === '-' ? [] : [rest]),
+  ]
+}

@@ -10,6 +10,8 @@ export type Target = {
   prerequisites: string[]
   orderOnly: string[]
   texts: string[]
+  /** What it waits for only under conditions. */
+  conditional: { rule: Rule; names: string[] }[]
   recipes: { rule: Rule; stem: string }[]
   comment?: string
 }
@@ -79,6 +81,7 @@ export class Targets {
       prerequisites: [],
       orderOnly: [],
       texts: [],
+      conditional: [],
       recipes: [],
     }
     this.all.set(name, target)
@@ -87,13 +90,22 @@ export class Targets {
       if (known === undefined) target.texts.push(text)
       else into.push(...wordsOf(known).map((word) => word.replace('%', stem)))
     }
-    read(rule.prerequisites, target.prerequisites)
-    read(rule.orderOnly, target.orderOnly)
+    if (rule.conditions.length > 0) {
+      const names: string[] = []
+      read(rule.prerequisites, names)
+      read(rule.orderOnly, names)
+      if (names.length > 0) target.conditional.push({ rule, names })
+    } else {
+      read(rule.prerequisites, target.prerequisites)
+      read(rule.orderOnly, target.orderOnly)
+    }
     if (rule.comment !== undefined && (target.comment === undefined || rule.recipe.length > 0))
       target.comment = rule.comment
     if (rule.recipe.length === 0) return
     target.line = rule.line
-    if (!rule.doubleColon) target.recipes.splice(0)
+    // The parts of an `if` have each its own recipe; elsewhere the last one counts.
+    const same = (other: Rule) => JSON.stringify(other.conditions) === JSON.stringify(rule.conditions)
+    if (!rule.doubleColon) target.recipes = target.recipes.filter(({ rule: other }) => !same(other))
     target.recipes.push({ rule, stem })
   }
 
@@ -131,7 +143,8 @@ export class Targets {
     for (const at of reached) {
       if (at === name) return true
       const target = this.all.get(at)
-      for (const one of [...(target?.prerequisites ?? []), ...(target?.orderOnly ?? [])]) reached.add(one)
+      const more = target?.conditional.flatMap(({ names }) => names) ?? []
+      for (const one of [...(target?.prerequisites ?? []), ...(target?.orderOnly ?? []), ...more]) reached.add(one)
     }
     return false
   }

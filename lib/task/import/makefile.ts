@@ -3,7 +3,7 @@ import { entryCode, Identifiers, literal, stringCode } from './code.ts'
 import { Expander, type Lost, type Names } from './make-expand.ts'
 import { wordsOf } from './make-functions.ts'
 import { type Assignment, type Makefile, parseMakefile, type Rule } from './make-parse.ts'
-import { Recipes } from './make-recipe.ts'
+import { Recipes, shellOf } from './make-recipe.ts'
 import { type Target, Targets } from './make-targets.ts'
 import { splitPath } from './make-text.ts'
 import type { Drafted, DraftTask, Insert, Loss, Parts, ReadBeside } from './model.ts'
@@ -46,7 +46,7 @@ class MakeDraft {
     const { notes } = this.#targets
     if (first !== undefined) notes.push(`What \`make\` alone made: task ${this.#targets.nameOf(first)}.`)
     const losses = this.#own(this.#losses)
-    const draft = { source: this.#source, shell: this.#shell(), notes, constants, tasks, losses }
+    const draft = { source: this.#source, shell: shellOf(this.#expander), notes, constants, tasks, losses }
     const text = renderDraft(draft, this.#identifiers)
     return { text, tasks: tasks.length, losses: this.#own([...this.#losses, ...tasks.flatMap(({ losses }) => losses)]) }
   }
@@ -64,18 +64,6 @@ class MakeDraft {
     return (why, what) => {
       if (!losses.some((one) => one.line === line && one.what === what)) losses.push({ line, file, what, why })
     }
-  }
-
-  #shell(): string[] {
-    const shell = this.#expander.known('$(SHELL)') ?? '/bin/sh'
-    const flags = wordsOf(this.#expander.known('$(.SHELLFLAGS)') ?? '-c')
-    const last = flags.pop() ?? '-c'
-    const rest = last.replace('c', '')
-    return [
-      ...wordsOf(shell).map((word) => (word === '/usr/bin/env' ? 'env' : word)),
-      ...flags,
-      ...(rest === '-' ? [] : [rest]),
-    ]
   }
 
   #constants(tasks: readonly DraftTask[]): string[] {
@@ -192,7 +180,8 @@ class MakeDraft {
       !isPhony &&
       recipes.length > 0 &&
       needs.every(({ target: other }) => !this.#targets.phony.has(other)) &&
-      texts.length === 0
+      texts.length === 0 &&
+      target.conditional.length === 0
     const made = needs.map(({ target: other }) => other)
     const sources = isFile
       ? [...files.filter((one) => prerequisites.includes(one)), ...made.filter((one) => prerequisites.includes(one))]
@@ -252,7 +241,7 @@ class MakeDraft {
 
   /** What a target waits for: tasks, or code that finds them when it runs. */
   #calls(
-    { name, prerequisites, orderOnly, texts }: Target,
+    { name, prerequisites, orderOnly, texts, conditional }: Target,
     lost: Lost,
   ): ({ task: string; target: string; input?: string } | { code: string })[] {
     const out: ({ task: string; target: string; input?: string } | { code: string })[] = []
@@ -272,6 +261,17 @@ class MakeDraft {
           input: `{ stem: ${literal(pattern.stem)} }`,
         })
       else if (/\.o$/.test(one)) lost('made by a rule that make has built in', `${name}: ${one}`)
+    }
+    for (const { rule, names } of conditional) {
+      const runs = names.flatMap((one) => {
+        const pattern = this.#targets.patternFor(one)
+        if (this.#targets.all.has(one) && this.#targets.circularWith(name, one)) return []
+        if (this.#targets.all.has(one)) return [`  await run(${this.#identifiers.task(this.#targets.nameOf(one))})`]
+        const id = pattern && this.#identifiers.task(this.#targets.patternName(pattern.index))
+        return id === undefined ? [] : [`  await run(${id}, { stem: ${literal(pattern?.stem ?? '')} })`]
+      })
+      const test = this.#expander.testCode(rule.conditions, new Map(), lost)
+      if (runs.length > 0) out.push({ code: `if (${test}) {\n${runs.join('\n')}\n}` })
     }
     for (const text of texts) {
       const value = stringCode([...this.#expander.expand(text, new Map(), lost), ''])
