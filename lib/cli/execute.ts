@@ -43,7 +43,10 @@ async function executeAll(execution: Execution, beside?: readonly string[]): Pro
   const watch = onTermination()
   const crash = onCrash(watch.signal)
   if (execution.invocation.json) streams.divertStdout()
-  const progress = await progressOf(execution.invocation, streams, flags.output)
+  const isAmongOthers = beside !== undefined && beside.length > 1
+  // Several processes cannot each keep the last lines of one terminal.
+  const asked = isAmongOthers && (flags.output ?? 'live') === 'live' ? 'interleaved' : flags.output
+  const progress = await progressOf(execution.invocation, streams, asked)
   const { invocation } = progress
   const run = new TaskRun({
     table,
@@ -67,7 +70,7 @@ async function executeAll(execution: Execution, beside?: readonly string[]): Pro
     off: requests.every(({ task }) => task.definition.record === false),
   })
   // Lines of several processes on one terminal each say whose they are.
-  if (beside && beside.length > 1) progress.show({ type: 'tasks-planned', tasks: beside, needs: {} })
+  if (isAmongOthers) progress.show({ type: 'tasks-planned', tasks: beside, needs: {} })
   const end = await run.runAll(requests)
   progress.end()
   crash.dispose()

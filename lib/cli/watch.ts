@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { paint } from '../log/failure-text.ts'
-import type { Failure } from '../model/failure.ts'
+import { failuresText, paint } from '../log/failure-text.ts'
+import { type Failure, FailureError } from '../model/failure.ts'
 import { onTermination } from '../system/signals.ts'
 import { spawnWatched, type WatchedChild } from '../system/watched-child.ts'
 import { bundledFiles } from '../task/bundle-cache.ts'
@@ -51,6 +51,13 @@ const notWatched: Failure = {
   outcome: 'usage',
 }
 
+const unreadable = (error: unknown): Failure => ({
+  code: 'inputs-unreadable',
+  message: 'the inputs cannot be read',
+  why: error instanceof Error ? error.message : String(error),
+  outcome: 'unchanged',
+})
+
 class WatchSession {
   readonly #options: WatchOptions
   readonly #signal: AbortSignal
@@ -59,6 +66,7 @@ class WatchSession {
   #units: UnitRunner[] = []
   #bundle: Snapshot = new Map()
   #first = true
+  #isLoading = false
   /** The Taskfile could not be read: any source may be what it lacks. */
   #broken = false
   #finish: (ending: Ending) => void = () => {}
@@ -86,9 +94,10 @@ class WatchSession {
     }
     if (this.#signal.aborted) stop()
     this.#signal.addEventListener('abort', stop, { once: true })
-    void this.#load()
+    const loaded = this.#load()
     const ending = await ended
     this.#watcher.close()
+    await loaded
     await Promise.all(this.#units.map((unit) => unit.end()))
     return ending
   }
@@ -100,6 +109,23 @@ class WatchSession {
 
   /** Reads the Taskfile (anew) in a process of its own, and starts everything. */
   async #load(): Promise<void> {
+    this.#isLoading = true
+    const isFirst = this.#first
+    try {
+      await this.#loadNow()
+    } catch (error) {
+      // Patterns that are none, files that nobody may read.
+      const failures = error instanceof FailureError ? error.failures : [unreadable(error)]
+      if (isFirst) this.#finish({ outcome: 'unchanged', failures })
+      else this.#options.streams.write(process.stderr, failuresText(failures, { folder: process.cwd() }))
+    } finally {
+      this.#isLoading = false
+      // What has happened meanwhile.
+      this.#watcher.hint()
+    }
+  }
+
+  async #loadNow(): Promise<void> {
     const before = this.#bundleNow()
     const read = await this.#plan()
     if (this.#signal.aborted) return
@@ -121,7 +147,6 @@ class WatchSession {
     if (read.units) this.say(`${this.#counted()}; Ctrl-C ends`)
     else this.say('waiting for a change of the Taskfile')
     for (const unit of this.#units) unit.start()
-    this.#watcher.hint()
   }
 
   #runner(unit: WatchUnit, index: number, count: number): UnitRunner {
@@ -167,7 +192,15 @@ class WatchSession {
 
   /** Something may have happened. */
   async #look(): Promise<void> {
-    if (this.#signal.aborted) return
+    try {
+      await this.#lookNow()
+    } catch (error) {
+      this.say(error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  async #lookNow(): Promise<void> {
+    if (this.#signal.aborted || this.#isLoading) return
     // Folders that have appeared are watched first: what happens in them from here on is told, what has happened is seen now.
     while (this.#watchFolders());
     const changed = changedPaths(this.#bundle, this.#bundleNow())

@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -25,6 +25,27 @@ watch('a folder that comes later, with all that is in it, counts', async () => {
     await one.says('waiting for changes')
     writeFileSync(join(one.folder, 'src', 'inner', 'c.txt'), 'cc')
     await one.says('src/inner/c.txt changed')
+    await one.says('waiting for changes')
+  } finally {
+    await one.end()
+  }
+})
+
+watch('what links lead to counts', async () => {
+  const one = await watching('build', { files: { 'shared/folder/f.txt': 'f', 'single/g.txt': 'g' } })
+  try {
+    await one.says('waiting for changes')
+    symlinkSync('../shared/folder', join(one.folder, 'src/linked'))
+    await one.says('src/linked/f.txt changed')
+    await one.says('waiting for changes')
+    symlinkSync('../single/g.txt', join(one.folder, 'src/g.txt'))
+    await one.says('src/g.txt changed')
+    await one.says('waiting for changes')
+    writeFileSync(join(one.folder, 'shared/folder/f.txt'), 'changed')
+    await one.says('src/linked/f.txt changed')
+    await one.says('waiting for changes')
+    writeFileSync(join(one.folder, 'single/g.txt'), 'changed')
+    await one.says('src/g.txt changed')
     await one.says('waiting for changes')
   } finally {
     await one.end()
@@ -112,6 +133,23 @@ watch('outside of --watch, a service is ended when what needed it has, and alone
   await until(() => /server listens/.test(alone.stdout()), { what: 'the service' })
   alone.child.kill('SIGINT')
   assert.is((await alone.ended).status, 130)
+})
+
+watch('several services on a terminal each say whose their lines are, and none draws over the others', async () => {
+  const files = { 'server/s.txt': 's\n', 'web/w.txt': 'w\n', 'styles/x.css': 'x\n' }
+  const folder = folderWith({ 'Taskfile.ts': taskfile, ...files })
+  const command = `'${process.execPath}' '${join(repository, 'bin', 'task')}' --no-color --watch dev`
+  const terminal = tmuxTerminal(command, { cwd: folder })
+  try {
+    await terminal.shows(/^server │ server listens$/m)
+    await terminal.shows(/^web {4}│ web listens$/m)
+    const seen = await terminal.shows(/^dev {4}│ ✔ done/m)
+    assert.not.match(seen, / of \d+ ended/)
+    terminal.keys('C-c')
+    await terminal.shows('[ended 130]')
+  } finally {
+    terminal.close()
+  }
 })
 
 watch('a terminal is cleared before each run, and Ctrl-C ends it', async () => {

@@ -153,6 +153,9 @@ watch('what cannot be watched is refused, with the reason', async () => {
   assert.is(unknown.status, 2)
   assert.match(unknown.stderr, /unknown task biuld; did you mean build\?/)
   assert.is((await task(['--watch'], { cwd: folder })).status, 2)
+  const pattern = await task(['--watch', 'misspelt'], { cwd: folder })
+  assert.is(pattern.status, 3)
+  assert.match(pattern.stderr, /^error: "src\/@\(a\)" is no pattern of files/)
   for (const words of [['--dry-run', 'build'], ['runs']]) {
     const refused = await task(['--watch', ...words], { cwd: folder })
     assert.is(refused.status, 2)

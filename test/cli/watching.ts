@@ -12,13 +12,14 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 export const base = task({ inputs: ['lib/**'], async run() { say('base') } })
 export const build = task({ inputs: ['src/**', '!src/**/*.skip'], needs: { base }, async run() { say('build') } })
 export const slow = task({ inputs: ['src/**'], async run({ signal }) {
-  say('begin ' + process.pid)
-  signal.addEventListener('abort', () => say('told to end'))
   const waits = readFileSync('src/a.txt', 'utf8').startsWith('wait')
+  signal.addEventListener('abort', () => say('told to end'))
+  say('begin ' + process.pid)
   while (!signal.aborted && waits) await sleep(20)
   if (signal.aborted) { await sleep(300); say('end ' + process.pid); signal.throwIfAborted() }
   say('done ' + process.pid)
 } })
+export const misspelt = task({ inputs: ['src/@(a)'], async run() {} })
 export const bare = task({ async run() {} })
 export const formats = task({ inputs: ['src/**'], async run() {
   say('format')

@@ -1,4 +1,4 @@
-import { type Dirent, readdirSync, statSync } from 'node:fs'
+import { type Dirent, readdirSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { FileSet } from './inputs.ts'
 
@@ -35,13 +35,24 @@ function addFolders(folders: Set<string>, folder: string, pattern: string): void
 
 function descend(folders: Set<string>, top: string, depth: number, closed: ReadonlySet<string>): void {
   const left = [{ path: top, depth }]
+  const real = new Set<string>()
   for (const { path, depth: more } of left) {
+    // A link may lead to a folder that is met otherwise, too, or to one above itself.
+    const place = realpathOf(path)
+    if (place === undefined || real.has(place)) continue
+    real.add(place)
     folders.add(path)
-    if (more < 1) continue
     for (const entry of entriesOf(path)) {
       if (closed.has(entry.name)) continue
       const inner = join(path, entry.name)
-      if (entry.isDirectory()) left.push({ path: inner, depth: more - 1 })
+      if (entry.isSymbolicLink()) {
+        // Who writes to the file that a link leads to does so in the folder of that file.
+        const target = realpathOf(inner)
+        if (target !== undefined && !isFolder(target)) folders.add(dirname(target))
+      }
+      if (more >= 1 && (entry.isDirectory() || (entry.isSymbolicLink() && isFolder(inner)))) {
+        left.push({ path: inner, depth: more - 1 })
+      }
     }
   }
 }
@@ -52,6 +63,15 @@ function entriesOf(path: string): Dirent[] {
   } catch {
     // Gone meanwhile, or not for us to read.
     return []
+  }
+}
+
+function realpathOf(path: string): string | undefined {
+  try {
+    return realpathSync(path)
+  } catch {
+    // It leads nowhere, or is gone meanwhile.
+    return undefined
   }
 }
 
