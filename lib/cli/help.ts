@@ -21,7 +21,7 @@ export function generalHelp(color: boolean): string {
     ...(specification.variable === undefined ? {} : { variable: specification.variable }),
   }))
   return [
-    'usage: task [options] <task> [arguments]\n',
+    'usage: task [options] <task> [arguments] [::: <task> [arguments] …]\n',
     '\nRuns a task of the Taskfile.ts in this folder, or of the nearest one above it.\n',
     section('options, before the task’s name', color),
     columns(

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { FailureError } from '../model/failure.ts'
 
 /** What a task that waits for a name is told by. */
 type Waiting = { id: string; go: () => void }
@@ -129,6 +130,8 @@ export class Mutexes {
       const taken = await lock.acquire({ mode: 'exclusive', run: `task-${process.pid}`, purpose, signal })
       if (taken.ok) return () => taken.value.lease.release()
       signal.throwIfAborted()
+      // Whoever holds it will give it back; a folder that cannot be written to stays so.
+      if (taken.failures[0].outcome !== 'locked') throw new FailureError(...taken.failures)
       if (!said) {
         const holder = await lock.inspect()
         if (holder)

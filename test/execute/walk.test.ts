@@ -167,6 +167,71 @@ test('a graph that is none is a defect, and nothing of it runs', async () => {
   }
 })
 
+test('continue-always: what depends on a failure runs, too', async () => {
+  const ends = await walkGraph(graph({ a: [], b: ['a'], c: ['b'] }), {
+    concurrency: 1,
+    mode: 'continue-always',
+    run: (id) => {
+      if (id !== 'c') throw new Error(id)
+    },
+  })
+  assert.equal(states(ends), { a: 'failed', b: 'failed', c: 'done' })
+})
+
+test('afterEnd waits for an end, good or bad; a tolerated failure ends nothing early', async () => {
+  const order: string[] = []
+  const ends = await walkGraph(
+    [
+      { id: 'bad', after: [], tolerated: true, node: 'bad' },
+      { id: 'behind', after: ['bad'], tolerated: true, node: 'behind' },
+      { id: 'user', after: [], afterEnd: ['behind', 'bad'], node: 'user' },
+      { id: 'both', after: ['user'], afterEnd: ['user', 'bad'], node: 'both' },
+    ],
+    {
+      concurrency: 4,
+      mode: 'fail-fast',
+      async run(id) {
+        await tick()
+        order.push(id)
+        if (id === 'bad') throw new Error(id)
+      },
+    },
+  )
+  assert.equal(order, ['bad', 'user', 'both'])
+  assert.equal(states(ends), { bad: 'failed', behind: 'skipped', user: 'done', both: 'done' })
+})
+
+test('always: runs also when the walk ends early, under a signal of its own', async () => {
+  const nodes: Graph = [
+    { id: 'slow', after: [], node: 'slow' },
+    { id: 'never', after: ['slow'], node: 'never' },
+    { id: 'last', after: ['tool'], afterEnd: ['slow', 'never'], always: true, node: 'last' },
+    { id: 'tool', after: [], always: true, node: 'tool' },
+  ]
+  const controller = new AbortController()
+  const seen: string[] = []
+  const ends = await walkGraph(nodes, {
+    concurrency: 1,
+    mode: 'fail-fast',
+    signal: controller.signal,
+    async run(id, signal) {
+      if (id === 'slow') controller.abort(new Error('stop'))
+      await tick()
+      seen.push(`${id} ${signal.aborted}`)
+      if (id === 'slow') signal.throwIfAborted()
+    },
+  })
+  assert.equal(seen, ['slow true', 'tool false', 'last false'])
+  assert.equal(states(ends), { slow: 'aborted', never: 'skipped', last: 'done', tool: 'done' })
+  const early = await walkGraph(nodes, {
+    concurrency: 2,
+    mode: 'fail-fast',
+    signal: AbortSignal.abort(),
+    run: () => {},
+  })
+  assert.equal(states(early), { slow: 'skipped', never: 'skipped', last: 'done', tool: 'done' })
+})
+
 test('an empty graph is walked at once', async () => {
   assert.is((await walkGraph([], { concurrency: 3, mode: 'fail-fast', run: () => assert.unreachable() })).size, 0)
 })

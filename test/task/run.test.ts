@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { FailureError } from '../../lib/model/failure.ts'
+import { type Clock, VirtualClock } from '../../lib/system/clock.ts'
 import { number, text } from '../../lib/task/arguments.ts'
 import { finish, OutcomeError, type Task, task } from '../../lib/task/definition.ts'
 import type { TaskEvent } from '../../lib/task/events.ts'
@@ -15,6 +16,7 @@ type Options = {
   graceMs?: number
   ask?: (question: string) => Promise<string>
   yes?: boolean
+  clock?: Clock
 }
 
 async function run(
@@ -35,6 +37,7 @@ async function run(
     ...(jobs === undefined ? {} : { jobs }),
     ...(graceMs === undefined ? {} : { graceMs }),
     ...(ask ? { ask } : {}),
+    ...(options.clock ? { clock: options.clock } : {}),
   })
   const end = await runner.run(name, table.value.find(name) as Task, {})
   return { ...end, events }
@@ -293,6 +296,75 @@ test('confirmations are asked before anything runs, once', async () => {
   const plan = 'This would run, in this order:\n1.  first   needed by second\n2.  second  asked for\n'
   assert.equal(asked, [`${plan}Go on? [y/N] 0`, `${plan}Go on? [y/N] 0`])
   assert.equal(ran, ['first', 'second', 'first', 'second'])
+})
+
+test('retry: the wait doubles, up to a quarter less; the place is free meanwhile; a decision is not tried again', async () => {
+  const clock = new VirtualClock()
+  const tries: number[] = []
+  const beside: string[] = []
+  const flaky = task({
+    retry: { times: 3, backoff: '10s' },
+    run: ({ attempt }) => {
+      tries.push(clock.now())
+      if (attempt < 4) throw new Error(`attempt ${attempt}`)
+      return attempt
+    },
+  })
+  const other = task({ mutex: 'free', run: () => void beside.push('ran') })
+  const all = task({ needs: { flaky, other }, run: ({ needs }) => needs.flaky })
+  const running = run({ all, flaky, other }, 'all', { jobs: 2, clock })
+  for (let rounds = 0; tries.length < 4 && rounds < 200; rounds += 1) await clock.advance(500)
+  assert.is(value(await running), 4)
+  assert.equal(beside, ['ran'])
+  const waits = tries.slice(1).map((at, index) => at - (tries[index] ?? 0))
+  for (const [index, wait] of waits.entries()) {
+    const whole = 10_000 * 2 ** index
+    assert.ok(wait > whole * 0.75 - 1 && wait <= whole + 500, `wait ${index + 1}: ${wait}`)
+  }
+  let decided = 0
+  const decision = task({
+    retry: 5,
+    run: () => {
+      decided += 1
+      return finish('unchanged', 1)
+    },
+  })
+  assert.instance(failureOf(await run({ decision }, 'decision', { clock })), OutcomeError)
+  assert.is(decided, 1)
+})
+
+test('retry: what is told to end while it waits is not tried again', async () => {
+  const controller = new AbortController()
+  const clock = new VirtualClock()
+  let tries = 0
+  const flaky = task({
+    retry: 2,
+    run: () => {
+      tries += 1
+      throw new Error('no')
+    },
+  })
+  const running = run({ flaky }, 'flaky', { clock, signal: controller.signal })
+  while (clock.sleeping === 0) await pause(1)
+  controller.abort(new Error('stop'))
+  const { events } = await running
+  assert.is(tries, 1)
+  const ended = events.find(({ type }) => type === 'task-ended')
+  assert.is(ended?.type === 'task-ended' && ended.state, 'aborted')
+})
+
+test('a precondition or question of a task that is called stops its caller alone, and is asked again', async () => {
+  let asked = 0
+  const inner = task({ confirm: 'Sure?', run: () => 'inner' })
+  const outer = task({
+    run: async ({ run: call }) => {
+      const first = await call(inner).catch(() => 'declined')
+      return [first, await call(inner)]
+    },
+  })
+  const ask = async () => (++asked === 1 ? 'n' : 'y')
+  assert.equal(value(await run({ inner, outer }, 'outer', { ask })), ['declined', 'inner'])
+  assert.is(asked, 2)
 })
 
 test('steps, messages and commands are told under the name of their task', async () => {
