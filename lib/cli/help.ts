@@ -21,7 +21,8 @@ export function generalHelp(color: boolean): string {
     ...(specification.variable === undefined ? {} : { variable: specification.variable }),
   }))
   return [
-    'usage: task [options] <task> [arguments] [::: <task> [arguments] …]\n',
+    'usage: task [options] <task> [arguments]\n',
+    '       task [options] <task> <task> [arguments] [::: <task> [arguments] …]\n',
     '\nRuns a task of the Taskfile.ts in this folder, or of the nearest one above it.\n',
     section('options, before the task’s name', color),
     columns(
@@ -42,11 +43,12 @@ export function generalHelp(color: boolean): string {
 
 /** The help of a task, or of a command within one. */
 export function taskHelp(summary: TaskSummary, color: boolean): string {
-  const { description, arguments: all, commands, defaultCommand, needs, aliases } = summary
+  const { description, deprecated, arguments: all, commands, defaultCommand, needs, aliases } = summary
   const positionals = all.filter(({ positional }) => positional)
   const options = all.filter(({ positional }) => !positional)
   const parts = [usageLine(summary)]
   if (description) parts.push(`\n${description.trim()}\n`)
+  if (deprecated !== undefined) parts.push(`\n${paint('Deprecated:', 'yellow', color)} ${deprecated}\n`)
   if (commands.length > 0) {
     parts.push(
       section('commands', color),

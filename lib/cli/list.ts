@@ -32,9 +32,14 @@ export function noMatch(tasks: readonly TaskSummary[], words: readonly string[])
 export function listText(tasks: readonly TaskSummary[], file: string, color: boolean): string {
   const shown = tasks.filter(({ hidden }) => !hidden)
   if (shown.length === 0) return `${file} has no tasks yet: export one that is made by task({ … })\n`
-  const width = Math.max(...shown.map(({ name }) => name.length))
+  // Not Math.max(...): there may be more tasks than a call takes arguments.
+  const width = shown.reduce((most, { name }) => Math.max(most, name.length), 0)
   const groups = new Map<string, TaskSummary[]>()
-  for (const task of shown) groups.set(task.group ?? '', [...(groups.get(task.group ?? '') ?? []), task])
+  for (const task of shown) {
+    const group = groups.get(task.group ?? '')
+    if (group) group.push(task)
+    else groups.set(task.group ?? '', [task])
+  }
   const names = [...groups.keys()].sort()
   return names
     .map((name, index) => {
@@ -45,10 +50,11 @@ export function listText(tasks: readonly TaskSummary[], file: string, color: boo
     .join('')
 }
 
-function line({ name, description, commands }: TaskSummary, width: number, color: boolean): string {
+function line({ name, description, deprecated, commands }: TaskSummary, width: number, color: boolean): string {
   const inner =
     commands.length === 0 ? '' : ` (${commands.map((command) => command.name.slice(name.length + 1)).join(', ')})`
-  const text = `${firstLine(description)}${paint(inner, 'dim', color && inner !== '')}`.trim()
+  const old = deprecated === undefined ? '' : ` (deprecated: ${deprecated})`
+  const text = `${firstLine(description)}${paint(inner + old, 'dim', color && inner + old !== '')}`.trim()
   const padding = ' '.repeat(width - name.length)
   return text === '' ? `  ${paint(name, 'cyan', color)}\n` : `  ${paint(name, 'cyan', color)}${padding}  ${text}\n`
 }

@@ -31,6 +31,8 @@ export type TaskSummary = {
   group?: string
   aliases: string[]
   hidden: boolean
+  /** What to use instead. */
+  deprecated?: string
   arguments: ArgumentSummary[]
   /** Names of the tasks that run before it. */
   needs: string[]
@@ -48,13 +50,14 @@ export const summarizeEntry = (table: LoadedTasks, { name, task, group }: TaskEn
 
 /** The summary of a task or of a command within one, under its full name (`services up`). */
 export function summarizeTask(table: LoadedTasks, name: string, task: Task, group?: string): TaskSummary {
-  const { description, aliases = [], hidden = false, args = {}, needs = {} } = task.definition
+  const { description, aliases = [], hidden = false, deprecated, args = {}, needs = {} } = task.definition
   return {
     name,
     ...(description === undefined ? {} : { description }),
     ...(group === undefined ? {} : { group }),
     aliases: [...aliases],
     hidden,
+    ...(deprecated === undefined ? {} : { deprecated }),
     arguments: summarizeArguments(args),
     needs: Object.entries(needs).map(([key, need]) => {
       const needed = isTask(need) ? need : (need as { task: Task }).task

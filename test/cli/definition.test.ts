@@ -160,8 +160,10 @@ test('preconditions: all that fail are told at once, before anything runs, with 
   assert.not.match(stderr, 'never')
 })
 
-test('deprecated: said where it runs', async () => {
+test('deprecated: said where it runs, is listed and explained', async () => {
   assert.match((await runs(['old'])).stderr, 'old is deprecated: use new')
+  assert.match((await runs(['--list'])).stdout, /^ {2}old +\(deprecated: use new\)$/m)
+  assert.match((await runs(['help', 'old'])).stdout, '\nDeprecated: use new\n')
 })
 
 test('dotenv, environment and folder: what the commands get', async () => {
