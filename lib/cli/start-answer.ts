@@ -11,9 +11,14 @@ import { isTerminal, writeAll } from './standard-streams.ts'
 import type { StartWords } from './start-words.ts'
 import { hasColor } from './terminal.ts'
 
-/** Prints the answer, where there is one; whether there was. */
+/** Prints the answer, where there is one; whether there was. What goes wrong here is for the command itself to tell. */
 export function printAnswer(asked: StartWords): boolean {
-  const answer = startAnswer(asked)
+  let answer: string | undefined
+  try {
+    answer = startAnswer(asked)
+  } catch {
+    return false
+  }
   if (answer !== undefined) writeAll(1, answer)
   return answer !== undefined
 }
