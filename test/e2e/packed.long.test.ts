@@ -90,7 +90,7 @@ test('what is published imports nothing but its dependencies, and is whole', asy
   for (const file of files) {
     const text = await readFile(join(installed, 'dist', file), 'utf8')
     for (const [, from, dynamic, required] of text.matchAll(
-      /\bfrom ["']([^"'\s]+)["']|\bimport\("([^"\n]+)"\)|\brequire\("([^"\n]+)"\)/gm,
+      /\bfrom ["']([^"'\s$]+)["']|\bimport\("([^"\n]+)"\)|\brequire\("([^"\n]+)"\)/gm,
     )) {
       const specifier = from ?? dynamic ?? required ?? ''
       const name = specifier.startsWith('node:')
