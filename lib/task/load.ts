@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
 import { failed, type Result } from '../model/failure.ts'
@@ -30,20 +30,26 @@ export async function loadTaskfile(
 ): Promise<Result<LoadedTasks>> {
   try {
     const kept = await validBundle(taskfile, maker())
-    const load = bundleLoader(taskfile, kept ?? (await build(taskfile)), kept !== undefined)
+    const bundle = kept ?? (await build(taskfile))
+    const load = bundleLoader(taskfile, bundle, kept !== undefined)
     if (kept !== undefined && !(listing && currentListing(taskfile) === undefined)) {
-      return makeTable(taskfile, await load())
+      return withBundle(makeTable(taskfile, await load()), bundle)
     }
     // Also when it was just bundled: the next command may be a listing.
     const { recorded } = await import('./recorded.ts')
     const { value, ...outside } = await recorded(load)
     const table = makeTable(taskfile, value)
     if (table.ok) await (await import('./keep-listing.ts')).keepListing(table.value, outside)
-    return table
+    return withBundle(table, bundle)
   } catch (error) {
     const { importFailures } = await import('./load-failure.ts')
     return failed(...(await importFailures(error, taskfile)))
   }
+}
+
+function withBundle(table: Result<LoadedTasks>, bundle: string): Result<LoadedTasks> {
+  if (table.ok) table.value.bundle = basename(bundle)
+  return table
 }
 
 /** Reads what is needed; the function that it gives runs the Taskfile. */

@@ -19,6 +19,8 @@ export type TaskEntry = {
 export class LoadedTasks implements TaskTable {
   /** The Taskfile, absolute. */
   readonly file: string
+  /** The name of the bundle's file that was run, where a Taskfile was loaded. */
+  bundle?: string
   /** In the order of the exports, which is alphabetical for named ones. */
   readonly entries: readonly TaskEntry[]
   readonly #byName: ReadonlyMap<string, TaskEntry>

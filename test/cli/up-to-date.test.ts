@@ -185,6 +185,23 @@ test('trap 5: arguments, variables and code count', async () => {
   assert.is(await run(['lint']), 0)
 })
 
+test('trap 5: code that is edited, and bundled by another command, while a task runs that it concerns', async () => {
+  const { folder, path, run } = world()
+  const needing =
+    'export const waits = task({ run: ({ $ }) => $`touch begun; while [ -e hold ]; do sleep 0.02; done` })\n'
+  const lint =
+    "export const late = task({ needs: { waits }, inputs: ['src/**'], run: async ({ $ }) => void (await ran($, 'late')) })\n"
+  writeFiles(folder, { 'Taskfile.ts': taskfile + needing + lint, hold: '' })
+  const running = startTask(['late'], { cwd: folder })
+  await until(() => existsSync(path('begun')), { what: 'the need to be at work' })
+  writeFiles(folder, { 'Taskfile.ts': taskfile + needing + lint.replace("'late'", "'late', 2") })
+  assert.is((await task(['--list'], { cwd: folder })).status, 0)
+  rmSync(path('hold'))
+  assert.is((await running.ended).status, 0)
+  assert.is(await run(['late']), 1)
+  assert.is(await run(['late']), 0)
+})
+
 test('trap 5: a package that the Taskfile imports counts with its version, a linked one with its files', async () => {
   const { path, run } = world()
   const installed = (version: string) => ({

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { packageVersion } from '../find.ts'
 import { readManifest } from '../manifest.ts'
 import { sha256 } from './digest.ts'
 import { readInputs } from './files.ts'
@@ -16,12 +17,15 @@ const installed = [
 /**
  * The code that a Taskfile's tasks are made of: every local file of its bundle with the digest of its content, and every package that it imports
  * with its version and what is installed beside it (a linked package: with the content of its files). By name, so that a difference can be named.
- * Read when the Taskfile was loaded: the bundle that was loaded is the one that is kept.
+ *
+ * @param bundle the name of the bundle's file whose code runs
  */
-export function readCode(taskfile: string, cache: StatCache): Record<string, string> {
+export function readCode(taskfile: string, bundle: string | undefined, cache: StatCache): Record<string, string> {
   const manifest = readManifest(taskfile)
   const folder = dirname(taskfile)
   if (manifest === undefined) return { [shown(folder, taskfile)]: sha256(readFileSync(taskfile)) }
+  // The Taskfile was edited, and bundled by somebody else, while what was loaded runs: nothing that comes later is like it.
+  if (bundle !== undefined && bundle !== manifest.output) return { [shown(folder, taskfile)]: `bundle ${bundle}` }
   const code: Record<string, string> = {}
   for (const { path, sha256: hash } of manifest.inputs) code[shown(folder, path)] = hash
   const roots = new Set<string>()
@@ -32,6 +36,8 @@ export function readCode(taskfile: string, cache: StatCache): Record<string, str
     code[`package ${name}`] = modules < 0 ? linkedPackage(root, cache) : String(version)
     if (modules >= 0 && name !== 'vital-ops') roots.add(root.slice(0, modules))
   }
+  // Where it is not installed in the workspace, it is the one that runs.
+  code['package vital-ops'] ??= packageVersion()
   for (const root of roots) {
     for (const name of installed) {
       const path = join(root, name)

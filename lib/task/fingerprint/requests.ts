@@ -35,8 +35,7 @@ export class Requests {
     this.keyed = keyedDigest(this.workspace)
     this.#table = table
     this.#node = node
-    // Now, while the Taskfile that was loaded is the one on disk.
-    this.#code = readCode(table.file, this.cache)
+    this.#code = readCode(table.file, table.bundle, this.cache)
   }
 
   /** The request of a node whose needs have ended; undefined for one that nothing tells from another in a later invocation. */
