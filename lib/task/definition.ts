@@ -21,9 +21,8 @@
  *   throws a command's error      the command's exit status; death by signal n is 128 + n. From `$`, zx or execa
  *   throws anything else          exit 1, with the place in the Taskfile
  *
- * stdout carries render(result) or the JSON alone; everything else (log, step, terminal.err) goes to stderr. The output of
- * commands started by `$` keeps its stream, but goes to stderr as a whole when JSON is asked for. JSON is asked for by
- * `task --json name …`, or by an argument `json: flag()` of the task's own.
+ * stdout carries render(result) or the JSON alone; everything else (log, step, terminal.err) goes to stderr. The output of commands started by `$`
+ * keeps its stream, but goes to stderr where JSON is asked for: by `task --json name …`, or by an argument `json: flag()` of the task's own.
  *
  * As a need, or called by `run(other, args)`, a task that does not end `done` rejects: with its FailureError, or with an
  * OutcomeError that carries the outcome and the result.
@@ -124,8 +123,6 @@ export type TaskDefinition<Args extends Arguments, Needed extends Needs, Returne
     readonly env?: readonly string[]
     /** A question that is asked before anything runs, needs included; `false` asks nothing. */
     readonly confirm?: string | ((context: { args: ArgumentValues<Args> }) => string | false)
-    /** `false`: when this is the task that is asked for, no record of the run is kept in `.ops/runs`. Operations keep their own. */
-    readonly record?: boolean
     run(context: TaskContext<Args, Needed>): Returned | Promise<Returned>
     /** The text of a result on stdout, where no JSON is asked for. */
     render?(result: Unfinished<Returned>, view: View): string

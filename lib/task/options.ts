@@ -53,6 +53,8 @@ export type TaskOptions<Args> = {
    * when what was asked for has. `task --watch` restarts it.
    */
   readonly persistent?: boolean
+  /** `false`: when this is the task that is asked for, no record of the run is kept in `.ops/runs`. Operations keep their own. */
+  readonly record?: boolean
   /** What to use instead; said whenever the task runs. */
   readonly deprecated?: string
 }
