@@ -176,6 +176,7 @@ const functions: Readonly<Record<string, (...args: string[]) => string>> = {
   exeExt: () => "(process.platform === 'win32' ? '.exe' : '')",
   default: (preset, value) => (value === undefined ? "''" : `(${value} || ${preset})`),
   coalesce: (...values) => `(${values.join(' || ')})`,
+  empty: (value) => `(${value} === '' ? 'true' : '')`,
   ternary: (yes, no, test) => `(${test} ? ${yes} : ${no})`,
   upper: (value) => `${value}.toUpperCase()`,
   lower: (value) => `${value}.toLowerCase()`,
