@@ -12,11 +12,13 @@ import { type HeldLock, lock, taskMark } from './lock.ts'
 import { changedOutputs } from './outputs.ts'
 import {
   invalidate,
+  pruneRecords,
   readFormerRecord,
   readRecord,
   recordPath,
   recordStamp,
   type TaskRecord,
+  touchRecord,
   writeRecord,
 } from './record.ts'
 import { type Fingerprint, type FingerprintRequest, takeFingerprint } from './request.ts'
@@ -60,6 +62,7 @@ type Prepared = Look & { request: FingerprintRequest; stamp: string }
 export class Guard {
   readonly #options: GuardOptions
   readonly #requests: Requests
+  #hasKept = false
 
   constructor(options: GuardOptions) {
     this.#options = options
@@ -69,6 +72,7 @@ export class Guard {
   /** Keeps what was found out of files. */
   end(): void {
     this.#requests.cache.save()
+    if (this.#hasKept) pruneRecords(this.#requests.workspace)
   }
 
   /** What `run` of the task gives, or gave the last time. Rejects as the task does. */
@@ -77,8 +81,11 @@ export class Guard {
     const prepared = this.#prepare(guarded)
     if (prepared === undefined) return guarded.execute(guarded.env, guarded.needs)
     const { request, verdict } = prepared
-    if (verdict?.state === 'up-to-date') return this.#skip(guarded, 'up-to-date', verdict.record, begun)
     const path = recordPath(this.#requests.workspace, request.id)
+    if (verdict?.state === 'up-to-date') {
+      touchRecord(path)
+      return this.#skip(guarded, 'up-to-date', verdict.record, begun)
+    }
     const mark = newMark()
     const held = await this.#lock(request, guarded, mark)
     if (held === undefined) return guarded.execute(guarded.env, guarded.needs)
@@ -173,6 +180,7 @@ export class Guard {
     try {
       const consumed = [...read].sort().map((need) => [need, this.#keptResult(needs[need])?.digest ?? ''])
       const after = { result: this.#keptResult(value), consumed: Object.fromEntries(consumed) }
+      this.#hasKept = true
       const { record, changed } = keepRun(before, after, this.#requests.cache, env)
       this.#requests.ended(node, record)
       if (changed !== undefined)

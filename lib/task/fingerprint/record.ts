@@ -1,4 +1,14 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { sha256 } from './digest.ts'
 import { type Output, parseOutputs, writeOutputs } from './outputs.ts'
@@ -142,3 +152,37 @@ export function invalidate(path: string): void {
 
 /** The record that was valid before the last run that did not come to a good end. */
 export const readFormerRecord = (path: string): TaskRecord | undefined => readRecord(formerPath(path))
+
+/** From so many files on, records are looked through for what nobody uses any more. */
+const many = 500
+/** How long a record is kept that nobody asks for, in milliseconds. */
+const unusedMs = 30 * 86_400_000
+const dayMs = 86_400_000
+
+/** Notes that a record was used, at most once a day. */
+export function touchRecord(path: string): void {
+  const now = Date.now()
+  try {
+    if (statSync(path).mtimeMs < now - dayMs) utimesSync(path, now / 1000, now / 1000)
+  } catch {
+    // It is only a note: another invocation may have taken the record away.
+  }
+}
+
+/** Removes records that were not used for 30 days, when there are many: each combination of arguments has one of its own. Gives how many. */
+export function pruneRecords(workspace: string): number {
+  const folder = recordsFolder(workspace)
+  const names = existsSync(folder) ? readdirSync(folder) : []
+  if (names.length < many) return 0
+  let removed = 0
+  for (const name of names) {
+    const path = join(folder, name)
+    const stats = statSync(path, { throwIfNoEntry: false })
+    // A lock that is not empty may be somebody's.
+    const isLock = name.includes('.lock') && stats?.size !== 0
+    if (stats === undefined || isLock || stats.mtimeMs > Date.now() - unusedMs) continue
+    rmSync(path, { force: true })
+    removed += 1
+  }
+  return removed
+}

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, renameSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, renameSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -9,6 +9,7 @@ import { canonical } from '../../../lib/task/fingerprint/canonical.ts'
 import { sha256 } from '../../../lib/task/fingerprint/digest.ts'
 import { readInputs } from '../../../lib/task/fingerprint/files.ts'
 import { keyedDigest } from '../../../lib/task/fingerprint/key.ts'
+import { pruneRecords, recordsFolder, touchRecord } from '../../../lib/task/fingerprint/record.ts'
 import { keepResult, readResult } from '../../../lib/task/fingerprint/result.ts'
 import { StatCache, statCachePath } from '../../../lib/task/fingerprint/stat-cache.ts'
 import { declaredVariables, mayShow } from '../../../lib/task/fingerprint/variables.ts'
@@ -195,6 +196,29 @@ test('a damaged cache of contents is none', () => {
     writeFileSync(statCachePath(folder), damage)
     assert.is(readInputs(['a/**'], folder, new StatCache(statCachePath(folder))).digest, digest)
   }
+})
+
+test('records that nobody uses are removed where there are many, but no lock that is held', () => {
+  const folder = folderWith({})
+  const records = recordsFolder(folder)
+  mkdirSync(records, { recursive: true })
+  const make = (name: string, text: string, isOld: boolean) => {
+    writeFileSync(join(records, name), text)
+    if (isOld) utimesSync(join(records, name), old, old)
+  }
+  make('old', 'x', true)
+  assert.is(pruneRecords(folder), 0)
+  for (let count = 0; count < 500; count += 1) make(`new${count}`, 'x', false)
+  make('old.former', 'x', true)
+  make('old.lock.3', '{}', true)
+  make('other.lock.3', '', true)
+  make('used', 'x', true)
+  touchRecord(join(records, 'used'))
+  assert.is(pruneRecords(folder), 3)
+  assert.equal(
+    readdirSync(records).filter((name) => !name.startsWith('new')),
+    ['old.lock.3', 'used'],
+  )
 })
 
 test('inputs that are links, pipes, or have odd names', () => {
