@@ -8,6 +8,12 @@ import type { Environment } from './marks.ts'
  */
 const gateScript = 'read -r go <&3 && [ "$go" = go ] || exit 125; exec 3<&-; exec "$@"'
 
+/**
+ * The same for a text that a shell runs: it waits by itself, having started meanwhile, which saves a shell. Stands before the text, on its first
+ * line, so that the lines that the shell tells of stay what they are.
+ */
+export const gatePrefix = 'read -r go <&3 && [ "$go" = go ] || exit 125; exec 3<&-; unset go; '
+
 /** What opens the gate, written to descriptor 3. */
 export const gateWord = 'go\n'
 

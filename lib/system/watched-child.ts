@@ -14,6 +14,8 @@ export type WatchedOptions = {
   stdio: StdioOptions
   /** From TERM to KILL when it is ended, in milliseconds. */
   graceMs: number
+  /** The program waits for the gate by itself: it is a shell, and its text begins with `gatePrefix`. */
+  waitsItself?: boolean
 }
 
 /** A child that leads a process group of its own and cannot outlive this process. */
@@ -36,7 +38,7 @@ export function spawnWatched(program: string, args: readonly string[], options: 
   const mark = newMark()
   const env = withMark(options.env, groupMark, mark)
   const own = typeof stdio === 'string' ? [stdio, stdio, stdio] : [...stdio].slice(0, 3)
-  const [file, words] = gated(program, args, env)
+  const [file, words] = options.waitsItself ? [program, args] : gated(program, args, env)
   const child = spawn(file, words, { cwd, env, detached: true, stdio: [...own, 'pipe'] })
   const exited = new Promise<void>((resolve) => {
     child.once('exit', () => resolve())

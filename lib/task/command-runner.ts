@@ -3,6 +3,7 @@ import { basename, delimiter, dirname, join } from 'node:path'
 import type { ByteRedaction, Redactor } from '../log/redact.ts'
 import type { Place } from '../model/failure.ts'
 import type { Secret } from '../model/secret.ts'
+import { gatePrefix } from '../system/gate.ts'
 import type { Environment } from '../system/marks.ts'
 import { findProgram } from '../system/programs.ts'
 import { spawnWatched, type WatchedChild } from '../system/watched-child.ts'
@@ -68,7 +69,8 @@ export function createCommandRunner(options: CommandRunnerOptions): CommandRunne
     const stdio = options.stdoutTaken ? withoutStdout(how) : how
     const lent = writesItself(stdio)
     if (lent) options.onTerminal?.(true)
-    const watched = spawnWatched(shell, [...quietStart(shell), '-c', text], {
+    const watched = spawnWatched(shell, [...quietStart(shell), '-c', gatePrefix + text], {
+      waitsItself: true,
       cwd: own.cwd ?? folder,
       env: own.env ? withLocalPrograms(own.env, folder) : env,
       stdio,
