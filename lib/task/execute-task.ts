@@ -107,7 +107,8 @@ function waitBefore(retry: number | Retry | undefined, count: number, error: unk
   return whole * (1 - Math.random() / 4)
 }
 
-function reasonText(error: unknown, { redactor }: TaskHost): string {
+/** Why a task failed, in one line behind what is said of it; empty when it does not say. */
+export function reasonText(error: unknown, { redactor }: Pick<TaskHost, 'redactor'>): string {
   const { exitCode, signal } = (error ?? {}) as { exitCode?: unknown; signal?: unknown }
   if (typeof signal === 'string') return `: a command was ended by ${signal}`
   if (typeof exitCode === 'number') return `: a command ended with status ${exitCode}`

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { FailureError } from '../model/failure.ts'
 
 /** What a task that waits for a name is told by. */
@@ -119,7 +118,8 @@ export class Mutexes {
 
   /** The lock of another invocation is looked at again and again: it may end at any moment, also without a word. */
   async #takeFromOthers(name: string, id: string, signal: AbortSignal): Promise<() => Promise<void>> {
-    const [{ localLock }, { systemClock }] = await Promise.all([
+    const [{ createHash }, { localLock }, { systemClock }] = await Promise.all([
+      import('node:crypto'),
       import('../platform/local/lock.ts'),
       import('../system/clock.ts'),
     ])

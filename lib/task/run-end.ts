@@ -1,5 +1,7 @@
 import type { WalkEnd } from '../execute/walk.ts'
+import type { Redactor } from '../log/redact.ts'
 import type { TaskEvent } from './events.ts'
+import { reasonText } from './execute-task.ts'
 import type { Roles, TaskNode } from './graph.ts'
 
 /**
@@ -78,5 +80,15 @@ export function skippedEvents({ ends }: Walked, blame: Blame): TaskEvent[] {
     const state = ends.get(end.because)?.state === 'skipped' ? 'did not run' : 'failed'
     const message = `${blame.label(end.because)} ${state}`
     return [{ type: 'task-ended', task: blame.label(id), state: 'skipped', durationMs: 0, message }]
+  })
+}
+
+/** Tells why those failed that need not have succeeded: nothing else does. */
+export function toleratedEvents({ ends, roles }: Walked, blame: Blame, redactor: Redactor): TaskEvent[] {
+  return [...roles.tolerated].flatMap((id): TaskEvent[] => {
+    const end = ends.get(id)
+    if (end?.state !== 'failed') return []
+    const text = `failed, and need not have succeeded${reasonText(end.error, { redactor })}`
+    return [{ type: 'message', task: blame.label(id), level: 'warning', text }]
   })
 }

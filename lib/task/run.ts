@@ -22,6 +22,7 @@ import {
   skippedEvents,
   type TaskEnd,
   type TaskFailure,
+  toleratedEvents,
   type Walked,
 } from './run-end.ts'
 import { mayBeUpToDate, Services } from './services.ts'
@@ -215,6 +216,7 @@ export class TaskRun {
       },
     )
     const walked = { nodes, roles, ends }
+    for (const event of toleratedEvents(walked, this.#blame, this.redactor)) emit(event)
     if (mode === 'continue') for (const event of skippedEvents(walked, this.#blame)) emit(event)
     return walked
   }

@@ -128,6 +128,7 @@ test('the failure of an optional need is none of who needs it', async () => {
   const { status, stdout, stderr } = await runs(['--json', 'with-optional'])
   assert.is(status, 0, stderr)
   assert.equal(JSON.parse(stdout).result, { seven: true, build: 'build' })
+  assert.match(stderr, /seven +│ warning: failed, and need not have succeeded: a command ended with status 7/)
   assert.is((await runs(['with-optional', 'seven'])).status, 7)
 })
 
