@@ -1,8 +1,11 @@
 // @ts-check
 /** How results are shown: a table for the terminal, and docs/performance.md. */
-import { cpus, release, totalmem, type } from 'node:os'
+import { cpus, loadavg, release, totalmem, type } from 'node:os'
 
 /** @typedef {import('./measure.mjs').Table} Table */
+
+/** What else the machine did when the benchmark began: on a busy one, ratios of programs that start others come out worse. */
+const [loadBefore = 0] = loadavg()
 
 /** @param {number} ms */
 export const shownMs = (ms) =>
@@ -55,7 +58,7 @@ export function asMarkdown(tables, { rounds, version, commit, peers, missing, da
     `Made by \`task bench\` (${date}, vital-ops ${version}, ${commit}); not edited by hand. Wall time from the start to the end of the process, medians over`,
     `${rounds} alternating rounds, least and most beside them. A ratio is computed within each round, and its median is shown.`,
     '',
-    `- Machine: ${processor?.model.trim() ?? 'unknown'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GB; ${type()} ${release()}; Node ${process.versions.node}`,
+    `- Machine: ${processor?.model.trim() ?? 'unknown'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GB; ${type()} ${release()}; Node ${process.versions.node}; load average before: ${loadBefore.toFixed(1)}`,
     `- Against: ${versions.join(', ') || 'nothing but Node'}`,
     ...[...missing].map(([name, why]) => `- ${name} was not measured: ${why}`),
     '',
