@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
-import { type WalkNode, walkGraph } from '../execute/walk.ts'
+import { walkGraph } from '../execute/walk.ts'
 import { FailureError, ok, type Result, unwrap } from '../model/failure.ts'
 import type { Clock } from '../system/clock.ts'
 import { eitherSignal } from '../system/either-signal.ts'
@@ -9,7 +9,7 @@ import { confirmAll } from './confirmations.ts'
 import type { Task } from './definition.ts'
 import type { TaskEvent } from './events.ts'
 import type { TaskStatus } from './fingerprint/explain.ts'
-import { collectGraph, needIds, nodeOf, type Roles, rolesOf, type TaskNode, type TaskRequest } from './graph.ts'
+import { collectGraph, needIds, nodeOf, rolesOf, type TaskNode, type TaskRequest } from './graph.ts'
 import type { Invocation } from './invocation.ts'
 import { NodeRunner } from './node-runner.ts'
 import { type PlannedTask, plannedTasks } from './plan.ts'
@@ -27,6 +27,7 @@ import {
 } from './run-end.ts'
 import { mayBeUpToDate, Services } from './services.ts'
 import type { LoadedTasks } from './table.ts'
+import { walkNode } from './walk-node.ts'
 
 export type { RunEnd, TaskEnd, TaskFailure } from './run-end.ts'
 
@@ -280,23 +281,3 @@ const failedEnd = (roots: readonly TaskNode[], failure: TaskFailure): RunEnd => 
 
 const mayWait = ({ task: { definition } }: TaskNode): boolean =>
   definition.mutex !== undefined || definition.retry !== undefined
-
-function walkNode(node: TaskNode, { always, tolerated }: Roles): WalkNode<TaskNode> {
-  const { id, needs, optional, after } = node
-  if (optional === undefined && after === undefined && always.size === 0 && tolerated.size === 0) {
-    return { id, node, after: needIds(node) }
-  }
-  const roles = {
-    ...(always.has(id) ? { always: true } : {}),
-    ...(tolerated.has(id) ? { tolerated: true } : {}),
-  }
-  if (optional === undefined && after === undefined) return { id, node, after: needIds(node), ...roles }
-  const entries = Object.entries(needs)
-  return {
-    id,
-    node,
-    after: entries.filter(([key]) => !optional?.has(key)).map(([, one]) => one),
-    afterEnd: [...entries.filter(([key]) => optional?.has(key)).map(([, one]) => one), ...(after ?? [])],
-    ...roles,
-  }
-}
