@@ -33,7 +33,10 @@ export type Release = {
   services: ReleasedService[]
   /** How the environment's database is reached; absent when it has none. */
   database?: { service: string; name: string; user: string; password: SecretReference }
-  /** Services that were not running before its deploy started them: what a failed first one stops again. Absent in older records. */
+  /**
+   * Services that were not running before its deploy, or the dead one that it supersedes, started them: what a failed first one stops
+   * again. Absent in older records.
+   */
   starts?: string[]
   /** Services that this release named; undefined when all. */
   only?: string[]

@@ -148,7 +148,7 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
     revision: nameOf(source),
     commit: source.commit,
     services: targets.map(released),
-    starts: ops.flatMap((op) => (op.kind === 'start-service' && op.data.before === null ? [op.data.service] : [])),
+    starts: startsOf(ops, snapshot, targets),
     ...(options.only ? { only: options.only } : {}),
     hooks,
     ...(notifications.length > 0 ? { notifications } : {}),
@@ -156,6 +156,19 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
     outcome: 'pending',
   }
   return { ...empty, ops, notes: notes(desired, snapshot, current, pending), release }
+}
+
+/**
+ * What a deploy has to answer for as its own start: what it starts, and what still is at work of the starts of deploys that died. Their
+ * records are closed once this deploy has ended, so that only its own can say then whose an engine is.
+ */
+function startsOf(ops: Op[], { services, releases }: Snapshot, targets: Target[]): string[] {
+  const own = ops.flatMap((op) => (op.kind === 'start-service' && op.data.before === null ? [op.data.service] : []))
+  const left = new Set(releases.flatMap(({ outcome, starts }) => (outcome === 'pending' ? (starts ?? []) : [])))
+  const inherited = targets.flatMap(({ service }) =>
+    left.has(service) && isAtWork(services[service]) && !own.includes(service) ? [service] : [],
+  )
+  return [...own, ...inherited]
 }
 
 const databaseRecord = ({ service, name, user, password }: DesiredDatabase) => ({ service, name, user, password })

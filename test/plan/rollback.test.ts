@@ -178,6 +178,16 @@ test('a failed first deploy stops the engine that it started, and no other', () 
   assert.equal(ofFirst(deployed(before)), ['stop:worker', 'stop:api'])
 })
 
+test('a failed first deploy also stops the engine that a dead one before it started', () => {
+  const { current: _, ...begun } = deployed({ ...up(), services: {} })
+  const afterNext = (outcome: Release['outcome']) => {
+    const next = deployed(change(begun, 1, { outcome }))
+    return planStopRelease(next, next.releases[1] as Release).ops.map((op) => op.id)
+  }
+  assert.equal(afterNext('pending'), ['stop:worker', 'stop:api', 'stop:postgres'])
+  assert.equal(afterNext('failed'), ['stop:worker', 'stop:api'], 'what runs after a closed release was started by someone else')
+})
+
 test('a failed first deploy also stops what is between two starts of a crash loop', () => {
   const snapshot = deployed(up())
   const { pid: _, ...api } = snapshot.services.api as NonNullable<Snapshot['services'][string]>
