@@ -4,6 +4,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { timeLimit } from '../support/index.ts'
 import { expectExit, health, releasesOf, writeSecrets } from './deploys.ts'
+import { die } from './rounds.ts'
 import { makeWorld, type World } from './world.ts'
 
 timeLimit(200_000)
@@ -66,11 +67,35 @@ async function secretsReadableByOthers() {
   await chmod(file, 0o600)
 }
 
+test('abort of a first deploy that died stops the engine that it started, and keeps the data', async () => {
+  await die(world, ['deploy', 'dev'], 'gate:api:before')
+  assert.is((await health(world)).postgres, 'running healthy')
+  await expectExit(0, world, ['abort', 'dev'])
+  await assertStoppedWithData()
+})
+
+test('a first deploy that fails after one that died stops the engine which that one started', async () => {
+  await die(world, ['deploy', 'dev'], 'gate:api:before')
+  assert.is((await health(world)).postgres, 'running healthy')
+  assert.match(await expectExit(1, world, ['deploy', 'dev']), /stop postgres/)
+  assert.not((await releasesOf(world)).releases.some(({ outcome }) => outcome === 'pending'))
+  await assertStoppedWithData()
+})
+
+async function assertStoppedWithData() {
+  const now = await health(world)
+  assert.match(now.api ?? '', /^stopped/)
+  assert.match(now.postgres ?? '', /^stopped/)
+  await expectExit(0, world, ['services', 'up', 'postgres'])
+  assert.match(await expectExit(0, world, ['migrate', 'status', 'dev']), /001.*applied/)
+  await expectExit(0, world, ['services', 'down'])
+}
+
 test('the next good one is the first healthy release', async () => {
   await world.commit('good', 'v1')
   await expectExit(0, world, ['deploy', 'dev'])
-  assert.is((await world.get('/version'))?.body, 'v1 3')
-  assert.is((await releasesOf(world)).current, 3)
+  assert.is((await world.get('/version'))?.body, 'v1 6')
+  assert.is((await releasesOf(world)).current, 6)
   await secretsReadableByOthers()
 })
 

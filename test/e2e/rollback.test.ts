@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises'
+import { chmod, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -103,6 +103,16 @@ test('a rollback works on another branch without config/ and services/', async (
   assert.is((await world.get('/version'))?.body, 'v6 6')
   await world.git('checkout', '-q', '--', '.')
   await world.git('checkout', '-q', 'main')
+})
+
+test('secrets that others may read are a warning to a rollback, not an obstacle', async () => {
+  const file = join(world.folder, '.env.dev')
+  await world.commit('good', 'v8-again')
+  await expectExit(0, world, ['deploy', 'dev'])
+  await chmod(file, 0o644)
+  assert.match(await expectExit(0, world, ['rollback', 'dev']), /\.env\.dev may be read by others/)
+  assert.is((await world.get('/version'))?.body, 'v6 6')
+  await chmod(file, 0o600)
 })
 
 test('a rollback whose gate fails says what to type next and is not pending for ever', async () => {

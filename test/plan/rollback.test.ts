@@ -185,7 +185,11 @@ test('a failed first deploy also stops the engine that a dead one before it star
     return planStopRelease(next, next.releases[1] as Release).ops.map((op) => op.id)
   }
   assert.equal(afterNext('pending'), ['stop:worker', 'stop:api', 'stop:postgres'])
-  assert.equal(afterNext('failed'), ['stop:worker', 'stop:api'], 'what runs after a closed release was started by someone else')
+  assert.equal(
+    afterNext('failed'),
+    ['stop:worker', 'stop:api'],
+    'what runs after a closed release was started by someone else',
+  )
 })
 
 test('a failed first deploy also stops what is between two starts of a crash loop', () => {
