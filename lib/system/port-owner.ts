@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 
 /** Who listens on a port. `pid` and `command` are missing where the system does not tell them (another user's process). */
 export type PortOwner = {
@@ -102,7 +102,9 @@ export function parseLsof(text: string): PortOwner | undefined {
 
 async function findByLsof(port: number): Promise<PortOwner | undefined> {
   const { runCommand } = await import('./command.ts')
-  const result = await runCommand(['lsof', '-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-FpcL'], { timeoutMs: 10_000 })
+  // macOS has it in /usr/sbin, which cron has not in PATH (crontab(5)); others have none there.
+  const lsof = existsSync('/usr/sbin/lsof') ? '/usr/sbin/lsof' : 'lsof'
+  const result = await runCommand([lsof, '-nP', `-iTCP:${port}`, '-sTCP:LISTEN', '-FpcL'], { timeoutMs: 10_000 })
   if (!result.ok) return undefined
   const owner = parseLsof(result.value.stdout)
   if (owner?.pid === undefined) return owner

@@ -22,7 +22,8 @@ async function readBootId(): Promise<string> {
   if (process.platform === 'linux') return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
   // Plain execa: runCommand stands on this module.
   const { execa } = await import('execa')
-  const { stdout } = await execa('sysctl', ['-n', 'kern.bootsessionuuid'], { stdin: 'ignore' })
+  // By its path: cron has no /usr/sbin in PATH (crontab(5)).
+  const { stdout } = await execa('/usr/sbin/sysctl', ['-n', 'kern.bootsessionuuid'], { stdin: 'ignore' })
   return stdout.trim()
 }
 

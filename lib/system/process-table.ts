@@ -10,7 +10,7 @@ export type ProcessEntry = {
   session: number
   /** Ended, but not yet collected by its parent. */
   zombie: boolean
-  /** When it started: clock ticks since boot on Linux (proc(5), field 22), a date with seconds on macOS. Compare for equality. */
+  /** When it started: clock ticks since boot on Linux (proc(5), field 22), a date in UTC with seconds on macOS. Compare for equality. */
   startTime: string
 }
 
@@ -101,11 +101,31 @@ async function psEntries(selection: string[]): Promise<ProcessEntry[]> {
   return parsePs(await ps([...selection, '-o', 'pid=,ppid=,pgid=,stat=,lstart=']))
 }
 
-/** Runs `ps`; empty text if it finds nothing (it exits 1 then). Plain execa: `runCommand` stands on this module. */
+/**
+ * The environment of `ps`: it writes start times in the local time zone and language, and a laptop that travels would make each living
+ * process another one. `TZ` is in the form that needs no zone files (POSIX.1 8.3).
+ */
+const psEnvironment = { LC_ALL: 'C', TZ: 'UTC0' }
+
+/** Runs `ps`. Plain execa: `runCommand` stands on this module. */
 async function ps(args: string[]): Promise<string> {
   const { execa } = await import('execa')
-  const { stdout } = await execa('ps', args, { reject: false, env: { LC_ALL: 'C' }, stdin: 'ignore' })
-  return stdout ?? ''
+  return psText(await execa('ps', args, { reject: false, env: psEnvironment, stdin: 'ignore' }))
+}
+
+/**
+ * What `ps` printed: empty text if it found nothing (it exits 1 then). One that could not run (no program, no process left to be had) throws:
+ * taken for an empty table it would declare every process dead, the holder of a lock too.
+ */
+export function psText(ended: {
+  exitCode?: number | undefined
+  stdout?: string | undefined
+  stderr?: string | undefined
+  message?: string | undefined
+}): string {
+  const { exitCode, stdout = '', stderr = '' } = ended
+  if (exitCode === 0 || (exitCode === 1 && stderr.trim() === '')) return stdout
+  throw new Error(`the process table cannot be read: ${stderr.trim() || ended.message || 'ps failed'}`)
 }
 
 /**

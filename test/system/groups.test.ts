@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import { endGroup, endIdentity, endRun, runMembers } from '../../lib/system/groups.ts'
 import { groupMark, runMark, withMark, withoutMarks } from '../../lib/system/marks.ts'
 import { findByEnvironment, identify, isAlive, ownIdentity } from '../../lib/system/process-identity.ts'
-import { parsePs, parseStat } from '../../lib/system/process-table.ts'
+import { parsePs, parseStat, psText } from '../../lib/system/process-table.ts'
 import { until } from '../support/index.ts'
 import { lives } from './support/fixture.ts'
 
@@ -142,6 +142,13 @@ test('the process table is read right, whatever a process is called', () => {
     { pid: 1, parent: 0, group: 1, session: 0, zombie: false, startTime: 'Mon Nov 17 09:12:33 2025' },
     { pid: 501, parent: 480, group: 480, session: 0, zombie: true, startTime: 'Fri Nov 7 10:00:01 2025' },
   ])
+})
+
+test('ps that finds nothing is no ps that could not run', () => {
+  assert.is(psText({ exitCode: 0, stdout: 'x', stderr: '' }), 'x')
+  assert.is(psText({ exitCode: 1, stdout: '', stderr: '' }), '')
+  assert.throws(() => psText({ exitCode: 1, stdout: '', stderr: 'ps: Invalid process id: x' }), /Invalid process id/)
+  assert.throws(() => psText({ message: 'spawn ps EAGAIN' }), /cannot be read: spawn ps EAGAIN/)
 })
 
 test.run()

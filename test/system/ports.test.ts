@@ -121,6 +121,12 @@ test('what /proc/net/tcp6 and lsof print is read right', () => {
   assert.equal(parseListeners(tcp6), [{ port: 8080, user: 1000, inode: '24680' }])
   assert.equal(parseListeners(''), [])
   assert.equal(parseLsof('p501\ncnode\nLann\nf20\np502\ncother\nLbob\n'), { pid: 501, command: 'node', user: 'ann' })
+  // A server on IPv4 and IPv6, a set of lines for each file; its worker has them too.
+  assert.equal(parseLsof('p73021\ncpostgres\nLann\nf7\nf8\np73040\ncpostgres\nLann\nf7\n'), {
+    pid: 73021,
+    command: 'postgres',
+    user: 'ann',
+  })
   assert.is(parseLsof(''), undefined)
 })
 
