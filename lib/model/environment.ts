@@ -27,8 +27,6 @@ const hookSchema = z.strictObject({
   onError: z.enum(['fail', 'warn']).default('fail'),
   repeatable: z.boolean().default(true).describe('May run again when a recovery passes over it'),
 })
-/** A hook as configured, with defaults filled in. */
-export type Hook = z.output<typeof hookSchema>
 
 const secretProviderSchema = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('file'), path: z.string().describe('An .env file, mode 0600') }),
@@ -52,8 +50,6 @@ const notificationSchema = z.strictObject({
   command: z.array(z.string().min(1)).nonempty().describe('Receives the release as JSON on its standard input'),
   timeout: durationSchema.default('30s'),
 })
-/** A program that is told how a deploy ended. */
-export type Notification = z.output<typeof notificationSchema>
 
 const overrideSchema = z.strictObject({
   environment_variables: z
@@ -132,8 +128,6 @@ export const environmentSchema = z
 
 /** An environment as its file says, with defaults filled in. */
 export type EnvironmentConfiguration = z.output<typeof environmentSchema>
-/** An environment as written in YAML. */
-export type EnvironmentInput = z.input<typeof environmentSchema>
 /** What an environment says differently about a service. */
 export type ServiceOverride = z.output<typeof overrideSchema>
 

@@ -134,5 +134,3 @@ export const healthOverrideSchema = z.strictObject(health).partial()
 export const gatePolicySchema = z
   .strictObject({ interval: health.interval, passes: health.passes, deadline: health.deadline })
   .partial()
-/** The part of a service's health configuration that an environment replaces. */
-export type HealthOverride = z.output<typeof healthOverrideSchema>

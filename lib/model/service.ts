@@ -122,7 +122,5 @@ export const serviceSchema = z
 
 /** A service as its file says, with defaults filled in. */
 export type ServiceConfiguration = z.output<typeof serviceSchema>
-/** A service as written in YAML. */
-export type ServiceInput = z.input<typeof serviceSchema>
 /** A dependency in its long form. */
 export type Dependency = { service: string; optional: boolean }

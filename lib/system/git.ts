@@ -108,10 +108,3 @@ export async function exportTree(
     await removeTree(archive)
   }
 }
-
-/** The files below `folder`, relative to it, that git knows or would add: tracked and there, or untracked and not ignored. */
-export async function workingTreeFiles(folder: string): Promise<Result<string[]>> {
-  const listed = await gitChecked(folder, ['ls-files', '-z', '--cached', '--others', '--exclude-standard'])
-  if (!listed.ok) return listed
-  return ok([...new Set(listed.value.stdout.split('\0').filter((path) => path !== ''))].sort())
-}

@@ -10,7 +10,7 @@ export type PortState = 'free' | 'in-use' | 'denied' | 'no-such-address'
  * may not; `no-such-address`: the host is not an address of this machine.
  */
 export async function portState(host: string, port: number): Promise<PortState> {
-  const { state } = await listenOnce(host, port)
+  const state = await listenOnce(host, port)
   // macOS lets a server take 127.0.0.1:80 beside one that has *:80; clients would then reach either.
   if (state === 'free' && process.platform === 'darwin' && (await findListener(port))) return 'in-use'
   return state
@@ -49,26 +49,16 @@ export async function freePortNear(
   return undefined
 }
 
-/** A port that was free a moment ago, chosen by the system. */
-export async function freePort(host = '127.0.0.1'): Promise<number> {
-  const { state, port } = await listenOnce(host, 0)
-  if (port === undefined) throw new Error(`no port of ${host} can be listened on: ${state}`)
-  return port
-}
-
-function listenOnce(host: string, port: number): Promise<{ state: PortState; port?: number }> {
+function listenOnce(host: string, port: number): Promise<PortState> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', (error) => {
       const state = states[errorCode(error) ?? '']
-      if (state) resolve({ state })
+      if (state) resolve(state)
       else reject(error)
     })
     server.listen({ host, port, exclusive: true }, () => {
-      const address = server.address()
-      server.close(() => {
-        resolve({ state: 'free', ...(address && typeof address === 'object' && { port: address.port }) })
-      })
+      server.close(() => resolve('free'))
     })
   })
 }

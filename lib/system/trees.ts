@@ -1,34 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { chmod, constants, copyFile, lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { ok, type Result } from '../model/failure.ts'
-import { workingTreeFiles } from './git.ts'
-
-/**
- * Copies a folder's working tree: tracked files as they are now, and untracked ones that are not ignored; modes and links are kept. Copies
- * share their blocks with the original where the file system can do that. A deleted file is not there; a submodule is copied likewise.
- */
-export async function exportWorkingTree(folder: string, destination: string): Promise<Result<void>> {
-  const files = await workingTreeFiles(folder)
-  if (!files.ok) return files
-  await mkdir(destination, { recursive: true })
-  for (const path of files.value) {
-    const [from, to] = [join(folder, path), join(destination, path)]
-    const found = await lstat(from).catch(() => undefined)
-    if (found === undefined) continue
-    await mkdir(dirname(to), { recursive: true })
-    if (found.isSymbolicLink()) await symlink(await readlink(from), to)
-    else if (found.isDirectory()) {
-      const inner = await exportWorkingTree(from, to)
-      if (!inner.ok) return inner
-    } else if (found.isFile()) {
-      await copyFile(from, to, constants.COPYFILE_FICLONE)
-      await chmod(to, found.mode & 0o777)
-    }
-  }
-  return ok(undefined)
-}
+import { lstat, readdir, readlink } from 'node:fs/promises'
+import { join } from 'node:path'
 
 /**
  * A digest (SHA-256, hex) of what a folder holds: paths, whether executable, link targets, contents. Times, owners, empty folders and

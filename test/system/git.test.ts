@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
-  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -16,15 +15,8 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Result, unwrap } from '../../lib/model/failure.ts'
-import {
-  dirtyFiles,
-  exportTree,
-  gitTopLevel,
-  parseStatus,
-  resolveCommit,
-  workingTreeFiles,
-} from '../../lib/system/git.ts'
-import { exportWorkingTree, fileDigest, treeDigest } from '../../lib/system/trees.ts'
+import { dirtyFiles, exportTree, gitTopLevel, parseStatus, resolveCommit } from '../../lib/system/git.ts'
+import { fileDigest, treeDigest } from '../../lib/system/trees.ts'
 import { temporaryFolder } from '../support/index.ts'
 
 const identity = ['-c', 'user.name=Test', '-c', 'user.email=test@example.org', '-c', 'init.defaultBranch=main']
@@ -114,22 +106,6 @@ test('a commit’s subfolder is exported as it was, whatever the working tree is
   unwrap(await exportTree(folder, commit, '', whole))
   assert.equal(readdirSync(whole).sort(), ['.gitignore', 'app', 'top.txt'])
   assert.is(codeOf(await exportTree(folder, commit, 'no-such', join(whole, 'x'))), 'command-failed')
-})
-
-test('the working tree is exported: changed and new files, without ignored and deleted ones', async () => {
-  const folder = repository()
-  const app = join(folder, 'app')
-  writeFileSync(join(app, '-n'), 'changed')
-  writeFileSync(join(app, 'new'), 'new')
-  writeFileSync(join(app, 'noise.log'), 'ignored')
-  rmSync(join(app, 'src/ü b.txt'))
-  const destination = join(temporaryFolder(), 'release')
-  unwrap(await exportWorkingTree(app, destination))
-  assert.equal(readdirSync(destination).sort(), ['-n', 'link', 'new', 'run'])
-  assert.is(readFileSync(join(destination, '-n'), 'utf8'), 'changed')
-  assert.ok(lstatSync(join(destination, 'link')).isSymbolicLink())
-  assert.ok(statSync(join(destination, 'run')).mode & 0o100)
-  assert.equal(unwrap(await workingTreeFiles(app)), ['-n', 'link', 'new', 'run', 'src/ü b.txt'])
 })
 
 test('the digest of an export is that of the files, wherever they are; any change shows', async () => {
