@@ -4,10 +4,10 @@ import type { Op, OpId, OpOf } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Release } from '../model/release.ts'
 import type { ObservedSource, Snapshot } from '../model/snapshot.ts'
+import { afterTheBuilds, buildOps, exportOp, leaves, pruneOps, withBeforeGate } from './deploy-ops.ts'
 import { envOps } from './env.ts'
 import { type HookArguments, hookOps, recordedHooks } from './hooks.ts'
 import { notificationOps, recordedNotifications } from './notifications.ts'
-import { prunable } from './prune.ts'
 import { chain, gatePolicy, pendingMigrations, roll } from './roll.ts'
 import { schemaAfter, unknownBreaking } from './schema.ts'
 import { ownBuild, stop, withDependencies } from './services.ts'
@@ -213,82 +213,7 @@ function sourceFindings(source: ObservedSource, options: DeployOptions): Finding
   ]
 }
 
-const exportOp = (release: number, { revision, commit }: ObservedSource): Op => ({
-  id: 'export',
-  kind: 'export-source',
-  after: [],
-  cause: 'a release runs its own copy of the files',
-  changes: true,
-  timeoutMs: 5 * 60_000,
-  data: { release, revision, commit, workingTree: commit.startsWith('tree-') },
-})
-
-const buildOps = (targets: Target[], causes: Map<string, string>, release: number): Op[] =>
-  targets.flatMap(({ service, spec, build }): Op[] =>
-    spec && build && causes.has(service)
-      ? [
-          {
-            id: `build:${service}`,
-            kind: 'run-build',
-            after: [],
-            cause: causes.get(service) as string,
-            changes: true,
-            service,
-            timeoutMs: build.timeoutMs,
-            data: {
-              service,
-              source: { kind: 'release', release },
-              command: build.command,
-              directory: build.directory,
-              artefact: spec.artefact ?? '',
-            },
-          },
-        ]
-      : [],
-  )
-
 const orBefore = (own: OpId[], before: OpId[]): OpId[] => (own.length > 0 ? own : before)
-
-/** Nothing is changed on the platform before everything is built: the first op of each engine or migration waits too. */
-const afterTheBuilds = (ops: Op[], readyToRoll: OpId[]): Op[] =>
-  ops.map((op) => (op.after.length === 0 ? { ...op, after: readyToRoll } : op))
-
-/** `beforeGate` runs once, when the last service has been started and before its gate. */
-function withBeforeGate(ops: Op[], hooks: Op[]): Op[] {
-  if (hooks.length === 0) return ops
-  const last = ops.findLastIndex((op) => op.kind === 'wait-gate')
-  if (last < 0) return ops
-  const gate = ops[last] as Op
-  const chained = chain(hooks, gate.after)
-  return [...ops.slice(0, last), ...chained, { ...gate, after: [(chained.at(-1) as Op).id] }, ...ops.slice(last + 1)]
-}
-
-/** Ops that nothing waits for: what the end of a plan waits for. */
-function leaves(ops: Op[]): OpId[] {
-  const waitedFor = new Set(ops.flatMap((op) => op.after))
-  return ops.map((op) => op.id).filter((id) => !waitedFor.has(id))
-}
-
-function pruneOps(desired: Desired, snapshot: Snapshot, number: number, targets: Target[]): Op[] {
-  const [first, ...more] = prunable(snapshot.releases, {
-    keep: desired.configuration.deploy.keep,
-    current: snapshot.current,
-    next: number,
-    used: targets.flatMap(({ spec }) => (spec?.source.kind === 'release' ? [spec.source.release] : [])),
-  })
-  if (first === undefined) return []
-  return [
-    {
-      id: 'prune',
-      kind: 'prune-releases',
-      after: [],
-      cause: `the policy keeps ${desired.configuration.deploy.keep}`,
-      changes: false,
-      timeoutMs: 120_000,
-      data: { releases: [first, ...more] },
-    },
-  ]
-}
 
 function notes(desired: Desired, snapshot: Snapshot, current: Release | undefined, pending: string[] | null): string[] {
   const breaking = (desired.database?.migrations ?? []).filter(

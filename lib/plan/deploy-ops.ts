@@ -1,0 +1,84 @@
+import type { Desired } from '../model/desired.ts'
+import type { Op, OpId } from '../model/op.ts'
+import type { ObservedSource, Snapshot } from '../model/snapshot.ts'
+import { prunable } from './prune.ts'
+import { chain } from './roll.ts'
+import type { Target } from './target.ts'
+
+/** The op that takes a revision's files into the release `release`. */
+export const exportOp = (release: number, { revision, commit }: ObservedSource): Op => ({
+  id: 'export',
+  kind: 'export-source',
+  after: [],
+  cause: 'a release runs its own copy of the files',
+  changes: true,
+  timeoutMs: 5 * 60_000,
+  data: { release, revision, commit, workingTree: commit.startsWith('tree-') },
+})
+
+/** One op for each service in `causes` that has a build. */
+export const buildOps = (targets: Target[], causes: Map<string, string>, release: number): Op[] =>
+  targets.flatMap(({ service, spec, build }): Op[] =>
+    spec && build && causes.has(service)
+      ? [
+          {
+            id: `build:${service}`,
+            kind: 'run-build',
+            after: [],
+            cause: causes.get(service) as string,
+            changes: true,
+            service,
+            timeoutMs: build.timeoutMs,
+            data: {
+              service,
+              source: { kind: 'release', release },
+              command: build.command,
+              directory: build.directory,
+              artefact: spec.artefact ?? '',
+            },
+          },
+        ]
+      : [],
+  )
+
+/** Nothing is changed on the platform before everything is built: the first op of each engine or migration waits too. */
+export const afterTheBuilds = (ops: Op[], readyToRoll: OpId[]): Op[] =>
+  ops.map((op) => (op.after.length === 0 ? { ...op, after: readyToRoll } : op))
+
+/** `beforeGate` runs once, when the last service has been started and before its gate. */
+export function withBeforeGate(ops: Op[], hooks: Op[]): Op[] {
+  if (hooks.length === 0) return ops
+  const last = ops.findLastIndex((op) => op.kind === 'wait-gate')
+  if (last < 0) return ops
+  const gate = ops[last] as Op
+  const chained = chain(hooks, gate.after)
+  return [...ops.slice(0, last), ...chained, { ...gate, after: [(chained.at(-1) as Op).id] }, ...ops.slice(last + 1)]
+}
+
+/** Ops that nothing waits for: what the end of a plan waits for. */
+export function leaves(ops: Op[]): OpId[] {
+  const waitedFor = new Set(ops.flatMap((op) => op.after))
+  return ops.map((op) => op.id).filter((id) => !waitedFor.has(id))
+}
+
+/** The op that removes the releases that nothing needs after release `number`; none where all are kept. */
+export function pruneOps(desired: Desired, snapshot: Snapshot, number: number, targets: Target[]): Op[] {
+  const [first, ...more] = prunable(snapshot.releases, {
+    keep: desired.configuration.deploy.keep,
+    current: snapshot.current,
+    next: number,
+    used: targets.flatMap(({ spec }) => (spec?.source.kind === 'release' ? [spec.source.release] : [])),
+  })
+  if (first === undefined) return []
+  return [
+    {
+      id: 'prune',
+      kind: 'prune-releases',
+      after: [],
+      cause: `the policy keeps ${desired.configuration.deploy.keep}`,
+      changes: false,
+      timeoutMs: 120_000,
+      data: { releases: [first, ...more] },
+    },
+  ]
+}
