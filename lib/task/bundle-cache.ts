@@ -22,6 +22,7 @@ import {
   type BundleManifest,
   bundleFolder,
   fileState,
+  importedManifests,
   isRacy,
   listingPath,
   manifestPath,
@@ -66,9 +67,14 @@ export async function validBundle(taskfile: string, maker: string): Promise<stri
   return output
 }
 
-/** The local files of a Taskfile's bundle, as they were when it was last made; the Taskfile itself when nothing is known. */
-export const bundledFiles = (taskfile: string): string[] =>
-  readManifest(taskfile)?.inputs.map(({ path }) => path) ?? [taskfile]
+/** The local files of a Taskfile's bundle, as they were when it was last made, and of all that its code has imported; the Taskfile itself when nothing is known. */
+export const bundledFiles = (taskfile: string): string[] => {
+  const manifest = readManifest(taskfile)
+  if (manifest === undefined) return [taskfile]
+  return [
+    ...new Set([manifest, ...importedManifests(taskfile)].flatMap(({ inputs }) => inputs.map(({ path }) => path))),
+  ]
+}
 
 const writeManifest = (taskfile: string, manifest: BundleManifest): Promise<void> =>
   writeFileAtomic(manifestPath(taskfile), `${JSON.stringify(manifest)}\n`)
@@ -84,7 +90,7 @@ export async function keepBundle(
 ): Promise<string> {
   const folder = bundleFolder(dirname(taskfile))
   const identity = made.inputs.map(({ path, sha256: hash }) => `${path}\0${hash}\n`).sort()
-  const name = sha256(`${made.maker}\0${bundle.code.length}\0${identity.join('')}`).slice(0, 32)
+  const name = sha256(`${made.maker}\0${bundle.code}\0${identity.join('')}`).slice(0, 32)
   const output = `${name}.${bundle.kind === 'commonjs' ? 'cjs' : 'mjs'}`
   makeCacheFolder(dirname(taskfile), folder)
   if (bundle.kind === 'commonjs') await writeFileAtomic(join(folder, `${output}.map`), bundle.map)

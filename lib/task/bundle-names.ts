@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { laterImport } from './dynamic-imports.ts'
 
 /** `import.meta` and CommonJS's names become constants that each file has for itself. */
 export const metaNames = {
@@ -15,15 +16,20 @@ export const metaNames = {
 export const metaModule = 'vital-ops-meta:'
 
 /** The text of that module. */
-export const metaConstants = (path: string): string => {
+export const metaConstants = (path: string, taskfile: string): string => {
   const url = JSON.stringify(pathToFileURL(path).href)
   return [
+    `export ${laterFunction(path, taskfile)}`,
     `export const __opsUrl = ${url}`,
     `export const __opsDirname = ${JSON.stringify(dirname(path))}`,
     `export const __opsFilename = ${JSON.stringify(path)}`,
     `export const __opsResolve = (name) => /^\\.{0,2}\\//.test(name) ? new URL(name, ${url}).href : ((meta) => meta.resolve(name))(import.meta)`,
   ].join('\n')
 }
+
+/** What an `import` of a computed name becomes: load.ts has put that function there. */
+const laterFunction = (path: string, taskfile: string): string =>
+  `const ${laterImport} = (name) => globalThis[Symbol.for('vital-ops.import')](name, ${JSON.stringify(path)}, ${JSON.stringify(taskfile)})`
 
 /**
  * The module that says in which folder the tasks work that a file defines. It is the last import of the file, so it is evaluated right
@@ -35,15 +41,22 @@ export const folderModule = 'vital-ops-folder:'
 export const folderStatement = (folder: string | undefined): string =>
   `globalThis[Symbol.for('vital-ops.folder')] = ${folder === undefined ? 'undefined' : JSON.stringify(folder)}`
 
-/** Gives a file its own names and folder. CommonJS, which knows only two of the names, cannot import: it declares them on its first line. */
-export function withOwnNames(text: string, path: string): string {
+/**
+ * Gives a file its own names and folder. CommonJS, which knows only two of the names, cannot import: it declares them on its first line.
+ *
+ * @param file `importsLater`: its text has `__opsI`
+ */
+export function withOwnNames(
+  text: string,
+  { path, taskfile, importsLater }: { path: string; taskfile: string; importsLater: boolean },
+): string {
   const asks = /\bimport\.meta\b|\b__dirname\b|\b__filename\b/.test(text)
   const isModule = /\bimport\.meta\b|^\s*(import|export)\b/m.test(text) && !/\.c[jt]s$/.test(path)
   if (!isModule) {
-    if (!asks) return text
-    return `const __opsDirname = ${JSON.stringify(dirname(path))}, __opsFilename = ${JSON.stringify(path)}; ${text}`
+    const names = `const __opsDirname = ${JSON.stringify(dirname(path))}, __opsFilename = ${JSON.stringify(path)}; `
+    return `${importsLater ? `${laterFunction(path, taskfile)}; ` : ''}${asks ? names : ''}${text}`
   }
-  const names = [...new Set(Object.values(metaNames))].join(', ')
-  const meta = asks ? `import { ${names} } from ${JSON.stringify(metaModule + path)};` : ''
+  const names = [...(asks ? new Set(Object.values(metaNames)) : []), ...(importsLater ? [laterImport] : [])].join(', ')
+  const meta = names === '' ? '' : `import { ${names} } from ${JSON.stringify(metaModule + path)};`
   return `${text}\n${meta}import ${JSON.stringify(folderModule + path)}`
 }

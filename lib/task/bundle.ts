@@ -2,12 +2,14 @@ import { readFileSync, realpathSync, statSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { dirname, extname, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import type { BuildFailure, Loader, Message, OnLoadResult, OnResolveResult, Plugin, PluginBuild } from 'esbuild'
+import type { BuildFailure, Message, OnLoadResult, OnResolveResult, Plugin, PluginBuild } from 'esbuild'
 import { type Failure, FailureError } from '../model/failure.ts'
 import { type BundleCode, noteInput } from './bundle-cache.ts'
 import { requireBanner, toCommonJs } from './bundle-common-js.ts'
 import { folderModule, folderStatement, metaConstants, metaModule, metaNames, withOwnNames } from './bundle-names.ts'
+import { withLaterImports } from './dynamic-imports.ts'
 import { packageRoot, taskfileNames } from './find.ts'
+import { loaders, localCandidates } from './local-files.ts'
 import { type BundleInput, type BundleManifest, bundleFolder } from './manifest.ts'
 import { exportOf, installedPackage, packageName, packagePlaces } from './packages.ts'
 import { sourceLine } from './sources.ts'
@@ -15,38 +17,22 @@ import { sourceLine } from './sources.ts'
 /** A bundled Taskfile: the code, all local files that it was made of, and the packages that it imports. */
 export type Bundle = { code: BundleCode } & Pick<BundleManifest, 'inputs' | 'absent' | 'own' | 'packages' | 'linked'>
 
-/** How files are read, by extension; others cannot be imported. */
-const loaders: Readonly<Record<string, Loader>> = {
-  '.ts': 'ts',
-  '.mts': 'ts',
-  '.cts': 'ts',
-  '.tsx': 'tsx',
-  '.js': 'js',
-  '.mjs': 'js',
-  '.cjs': 'js',
-  '.jsx': 'jsx',
-  '.json': 'json',
-}
-
-/** `./x.js` may be the TypeScript file `x.ts`, as TypeScript itself has it. */
-const written: Readonly<Record<string, readonly string[]>> = {
-  '.js': ['.ts', '.tsx'],
-  '.mjs': ['.mts'],
-  '.cjs': ['.cts'],
-}
-
 /**
  * Bundles a Taskfile with the local files that it imports (by relative or absolute path); packages stay imports, which Node resolves from
  * the Taskfile's folder. `import.meta.url`, `.dirname`, `.filename` and `.resolve` are those of each source file. Throws `FailureError`
  * with the place of each error. tsconfig.json plays no part: what runs does not depend on an editor's settings.
+ *
+ * @param text what stands for a Taskfile that is no file: code of the folder of `importer`
  */
-export async function bundleTaskfile(taskfile: string): Promise<Bundle> {
+export async function bundleTaskfile(taskfile: string, text?: { code: string; importer: string }): Promise<Bundle> {
   const { build, stop } = await import('esbuild')
   const files = new LocalFiles(taskfile)
   bundling += 1
   try {
     const result = await build({
-      entryPoints: [taskfile],
+      ...(text === undefined
+        ? { entryPoints: [taskfile] }
+        : { stdin: { contents: text.code, resolveDir: dirname(text.importer), sourcefile: text.importer } }),
       outfile: join(bundleFolder(dirname(taskfile)), 'taskfile.mjs'),
       absWorkingDir: dirname(taskfile),
       bundle: true,
@@ -101,10 +87,12 @@ class LocalFiles {
   linked: string | undefined
   /** Something is imported that only Node's loader of modules finds and loads. */
   foreign = false
+  readonly #taskfile: string
   readonly #folder: string
   readonly #lengths = new Map<string, number>()
 
   constructor(taskfile: string) {
+    this.#taskfile = taskfile
     this.#folder = dirname(taskfile)
   }
 
@@ -122,7 +110,7 @@ class LocalFiles {
           return this.#resolvePackage(build, path, importer, resolveDir, kind)
         })
         build.onLoad({ filter: /.*/, namespace: metaModule }, ({ path }) => ({
-          contents: metaConstants(path),
+          contents: metaConstants(path, this.#taskfile),
           loader: 'js',
         }))
         build.onLoad({ filter: /.*/, namespace: folderModule }, ({ path }) => ({
@@ -136,16 +124,8 @@ class LocalFiles {
 
   #resolveLocal(specifier: string, folder: string): OnResolveResult {
     const path = specifier.startsWith('file:') ? fileURLToPath(specifier) : resolve(folder, specifier)
-    const extension = extname(path)
-    const stem = path.slice(0, path.length - extension.length)
-    const candidates = [
-      path,
-      ...(written[extension] ?? []).map((other) => stem + other),
-      ...Object.keys(loaders).map((other) => path + other),
-      ...Object.keys(loaders).map((other) => join(path, `index${other}`)),
-    ]
     const missed: string[] = []
-    for (const candidate of candidates) {
+    for (const candidate of localCandidates(path)) {
       if (statSync(candidate, { throwIfNoEntry: false })?.isFile()) {
         for (const one of missed) this.absent.add(one)
         return { path: realpathSync(candidate) }
@@ -243,7 +223,7 @@ class LocalFiles {
     return undefined
   }
 
-  #load(path: string): OnLoadResult {
+  async #load(path: string): Promise<OnLoadResult> {
     const loader = loaders[extname(path)]
     if (!loader) return { errors: [{ text: `cannot import a file of this kind: ${path}` }] }
     const before = statSync(path, { bigint: true })
@@ -254,7 +234,10 @@ class LocalFiles {
       .replace(/^\uFEFF/, '')
       .replace(/^#!.*/, '')
     this.#lengths.set(path, text.split('\n').length)
-    return { contents: loader === 'json' ? text : withOwnNames(text, path), loader, resolveDir: dirname(path) }
+    if (loader === 'json') return { contents: text, loader }
+    const { text: own, found } = await withLaterImports(text, loader)
+    const names = { path, taskfile: this.#taskfile, importsLater: found }
+    return { contents: withOwnNames(own, names), loader, resolveDir: dirname(path) }
   }
 
   /** An error of esbuild with the place in the source. esbuild counts columns from 0 and in bytes. */

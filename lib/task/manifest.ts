@@ -3,7 +3,7 @@
  * (bundle-cache.ts), `<Taskfile>.tasks.json` which tasks it gave (listing.ts). This module only reads files and compares their states, because
  * it is part of every start: no hashing, no writing.
  */
-import { type BigIntStats, existsSync, readFileSync, statSync } from 'node:fs'
+import { type BigIntStats, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { packageRoot, packageVersion } from './find.ts'
 
@@ -41,6 +41,20 @@ export const bundleFolder = (folder: string): string => join(folder, '.ops', 'ca
 /** The path of a Taskfile's manifest. */
 export const manifestPath = (taskfile: string): string =>
   join(bundleFolder(dirname(taskfile)), `${basename(taskfile)}.manifest.json`)
+
+/** What stands for a Taskfile of the bundle of what its code imports by a computed name. */
+export const importedName = (taskfile: string, hash: string): string =>
+  `${taskfile.replace(/\.import-[0-9a-f]+$/, '')}.import-${hash}`
+
+/** The manifests of all that a Taskfile's code has imported by computed names, in this process or an earlier one. */
+export function importedManifests(taskfile: string): BundleManifest[] {
+  const known = existsSync(manifestPath(taskfile)) ? readdirSync(bundleFolder(dirname(taskfile))) : []
+  const names = known.filter((name) => name.startsWith(`${basename(taskfile)}.import-`)).sort()
+  return names
+    .map((name) => /^(.*)\.manifest\.json$/.exec(name)?.[1])
+    .map((name) => (name === undefined ? undefined : readManifest(join(dirname(taskfile), name))))
+    .filter((manifest) => manifest !== undefined)
+}
 
 /** The path of the listing of a Taskfile's tasks. */
 export const listingPath = (taskfile: string): string =>
@@ -90,4 +104,4 @@ export const isCurrent = (manifest: BundleManifest): boolean =>
 
 /** Another version of this package, in another place, or of Node may bundle differently. */
 export const maker = (): string =>
-  `vital-ops ${packageVersion()} ${packageRoot()} node ${process.versions.node} format 2`
+  `vital-ops ${packageVersion()} ${packageRoot()} node ${process.versions.node} format 3`

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { packageVersion } from '../find.ts'
-import { readManifest } from '../manifest.ts'
+import { importedManifests, readManifest } from '../manifest.ts'
 import { sha256 } from './digest.ts'
 import { readInputs } from './files.ts'
 import type { StatCache } from './stat-cache.ts'
@@ -28,8 +28,15 @@ export function readCode(taskfile: string, bundle: string | undefined, cache: St
   if (bundle !== undefined && bundle !== manifest.output) return { [shown(folder, taskfile)]: `bundle ${bundle}` }
   const code: Record<string, string> = {}
   for (const { path, sha256: hash } of manifest.inputs) code[shown(folder, path)] = hash
+  const later = importedManifests(taskfile)
+  // What was imported when a task ran may have changed since: not what it was counts, but what it is.
+  for (const { path } of later.flatMap(({ inputs }) => inputs)) {
+    const stats = statSync(path, { throwIfNoEntry: false })
+    code[shown(folder, path)] ??= stats?.isFile() ? cache.hash(path, stats) : 'gone'
+  }
   const roots = new Set<string>()
-  for (const path of manifest.packages) {
+  for (const path of new Set([manifest, ...later].flatMap(({ packages }) => packages))) {
+    if (!existsSync(path)) continue
     const { name, version } = JSON.parse(readFileSync(path, 'utf8')) as { name?: string; version?: string }
     const root = dirname(realpathSync(path))
     const modules = root.lastIndexOf('/node_modules/')
