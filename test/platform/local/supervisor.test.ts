@@ -112,6 +112,8 @@ test('what even the watchdog could not end is ended by the next command, by its 
   const folder = workspace()
   const { client } = await ensure(folder)
   const { group } = await startService(client, request('sleep 1001 & sleep 1002'))
+  const mark = group?.mark as string
+  await until(async () => (await processesWith(mark)).length === 3, { what: 'the shell and its children' })
   const supervisor = client.record.identity.pid
   const watchdogs = (await processesWith('vital-ops-watchdog')).filter(({ parent }) => parent === supervisor)
   assert.is(watchdogs.length, 1)
@@ -119,7 +121,6 @@ test('what even the watchdog could not end is ended by the next command, by its 
   process.kill(supervisor, 'SIGSTOP')
   process.kill(watchdogs[0]?.pid as number, 'SIGKILL')
   process.kill(supervisor, 'SIGKILL')
-  const mark = group?.mark as string
   assert.is((await processesWith(mark)).length, 3)
 
   const next = await ensure(folder)
