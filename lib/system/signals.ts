@@ -1,3 +1,4 @@
+import { isTerminalLent } from './lent-terminal.ts'
 import { killEveryGroupNow } from './watchdog.ts'
 
 /** A signal that asks this process to end, and the status it then ends with: 128 + the signal's number. */
@@ -25,12 +26,13 @@ export type TerminationWatch = {
 /**
  * Turns INT, TERM and HUP into an abort: the first one calls the handler, once, and aborts the signal; the caller ends what it has
  * begun and exits with `exitCode`. A second INT means "at once": every child is killed and this process dies of the signal (so that a
- * calling shell sees 130); later TERM and HUP change nothing.
+ * calling shell sees 130); later TERM and HUP change nothing. While a program has the terminal, INT is that program's, and does nothing here.
  */
 export function onTermination(handler: (termination: Termination) => void = () => {}): TerminationWatch {
   const controller = new AbortController()
   let first: Termination | undefined
   const receive = (termination: Termination) => {
+    if (first === undefined && termination.signal === 'SIGINT' && isTerminalLent()) return
     if (first === undefined) {
       first = termination
       controller.abort(termination)

@@ -16,9 +16,11 @@ export type WatchedOptions = {
   graceMs: number
   /** The program waits for the gate by itself: it is a shell, and its text begins with `gatePrefix`. */
   waitsItself?: boolean
+  /** It has the terminal: it is in this process's session and group, where it may read from it; its processes are found by their mark. */
+  foreground?: boolean
 }
 
-/** A child that leads a process group of its own and cannot outlive this process. */
+/** A child that leads a process group of its own (but for one in the foreground) and cannot outlive this process. */
 export type WatchedChild = {
   child: ChildProcess
   /** Resolves when the leader has exited or could not be spawned. */
@@ -34,12 +36,12 @@ export type WatchedChild = {
  * @param program an absolute path
  */
 export function spawnWatched(program: string, args: readonly string[], options: WatchedOptions): WatchedChild {
-  const { cwd, stdio, graceMs } = options
+  const { cwd, stdio, graceMs, foreground = false } = options
   const mark = newMark()
   const env = withMark(options.env, groupMark, mark)
   const own = typeof stdio === 'string' ? [stdio, stdio, stdio] : [...stdio].slice(0, 3)
   const [file, words] = options.waitsItself ? [program, args] : gated(program, args, env)
-  const child = spawn(file, words, { cwd, env, detached: true, stdio: [...own, 'pipe'] })
+  const child = spawn(file, words, { cwd, env, detached: !foreground, stdio: [...own, 'pipe'] })
   const exited = new Promise<void>((resolve) => {
     child.once('exit', () => resolve())
     child.once('error', () => resolve())
@@ -61,12 +63,15 @@ export function spawnWatched(program: string, args: readonly string[], options: 
     if (identity === undefined) return
     const { startTime } = identity
     scope.since = startTime
-    await runnerWatchdog().add({ group: pid, startTime, mark, signal: 'SIGTERM', graceMs, target: 'group' })
+    // Where there is no /proc, the watchdog finds nobody by a mark.
+    const target = foreground && process.platform !== 'linux' ? 'leader' : 'group'
+    await runnerWatchdog().add({ group: pid, startTime, mark, signal: 'SIGTERM', graceMs, target })
     if (ending === undefined) gate.end(gateWord)
   }
   open().catch((error: Error) => gate.destroy(error))
   void exited.then(() => {
-    if (ending === undefined && !signalGroup(pid, 0)) runnerWatchdog().delete(pid)
+    // What a foreground program leaves behind is of no group that could be asked for.
+    if (ending === undefined && !foreground && !signalGroup(pid, 0)) runnerWatchdog().delete(pid)
   })
   return {
     child,

@@ -4,6 +4,7 @@ import type { ByteRedaction, Redactor } from '../log/redact.ts'
 import type { Place } from '../model/failure.ts'
 import type { Secret } from '../model/secret.ts'
 import { gatePrefix } from '../system/gate.ts'
+import { lendTerminal } from '../system/lent-terminal.ts'
 import type { Environment } from '../system/marks.ts'
 import { findProgram } from '../system/programs.ts'
 import { spawnWatched, type WatchedChild } from '../system/watched-child.ts'
@@ -69,13 +70,16 @@ export function createCommandRunner(options: CommandRunnerOptions): CommandRunne
     const stdio = options.stdoutTaken ? withoutStdout(how) : how
     const lent = writesItself(stdio)
     if (lent) options.onTerminal?.(true)
+    const takeBack = readsItself(stdio) ? lendTerminal() : undefined
     const watched = spawnWatched(shell, [...quietStart(shell), '-c', gatePrefix + text], {
       waitsItself: true,
       cwd: own.cwd ?? folder,
       env: own.env ? withLocalPrograms(own.env, folder) : env,
       stdio,
       graceMs,
+      foreground: takeBack !== undefined,
     })
+    if (takeBack) void watched.exited.then(takeBack)
     if (lent) void watched.exited.then(() => options.onTerminal?.(false))
     const signals = [signal, own.signal].filter((one) => one !== undefined)
     const end = () => void endings.add(watched.end())
@@ -193,6 +197,12 @@ function shownOutput({ onOutput, redactor }: CommandRunnerOptions) {
 /** Whether a command has standard output or error of this process. */
 const writesItself = (stdio: StdioOptions): boolean =>
   (typeof stdio === 'string' ? [stdio] : stdio.slice(1)).some((one) => one === 'inherit' || one === 1 || one === 2)
+
+/** Whether a command has standard input of this process. */
+const readsItself = (stdio: StdioOptions): boolean => {
+  const stdin = typeof stdio === 'string' ? stdio : stdio[0]
+  return stdin === 'inherit' || stdin === 0
+}
 
 /** The same with stderr in the place of an inherited stdout. */
 function withoutStdout(stdio: StdioOptions): StdioOptions {
