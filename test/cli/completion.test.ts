@@ -66,7 +66,19 @@ test('flags and their values, also behind an equals sign; candidates that the ar
 
 test('several tasks in one call', async () => {
   assert.equal(await values('lint', 'rel'), ['release'])
-  assert.equal(await values('release', '--channel', 'beta', ':::', 'li'), ['lint'])
+  const next = ['release', '--channel', 'beta', ':::']
+  assert.equal(await values(...next, 'li'), ['lint'])
+  assert.equal(await values('lint', ':::', 'release', '--ch'), ['--channel'])
+  assert.equal(await values('lint', 'release', '--channel', 's'), ['stable'])
+  assert.equal(await values('lint', 'release', '--channel=s'), ['--channel=stable'])
+  assert.equal(await values(...next, 'services', ''), ['up', 'down'])
+  assert.equal(await values(...next, 'services', 'up', 'api', ':::', 'db:migrate', '--t'), ['--to'])
+  assert.equal(await values('lint', ':'), [':::'])
+  // The command's own words only stand first.
+  assert.not.ok((await values(...next, '')).includes('graph'))
+  // Behind -- it is a word like others.
+  assert.equal(await values('services', 'up', '--', ':::', 'a'), ['api'])
+  assert.equal(await values('lint', '--', ''), [])
 })
 
 test('outside of a workspace, and with a broken Taskfile, nothing is said', async () => {
@@ -133,6 +145,10 @@ for (const [shell, settings] of [
       await typed(terminal, 'task db:m', 'task db:migrate')
       await typed(terminal, 'task release --port 90', '--port 9090')
       await typed(terminal, 'task db:migrate --to no', '--to notes/')
+      await typed(terminal, 'task lint ::: rele', '::: release')
+      await typed(terminal, 'task lint ::: release --cha', '::: release --channel')
+      await typed(terminal, 'task lint ::: db:m', '::: db:migrate')
+      await typed(terminal, 'task lint ::: release --channel=sta', '--channel=stable')
     } finally {
       terminal.close()
     }

@@ -55,8 +55,13 @@ export const startingWith = (typed: string, candidates: readonly Candidate[]): C
   candidates: candidates.filter(({ value }) => value.startsWith(typed)),
 })
 
-function names({ tasks }: CompletedTasks): Candidate[] {
-  const shown = tasks.filter(({ hidden }) => !hidden).map((task) => candidate(task.name, task.description))
+/** What a task can be followed by. */
+const taskNames = ({ tasks }: CompletedTasks): Candidate[] =>
+  tasks.filter(({ hidden }) => !hidden).map((task) => candidate(task.name, task.description))
+
+function names(known: CompletedTasks): Candidate[] {
+  const { tasks } = known
+  const shown = taskNames(known)
   const own = Object.entries(builtIns).map(([value, { description }]) => candidate(value, description))
   const taken = new Set(tasks.map(({ name }) => name))
   return [...shown, ...[...own, candidate('help', 'show what a task does')].filter(({ value }) => !taken.has(value))]
@@ -64,11 +69,11 @@ function names({ tasks }: CompletedTasks): Candidate[] {
 
 /** What stands behind a task's name: its commands, its arguments, and the next task. */
 function behindName(behind: readonly string[], typed: string, known: CompletedTasks): Completion {
-  // Behind `:::` another task begins.
-  const next = behind.lastIndexOf(':::')
-  if (next >= 0) {
+  // Behind `:::` another task begins, but for one that stands behind `--`.
+  const next = behind.findIndex((word) => word === ':::' || word === '--')
+  if (behind[next] === ':::') {
     const rest = behind.slice(next + 1)
-    return rest.length === 0 ? startingWith(typed, names(known)) : behindName(rest, typed, known)
+    return rest.length === 0 ? startingWith(typed, taskNames(known)) : behindName(rest, typed, known)
   }
   const [first = '', ...rest] = behind
   const isHelp = first === 'help' && !known.spellings.some((all) => all.includes('help'))
@@ -103,11 +108,15 @@ function ofArguments(task: TaskSummary, left: readonly string[], typed: string, 
   let count = 0
   let open: ArgumentSummary | undefined
   let onlyWords = false
-  for (const word of left) {
+  const last = positionals.at(-1)
+  const isFull = () => count >= positionals.length && !last?.repeated
+  for (const [at, word] of left.entries()) {
     if (open) open = undefined
     else if (word === '--' && !onlyWords) onlyWords = true
     else if (!onlyWords && /^-./.test(word)) open = waitingOption(options, word)
-    else count += 1
+    else if (!onlyWords && isFull() && known.spellings.some((all) => all.includes(word))) {
+      return behindName(left.slice(at), typed, known)
+    } else count += 1
   }
   if (open) return values(open, typed, '', task.name)
   if (!onlyWords && typed.startsWith('-')) {
@@ -116,11 +125,10 @@ function ofArguments(task: TaskSummary, left: readonly string[], typed: string, 
     const option = options.find((one) => longNames(one).includes(typed.slice(2, equals)))
     return option ? values(option, typed.slice(equals + 1), typed.slice(0, equals + 1), task.name) : { candidates: [] }
   }
-  const last = positionals.at(-1)
   const positional = positionals[count] ?? (last?.repeated ? last : undefined)
   if (positional) return values(positional, typed, '', task.name)
-  // `task lint test`: what takes no words can be followed by another task.
-  return positionals.length === 0 ? startingWith(typed, names(known)) : { candidates: [] }
+  // `task lint test`: what takes no words, or has all of its own, can be followed by another task, with `:::` or without.
+  return onlyWords ? { candidates: [] } : startingWith(typed, [...taskNames(known), { value: ':::' }])
 }
 
 /** The option that takes the next word as its value. */
