@@ -10,6 +10,7 @@ const goOn = new Argument<'independent' | 'always' | undefined, string, 'optiona
 /** The flags of `task` itself; they stand before the task's name. What follows the name is the task's. */
 export const globalArguments = {
   list: flag().alias('l').describe('list the tasks, or those that have the words behind it'),
+  pick: flag().alias('choose').describe('look for a task on the terminal, and run it'),
   help: flag().alias('h').describe('show this help, or that of the task named'),
   workspace: path().env('OPS_WORKSPACE').optional().alias('w').describe('the folder whose Taskfile is meant'),
   taskfile: path().optional().alias('f').describe('the Taskfile itself'),

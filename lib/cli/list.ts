@@ -50,11 +50,16 @@ export function listText(tasks: readonly TaskSummary[], file: string, color: boo
     .join('')
 }
 
-function line({ name, description, deprecated, commands }: TaskSummary, width: number, color: boolean): string {
+function line(
+  { name, description, deprecated, commands, isDefault }: TaskSummary,
+  width: number,
+  color: boolean,
+): string {
   const inner =
     commands.length === 0 ? '' : ` (${commands.map((command) => command.name.slice(name.length + 1)).join(', ')})`
   const old = deprecated === undefined ? '' : ` (deprecated: ${deprecated})`
-  const text = `${firstLine(description)}${paint(inner + old, 'dim', color && inner + old !== '')}`.trim()
+  const notes = `${inner}${isDefault && name !== 'default' ? ' (default)' : ''}${old}`
+  const text = `${firstLine(description)}${paint(notes, 'dim', color && notes !== '')}`.trim()
   const padding = ' '.repeat(width - name.length)
   return text === '' ? `  ${paint(name, 'cyan', color)}\n` : `  ${paint(name, 'cyan', color)}${padding}  ${text}\n`
 }

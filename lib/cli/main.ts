@@ -70,7 +70,11 @@ async function answer(
   // The version that the workspace asks for does the rest; it ends the process.
   if (other !== undefined) await import(pathToFileURL(join(other, 'dist', 'task.js')).href)
   if (found.ok && flags.watch && watchRole() === undefined) {
-    if (words.length === 0) return usage([{ code: 'missing-task', message: '--watch needs a task', outcome: 'usage' }])
+    if (words.length === 0) {
+      const tasks = await (await import('../task/load.ts')).loadTaskfile(found.value)
+      if (tasks.ok && !tasks.value.entry('default'))
+        return usage([{ code: 'missing-task', message: '--watch needs a task', outcome: 'usage' }])
+    }
     const { watchTasks } = await import('./watch.ts')
     const color = hasColor(process.stderr, flags.color, process.env)
     return watchTasks({ taskfile: found.value, argv, streams, color, poll: flags.poll })
@@ -86,13 +90,30 @@ async function answer(
   }
   if (!loaded.ok) return { outcome: 'unchanged', failures: loaded.failures }
   const table = loaded.value
-  const picked = canPick(argv) ? await pick(table) : undefined
-  if (picked) return picked.length === 0 ? { outcome: 'done' } : answer(flags, picked, streams, picked)
-  if (flags.list || words.length === 0) return list(table, words, stdoutColor)
+  if (flags.pick && !canPick()) return usage([noTerminal])
+  const hasDefault = table.entry('default') !== undefined
+  const picked = flags.pick || (argv.length === 0 && !hasDefault && canPick()) ? await pick(table) : undefined
+  if (picked) {
+    return picked.length === 0 ? { outcome: 'done' } : answer({ ...flags, pick: false }, picked, streams, picked)
+  }
+  if (flags.list || (words.length === 0 && !helpWords && !hasDefault)) return list(table, words, stdoutColor)
   if (helpWords) return help(table, helpWords, stdoutColor)
   const { runWords } = await import('./run-words.ts')
-  const ran = await runWords(words, { table, folder: dirname(table.file), argv, flags, streams })
+  const ran = await runWords(words.length === 0 ? ['default'] : words, {
+    table,
+    folder: dirname(table.file),
+    argv,
+    flags,
+    streams,
+  })
   return 'help' in ran ? help(table, ran.help, stdoutColor) : { ...ran.ending, asJson: ran.json }
+}
+
+const noTerminal: Failure = {
+  code: 'no-terminal',
+  message: '--pick needs a terminal to ask on',
+  next: ['task --list'],
+  outcome: 'usage',
 }
 
 /** The words of the task that somebody picks; none when nothing is. */

@@ -31,7 +31,7 @@ function startAnswer(asked: StartWords): string | undefined {
     return json ? jsonText({ version }) : `vital-ops ${version}\n`
   }
   // Who says nothing on a terminal gets the picker.
-  if (asked.bare && canPick([])) return undefined
+  if (asked.bare && canPick()) return undefined
   if (ask === 'help' && words.length === 0) return json ? undefined : generalHelp(colorOf(asked))
   const found = listingOf(asked)
   if (found === undefined) return undefined
@@ -41,6 +41,7 @@ function startAnswer(asked: StartWords): string | undefined {
     return completion.candidatesOf === undefined ? completionText(completion) : undefined
   }
   if (ask === 'help') return helpText(listing, asked)
+  if (asked.mayRun && listing.tasks.some(({ isDefault }) => isDefault)) return undefined
   const tasks = matchingTasks(listing.tasks, words)
   // That nothing matches is for the command to say.
   if (words.length > 0 && tasks.every(({ hidden }) => hidden)) return undefined

@@ -9,6 +9,8 @@ export type StartWords = {
   taskfile?: string
   /** Nothing was said at all: on a terminal that means the picker. */
   bare: boolean
+  /** No task was named, and nothing else was asked for: where there is a default task, that runs. */
+  mayRun: boolean
 }
 
 /** The word by which shells ask for completions; nobody types it, and no help shows it. */
@@ -50,7 +52,7 @@ export function startWords(argv: readonly string[], env: NodeJS.ProcessEnv): Sta
   }
   const words = argv.slice(at)
   const [first] = words
-  const said = { ...rest, bare: argv.length === 0 }
+  const said = { ...rest, bare: argv.length === 0, mayRun: words.length === 0 && !(list || help || version) }
   if (first === completeWord) return { ...said, ask: 'complete', words: words.slice(words[1] === '--' ? 2 : 1) }
   if (version) return { ...said, ask: 'version', words }
   if (help) return { ...said, ask: 'help', words }

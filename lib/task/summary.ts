@@ -38,6 +38,8 @@ export type TaskSummary = {
   needs: string[]
   commands: TaskSummary[]
   defaultCommand?: string
+  /** It runs when no task is named. */
+  isDefault?: true
 }
 
 /** Summaries of all tasks of a Taskfile, in its order. */
@@ -45,8 +47,10 @@ export const summarize = (table: LoadedTasks): TaskSummary[] =>
   table.entries.map((entry) => summarizeEntry(table, entry))
 
 /** The summary of one task. */
-export const summarizeEntry = (table: LoadedTasks, { name, task, group }: TaskEntry): TaskSummary =>
-  summarizeTask(table, name, task, group)
+export const summarizeEntry = (table: LoadedTasks, { name, task, group, spellings }: TaskEntry): TaskSummary => ({
+  ...summarizeTask(table, name, task, group),
+  ...(spellings.includes('default') ? { isDefault: true } : {}),
+})
 
 /** The summary of a task or of a command within one, under its full name (`services up`). */
 export function summarizeTask(table: LoadedTasks, name: string, task: Task, group?: string): TaskSummary {

@@ -79,6 +79,7 @@ export function makeTable(file: string, exported: Readonly<Record<string, unknow
     if (name === 'default' && !isTask(value)) collect(value, [], entries, failures, file)
     else if (isTask(value)) add(entries, [name], value)
   }
+  foldDefault(entries)
   const byName = new Map<string, TaskEntry>()
   for (const entry of entries) {
     const wrong = definitionFailures(entry.name, entry.task)
@@ -93,6 +94,16 @@ export function makeTable(file: string, exported: Readonly<Record<string, unknow
   const [first, ...rest] = failures
   if (first) return failed(first, ...rest)
   return ok(new LoadedTasks(file, entries, byName))
+}
+
+/** What is the default and also has a name of its own is one task, with `default` as another spelling. */
+function foldDefault(entries: TaskEntry[]): void {
+  const at = entries.findIndex(({ name }) => name === 'default')
+  const entry = entries[at]
+  const named = entries.find(({ name, task }) => task === entry?.task && name !== 'default')
+  if (entry === undefined || named === undefined) return
+  entries.splice(at, 1)
+  named.spellings = [...new Set([...named.spellings, ...entry.spellings])]
 }
 
 const plainName = /^[a-z][a-z0-9-]*$/
