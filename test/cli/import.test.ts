@@ -41,6 +41,25 @@ test('a draft is written beside its source, and works', async () => {
   assert.is(odd.status, 1)
 })
 
+test('what ran when nothing was named runs when nothing is named', async () => {
+  for (const [name, text] of [
+    ['Makefile', 'all: build\n\t@echo all\nbuild:\n\t@true\n'],
+    ['Makefile', '.DEFAULT_GOAL := all\nbuild:\n\t@true\nall:\n\t@echo all\n'],
+    ['justfile', 'all:\n  @echo all\nbuild:\n  @true\n'],
+    ['justfile', 'build:\n  @true\n[default]\nall:\n  @echo all\n'],
+    ['Taskfile.yml', 'version: "3"\ntasks:\n  build: "true"\n  default: echo all\n'],
+  ] as const) {
+    const folder = folderWith({ [name]: text })
+    assert.is((await task(['import', name], { cwd: folder })).status, 0)
+    const { stdout } = await task([], { cwd: folder })
+    assert.match(stdout, /all\n$/, text)
+    assert.not.match(stdout, /^ {2}/m)
+  }
+  const folder = folderWith({ justfile: 'default:\n  @just --list\nbuild:\n  @true\n' })
+  assert.is((await task(['import', 'justfile'], { cwd: folder })).status, 0)
+  assert.is((await task([], { cwd: folder })).stdout, '  build\n')
+})
+
 test('as JSON: what was written and what was not carried over', async () => {
   const folder = folderWith({ Makefile: makefile })
   const { stdout, stderr } = await task(['import', '.', '--json', '--out', 'tasks/made.ts'], { cwd: folder })

@@ -55,10 +55,17 @@ class JustDraft {
       ? ['What begins with a hyphen and is for a task’s list of words is written behind `--`: `task test -- --watch`.']
       : []
     const text = renderDraft(
-      { source: this.#source, shell: this.#shell(), notes, constants, tasks, losses },
+      { source: this.#source, shell: this.#shell(), notes, constants, tasks, preset: this.#preset(), losses },
       this.#identifiers,
     )
     return { text, tasks: tasks.length, losses: [...losses, ...tasks.flatMap((task) => task.losses)] }
+  }
+
+  /** The recipe that `just` alone runs. */
+  #preset(): string | undefined {
+    const { recipes } = this.#file
+    const marked = recipes.find(({ attributes }) => attributes.some(({ name }) => name === 'default'))
+    return (marked ?? recipes.find(({ file }) => file === this.#source))?.name
   }
 
   /** A recipe that only lists the others: `task` alone does that. */

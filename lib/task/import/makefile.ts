@@ -44,9 +44,9 @@ class MakeDraft {
     const constants = this.#constants(tasks)
     const first = this.#expander.known('$(.DEFAULT_GOAL)') ?? [...this.#targets.all.keys()][0]
     const { notes } = this.#targets
-    if (first !== undefined) notes.push(`What \`make\` alone made: task ${this.#targets.nameOf(first)}.`)
+    const preset = first === undefined ? undefined : this.#targets.nameOf(first)
     const losses = this.#own(this.#losses)
-    const draft = { source: this.#source, shell: shellOf(this.#expander), notes, constants, tasks, losses }
+    const draft = { source: this.#source, shell: shellOf(this.#expander), notes, constants, tasks, preset, losses }
     const text = renderDraft(draft, this.#identifiers)
     return { text, tasks: tasks.length, losses: this.#own([...this.#losses, ...tasks.flatMap(({ losses }) => losses)]) }
   }

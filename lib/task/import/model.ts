@@ -68,6 +68,8 @@ export type Draft = {
   /** Code between the imports and the tasks. */
   constants: readonly string[]
   tasks: readonly DraftTask[]
+  /** The name of the one that runs when none is named; only where it is one of `tasks`. */
+  preset?: string | undefined
   /** Losses that belong to no task. */
   losses: readonly Loss[]
 }

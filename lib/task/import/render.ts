@@ -9,7 +9,7 @@ const builders = ['choice', 'flag', 'number', 'path', 'text'] as const
 export function renderDraft(draft: Draft, identifiers: Identifiers): string {
   const tasks = ordered(draft.tasks)
   const bodies = tasks.map((task) => taskCode(task, identifiers, draft))
-  const exported = exportsCode(tasks, identifiers)
+  const exported = exportsCode(tasks, identifiers, draft.preset)
   const codeOf = (name: string): string | undefined => (name === 'sh' ? shHelper(draft.shell) : helpers[name]?.code)
   let used = [...draft.constants, ...bodies].join('\n')
   const added: string[] = []
@@ -191,19 +191,21 @@ const camelToKebab = (name: string): string =>
     .replace(/([A-Z])([A-Z][a-z])/g, '$1-$2')
     .toLowerCase()
 
-function exportsCode(tasks: readonly DraftTask[], identifiers: Identifiers): string[] {
+function exportsCode(tasks: readonly DraftTask[], identifiers: Identifiers, preset: string | undefined): string[] {
   const others = tasks.filter((task) => !isExportedAs(task, identifiers))
   const renamed = others.filter(({ name }) => isIdentifier(name) && name !== 'default')
-  const rest = others.filter((task) => !renamed.includes(task))
+  const first = tasks.find(({ name }) => name === preset && tasks.every((task) => task.name !== 'default'))
+  const rest = [
+    ...(first === undefined ? [] : [`default: ${identifiers.task(first.name)}`]),
+    ...others
+      .filter((task) => !renamed.includes(task))
+      .map(({ name }) => `${keyCode(taskName(name))}: ${identifiers.task(name)}`),
+  ]
   return [
     ...(renamed.length > 0
       ? [`export { ${renamed.map(({ name }) => `${identifiers.task(name)} as ${name}`).join(', ')} }`]
       : []),
-    ...(rest.length > 0
-      ? [
-          `export default {\n${rest.map(({ name }) => `  ${keyCode(taskName(name))}: ${identifiers.task(name)},`).join('\n')}\n}`,
-        ]
-      : []),
+    ...(rest.length > 0 ? [`export default {\n${rest.map((member) => `  ${member},`).join('\n')}\n}`] : []),
   ]
 }
 
