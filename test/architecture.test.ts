@@ -58,7 +58,7 @@ const inputOutput: Allowed = {
   'node:dgram': [],
   'node:cluster': [],
   'node:worker_threads': [],
-  fetch: ['lib/platform/'],
+  fetch: ['lib/backup/', 'lib/platform/'],
   execa: ['lib/system/'],
   // Its helpers, for Taskfiles; `$` is our own.
   zx: ['lib/zx.ts'],
