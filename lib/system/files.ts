@@ -42,7 +42,7 @@ export async function writeFileAtomic(
 }
 
 /** The name under which a file is written before it gets its own: hidden, unique, recognisable by `isTemporaryName`. */
-function temporaryName(name: string): string {
+export function temporaryName(name: string): string {
   return `.${name}.${process.pid}-${randomBytes(6).toString('hex')}.ops-tmp`
 }
 
