@@ -64,7 +64,7 @@ async function executeAll(execution: Execution, beside?: readonly string[]): Pro
   })
   const recorder = new RunRecorder({
     ops: join(dirname(table.file), '.ops'),
-    argv: invocation.argv,
+    argv: invocation.shownArgv ?? invocation.argv,
     tasks: requests.map(({ name }) => name),
     redact: (text) => run.redactor.text(text),
     off: requests.every(({ task }) => task.definition.record === false),

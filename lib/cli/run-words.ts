@@ -5,6 +5,7 @@ import type { Task } from '../task/definition.ts'
 import { environmentOf } from '../task/environment.ts'
 import type { TaskRequest } from '../task/graph.ts'
 import { type ParseContext, parseWords } from '../task/parse.ts'
+import { shownWords } from '../task/shown-arguments.ts'
 import { summarizeTask } from '../task/summary.ts'
 import type { LoadedTasks } from '../task/table.ts'
 import { dryRun, execute } from './execute.ts'
@@ -60,7 +61,10 @@ export async function runWords(words: readonly string[], options: RunWordsOption
   const [first] = wrong
   if (first) return { ending: { ...first, failures: wrong.flatMap(({ failures = [] }) => failures) }, json }
   const { output, color, workspace } = flags
-  const invocation = makeInvocation(streams, options.argv, { json, yes, output, color, workspace })
+  const invocation = {
+    ...makeInvocation(streams, options.argv, { json, yes, output, color, workspace }),
+    shownArgv: shownWords(options.argv, requests),
+  }
   const execution = { requests, table, invocation, flags, streams }
   if (flags.why) return { ending: await (await import('./why.ts')).why(execution), json }
   return { ending: await (flags.dryRun ? dryRun(execution) : execute(execution)), json }

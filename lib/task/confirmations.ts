@@ -35,7 +35,7 @@ export async function confirmAll(
       throw new FailureError({
         code: 'no-terminal',
         message: `task ${name} asks before it runs, and there is no terminal to ask on: ${question}`,
-        next: [`task --yes ${invocation.argv.join(' ')}`],
+        next: [`task --yes ${(invocation.shownArgv ?? invocation.argv).join(' ')}`],
         outcome: 'unchanged',
       })
     }

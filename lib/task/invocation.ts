@@ -5,6 +5,8 @@
 export type Invocation = {
   /** The words after `task`, unchanged. */
   readonly argv: readonly string[]
+  /** The same without the values of arguments that are called like a secret; where it is to be told or kept. */
+  readonly shownArgv?: readonly string[]
   /** The words by which `task` can be typed again in `folder`: `task`, `npx task`, `./bin/task`. */
   readonly command: string
   /** The folder in which it was called; relative paths of the user are relative to it. */

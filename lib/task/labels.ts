@@ -1,5 +1,5 @@
-import type { Argument } from './arguments.ts'
 import type { TaskNode } from './graph.ts'
+import { mayShowArgument } from './shown-arguments.ts'
 
 /** The labels of an invocation's task runs: the task's name, and what tells those of one name apart. */
 export class Labels {
@@ -13,7 +13,7 @@ export class Labels {
     let label = name
     if (this.#taken.has(label)) {
       const words = Object.entries(values)
-        .filter(([key]) => mayBeShown(task.definition.args?.[key]))
+        .filter(([key]) => mayShowArgument(key, task.definition.args?.[key]?.specification))
         .map(([key, value]) => `${key}=${textOf(value)}`)
       const long = [name, ...words].join(' ')
       label = long.length <= 80 ? long : `${long.slice(0, 79)}…`
@@ -24,9 +24,6 @@ export class Labels {
     return label
   }
 }
-
-/** What can come from an environment variable is often secret. */
-const mayBeShown = (argument: Argument | undefined): boolean => argument?.specification.variable === undefined
 
 /** A value in one line. A secret, as any object, is not looked into. */
 const textOf = (value: unknown): string =>

@@ -74,7 +74,7 @@ export class NodeRunner {
     this.#slots = new Slots(jobs)
     this.#mutexes = new Mutexes({
       ops,
-      purpose: ['task', ...(invocation.argv ?? [])].join(' '),
+      purpose: ['task', ...(invocation.shownArgv ?? invocation.argv ?? [])].join(' '),
       waitsFor: (id, other) => this.#waits.path(id, other) !== undefined,
       say: (id, text) => emit({ type: 'message', task: this.label(this.node(id)), level: 'info', text }),
     })

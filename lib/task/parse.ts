@@ -3,6 +3,7 @@ import { failed, ok } from '../model/failure.ts'
 import { nearest } from '../model/nearest.ts'
 import { type ArgumentEntry, type ArgumentTable, argumentTable, isNeeded } from './argument-table.ts'
 import type { Arguments } from './arguments.ts'
+import { isCalledSecret } from './shown-arguments.ts'
 import { readValue } from './values.ts'
 import { splitWords } from './words.ts'
 
@@ -50,10 +51,11 @@ export async function parseWords(
   if (words.help) return { parsed: ok({ help: true, values: {} }), next: words.next, missing: [] }
   const missing: ArgumentEntry[] = []
   const read = await readAll(table, context, (entry) => {
-    const { key, name } = entry
+    const { key, name, specification } = entry
+    const secret = isCalledSecret(key, specification)
     const typed = words.given.get(key) ?? given[key]?.map((text) => ({ text, as: name }))
     if (typed === undefined && isNeeded(entry.specification) && !fallback(entry, context)) missing.push(entry)
-    return typed?.map(({ text, as }) => ({ value: text, as, folder: context.folder }))
+    return typed?.map(({ text, as }) => ({ value: text, as, folder: context.folder, secret }))
   })
   const [first, ...rest] = [...words.failures, ...read.failures]
   const parsed = first ? failed(first, ...rest) : ok({ help: false, values: read.values })
@@ -83,7 +85,8 @@ export async function checkInput(
     const value = input[key]
     if (value === undefined) return undefined
     const values = specification.repeated && Array.isArray(value) ? value : [value]
-    return values.map((one: unknown) => ({ value: one, as: key, folder: context.folder }))
+    const secret = isCalledSecret(key, specification)
+    return values.map((one: unknown) => ({ value: one, as: key, folder: context.folder, secret }))
   })
   const [first, ...rest] = [...failures, ...read.failures]
   return first ? failed(first, ...rest) : ok(read.values)

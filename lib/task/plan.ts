@@ -1,6 +1,7 @@
 import type { Argument } from './arguments.ts'
 import type { TaskStatus } from './fingerprint/explain.ts'
 import type { TaskNode } from './graph.ts'
+import { concealed, mayShowArgument } from './shown-arguments.ts'
 
 /** A task as it would run. Plain data. */
 export type PlannedTask = {
@@ -43,7 +44,7 @@ export function plannedTasks(
     arguments: Object.fromEntries(
       Object.entries(node.values)
         .filter(([, value]) => value !== undefined)
-        .map(([key, value]) => [key, shown(node.task.definition.args?.[key], value)]),
+        .map(([key, value]) => [key, shown(key, node.task.definition.args?.[key], value)]),
     ),
     asked: asked.has(node.id),
     needs: Object.values(node.needs).map(label),
@@ -56,12 +57,12 @@ export function plannedTasks(
 
 const statusOf = (status: TaskStatus | undefined): { status?: TaskStatus } => (status === undefined ? {} : { status })
 
-/** What may come from an environment variable is often secret, and so is what is no plain value. */
-function shown(argument: Argument | undefined, value: unknown): unknown {
-  const { variable, kind } = argument?.specification ?? {}
-  if (variable !== undefined && (kind === undefined || kind === 'text')) return '…'
-  if (Array.isArray(value)) return value.map((one) => shown(argument, one))
-  return typeof value === 'object' && value !== null ? '…' : value
+/** What is no plain value is often secret, too. */
+function shown(key: string, argument: Argument | undefined, value: unknown): unknown {
+  const { kind = 'text' } = argument?.specification ?? {}
+  if (kind === 'text' && !mayShowArgument(key, argument?.specification)) return concealed
+  if (Array.isArray(value)) return value.map((one) => shown(key, argument, one))
+  return typeof value === 'object' && value !== null ? concealed : value
 }
 
 /** The plan as people read it, one line a task. Ends with a line break. */

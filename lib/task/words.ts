@@ -1,6 +1,7 @@
 import type { Failure } from '../model/failure.ts'
 import { nearest } from '../model/nearest.ts'
 import { type ArgumentEntry, type ArgumentTable, takesValue } from './argument-table.ts'
+import { isCalledSecret } from './shown-arguments.ts'
 
 /** A value as it was typed, and what it was typed for (`--channel`, `environment`). */
 export type Typed = { text: string; as: string }
@@ -106,9 +107,10 @@ function give(words: Words, entry: ArgumentEntry, typed: Typed): void {
   if (!before?.length || kind === 'flag') words.given.set(entry.key, [typed])
   else if (repeated) before.push(typed)
   else {
+    const texts = `: ${JSON.stringify(before[0]?.text)} and ${JSON.stringify(typed.text)}`
     words.failures.push({
       code: 'repeated-argument',
-      message: `${typed.as} is given twice: ${JSON.stringify(before[0]?.text)} and ${JSON.stringify(typed.text)}`,
+      message: `${typed.as} is given twice${isCalledSecret(entry.key, entry.specification) ? '' : texts}`,
       outcome: 'usage',
     })
   }

@@ -22,7 +22,7 @@ export type FingerprintRequest = {
   env: Readonly<Record<string, string | undefined>>
   /** The values of the arguments. */
   args: Readonly<Record<string, unknown>>
-  /** Names of arguments whose values may be secret, because they may come from the environment. */
+  /** Names of arguments whose values may be secret, by their names, or because they may come from the environment. */
   hiddenArgs: readonly string[]
   /** By the name of a need: a digest of what it left, as `Effects` has it. */
   needs: Readonly<Record<string, string>>

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import type { TaskNode } from '../graph.ts'
+import { mayShowArgument } from '../shown-arguments.ts'
 import type { LoadedTasks } from '../table.ts'
 import { canonical } from './canonical.ts'
 import { readCode } from './code.ts'
@@ -44,7 +45,7 @@ export class Requests {
     const identity = identityOf(task, this.#table)
     if (identity === undefined) return undefined
     const { inputs, outputs, env: names = [], args = {} } = task.definition
-    const hiddenArgs = Object.keys(values).filter((key) => args[key]?.specification.variable !== undefined)
+    const hiddenArgs = Object.keys(values).filter((key) => !mayShowArgument(key, args[key]?.specification))
     return {
       id: JSON.stringify([identity, Object.keys(values).length === 0 ? '' : this.keyed(canonical(values))]),
       name,

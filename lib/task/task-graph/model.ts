@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import type { BoundTask, Task } from '../definition.ts'
 import { isTask } from '../definition.ts'
 import { withDefaultCommand } from '../graph.ts'
+import { concealed, mayShowArgument } from '../shown-arguments.ts'
 import type { LoadedTasks } from '../table.ts'
 
 /** A task in the graph, with the arguments that a need gives it. */
@@ -44,18 +45,19 @@ export function taskGraph(table: LoadedTasks, asked: readonly NamedTask[]): Task
   const queue: { id: string; task: Task }[] = []
   const enter = (name: string, task: Task, input: unknown): string => {
     const text = inputText(input)
+    const shown = inputText(input, task)
     const known = ids.get(task) ?? new Map<string, string>()
     ids.set(task, known)
     const before = known.get(text)
     if (before !== undefined) return before
-    const label = text === '' ? name : `${name} (${text})`
+    const label = text === '' ? name : `${name} (${shown})`
     let id = label
     for (let count = 2; taken.has(id); count += 1) id = `${label} #${count}`
     taken.add(id)
     known.set(text, id)
     const { description, hidden = false } = task.definition
     const said = description === undefined ? {} : { description: description.trim().split('\n')[0] as string }
-    graph.nodes.push({ id, name, ...(text === '' ? {} : { input: text }), ...said, hidden })
+    graph.nodes.push({ id, name, ...(text === '' ? {} : { input: shown }), ...said, hidden })
     queue.push({ id, task })
     return id
   }
@@ -140,10 +142,13 @@ const read =
     return [{ key, need: value as Task | BoundTask, kind: own }]
   }
 
-function inputText(input: unknown): string {
+/** The arguments as text; of a task, those that may be shown. */
+function inputText(input: unknown, task?: Task): string {
   if (typeof input !== 'object' || input === null) return ''
+  const isShown = (name: string) => !task || mayShowArgument(name, task.definition.args?.[name]?.specification)
+  const textOf = (value: unknown) => inspect(value, { breakLength: Number.POSITIVE_INFINITY, sorted: true })
   return Object.entries(input)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name}: ${inspect(value, { breakLength: Number.POSITIVE_INFINITY, sorted: true })}`)
+    .map(([name, value]) => `${name}: ${isShown(name) ? textOf(value) : concealed}`)
     .join(', ')
 }
