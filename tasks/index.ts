@@ -4,6 +4,7 @@ import { deployTask } from './deploy.ts'
 import { doctorTask } from './doctor.ts'
 import { healthCheckTask } from './health-check.ts'
 import { migrateTask } from './migrate.ts'
+import { queryTask } from './query.ts'
 import { abortTask, resumeTask } from './recovery.ts'
 import { releasesTask } from './releases.ts'
 import { rollbackTask } from './rollback.ts'
@@ -27,6 +28,7 @@ export const operations = (scope: Scope = {}) =>
     rollback: rollbackTask(scope),
     releases: releasesTask(scope),
     migrate: migrateTask(scope),
+    query: queryTask(scope),
     runs: runsTask(scope),
     resume: resumeTask(scope),
     abort: abortTask(scope),

@@ -1,14 +1,19 @@
+import { join } from 'node:path'
 import type { Source } from '../model/desired.ts'
 import { type Failure, failed, ok, type Result } from '../model/failure.ts'
-import type { Handler, OpContext, OpResult } from '../model/platform.ts'
-import type { Secret } from '../model/secret.ts'
+import type { DatabaseAdministrator, Handler, OpContext, OpResult } from '../model/platform.ts'
 import { ensureDatabase, missingParts } from './admin.ts'
-import { applicationName, type Connection, type DatabaseAddress, withDatabase } from './connect.ts'
+import { applicationName, type Connection, withDatabase } from './connect.ts'
 import { createCluster, inspectCluster } from './engine/cluster.ts'
 import type { Engine } from './engine/postgres.ts'
+import { readSql } from './files.ts'
 import { applyMigrations } from './migrations/apply.ts'
 import type { migrationStatus } from './migrations/compare.ts'
 import { readLedger } from './migrations/ledger.ts'
+import { withOwner } from './owner.ts'
+import { csvText } from './queries/format.ts'
+import { parseQuery } from './queries/query.ts'
+import { runQuery } from './queries/run.ts'
 import { applySeeds, pendingSeeds } from './seeds.ts'
 
 /** What the database's handlers need to know of a platform. */
@@ -21,7 +26,7 @@ export type DatabasePorts = {
   /** The service's data folder, which holds a folder for each major version. */
   dataFolder(service: string): Promise<string>
   /** Where the service's server answers, and its administrator. */
-  administrator(service: string): Promise<Result<{ host: string; port: number; user: string; password: Secret }>>
+  administrator(service: string): Promise<Result<DatabaseAdministrator>>
   /** The folder that holds a source's files. */
   sourceFolder(source: Source): string
   /** The environment as commands are given it. */
@@ -34,6 +39,7 @@ export type DatabaseHandlers = {
   'ensure-database': Handler<'ensure-database'>
   'apply-migrations': Handler<'apply-migrations'>
   'apply-seeds': Handler<'apply-seeds'>
+  'run-query': Handler<'run-query'>
 }
 
 /** Makes the handlers for a platform. Each is idempotent and finds out by itself what is already done. */
@@ -43,6 +49,7 @@ export function databaseHandlers(ports: DatabasePorts): DatabaseHandlers {
     'ensure-database': ensure(ports),
     'apply-migrations': migrate(ports),
     'apply-seeds': seed(ports),
+    'run-query': changingQuery(ports),
   }
 }
 
@@ -88,7 +95,7 @@ function ensure(ports: DatabasePorts): Handler<'ensure-database'> {
 function migrate(ports: DatabasePorts): Handler<'apply-migrations'> {
   return {
     async run({ data }, context) {
-      return withOwner(ports, data.service, data.database, context, async (connection): Promise<Result<OpResult>> => {
+      return asOwner(ports, data.service, data.database, context, async (connection): Promise<Result<OpResult>> => {
         const { applied: known } = await readLedger(connection)
         const now = pendingVersions(data.files, known)
         // What nobody could see, nobody has confirmed. A database that was never migrated has nothing to lose.
@@ -111,7 +118,7 @@ function migrate(ports: DatabasePorts): Handler<'apply-migrations'> {
       })
     },
     async check({ data }, context) {
-      const pending = await withOwner(ports, data.service, data.database, context, async (connection) =>
+      const pending = await asOwner(ports, data.service, data.database, context, async (connection) =>
         ok(pendingVersions(data.files, (await readLedger(connection)).applied)),
       )
       if (!pending.ok) return 'unknown'
@@ -144,7 +151,7 @@ const breakingUnseen = (database: string, versions: string[], environment: strin
 function seed(ports: DatabasePorts): Handler<'apply-seeds'> {
   return {
     async run({ data }, context) {
-      return withOwner(ports, data.service, data.database, context, async (connection): Promise<Result<OpResult>> => {
+      return asOwner(ports, data.service, data.database, context, async (connection): Promise<Result<OpResult>> => {
         const now = pendingSeeds(data.files, (await readLedger(connection)).seeds).map(({ name }) => name)
         const unexpected = data.pending && now.filter((name) => !data.pending?.includes(name))
         if (unexpected && unexpected.length > 0) return failed(changedMeanwhile(data.database, unexpected))
@@ -159,7 +166,7 @@ function seed(ports: DatabasePorts): Handler<'apply-seeds'> {
       })
     },
     async check({ data }, context) {
-      const pending = await withOwner(ports, data.service, data.database, context, async (connection) =>
+      const pending = await asOwner(ports, data.service, data.database, context, async (connection) =>
         ok(pendingSeeds(data.files, (await readLedger(connection)).seeds)),
       )
       if (!pending.ok) return 'unknown'
@@ -168,36 +175,55 @@ function seed(ports: DatabasePorts): Handler<'apply-seeds'> {
   }
 }
 
+function changingQuery(ports: DatabasePorts): Handler<'run-query'> {
+  return {
+    async run({ data }, context) {
+      const path = join(ports.sourceFolder(data.source), data.path)
+      const read = await readSql(path, data.path)
+      if (!read.ok) return read
+      if (read.value.sha256 !== data.sha256) return failed(changedMeanwhile(data.database, [data.path]))
+      const { name, folder, sha256, values, timeoutMs } = data
+      const query = parseQuery(read.value.text, { name, folder, file: data.path, sha256 })
+      if (!query.ok) return query
+      const use = (connection: Connection) =>
+        runQuery(connection, { ...query.value, path: data.path }, { values, timeoutMs, maxRows: 1000 })
+      const done = await (query.value.as === 'administrator'
+        ? withAdministrator(ports, data.service, data.database, context, use)
+        : asOwner(ports, data.service, data.database, context, use))
+      if (!done.ok) return done
+      const { command, count, columns, rows } = done.value
+      if (columns.length > 0) for (const line of csvText({ columns, rows }).trimEnd().split('\n')) context.output(line)
+      return ok({ message: `${command} ${count}` })
+    },
+    // Whether it ran cannot be seen afterwards.
+    check: async () => 'unknown',
+  }
+}
+
 async function withAdministrator<T>(
   ports: DatabasePorts,
   service: string,
   database: string,
   { run, signal }: OpContext,
-  use: (connection: Connection, address: DatabaseAddress) => Promise<Result<T>>,
+  use: (connection: Connection) => Promise<Result<T>>,
 ): Promise<Result<T>> {
   const administrator = await ports.administrator(service)
   if (!administrator.ok) return administrator
   const address = { ...administrator.value, database, applicationName: applicationName(run), signal }
-  return withDatabase(address, (connection) => use(connection, address))
+  return withDatabase(address, use)
 }
 
 /** A connection that acts as the database's owner, so that what migrations and seeds make is the service's own. */
-async function withOwner<T>(
+async function asOwner<T>(
   ports: DatabasePorts,
   service: string,
   database: string,
-  context: OpContext,
+  { run, signal }: OpContext,
   use: (connection: Connection) => Promise<Result<T>>,
 ): Promise<Result<T>> {
-  return withAdministrator(ports, service, 'postgres', context, async (admin, address) => {
-    const { rows } = await admin.query<{ owner: string }>(
-      'select pg_catalog.pg_get_userbyid(datdba) as owner from pg_catalog.pg_database where datname = $1',
-      [database],
-    )
-    const owner = rows[0]?.owner
-    const asOwner = owner === undefined || owner === address.user ? {} : { role: owner }
-    return withDatabase({ ...address, database, ...asOwner }, use)
-  })
+  const administrator = await ports.administrator(service)
+  if (!administrator.ok) return administrator
+  return withOwner({ ...administrator.value, applicationName: applicationName(run), signal }, database, use)
 }
 
 function secretMissing(name: string): Failure {

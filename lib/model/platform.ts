@@ -105,6 +105,9 @@ export type LogLine = { service: string; text: string; at?: string }
 /** A network address of a service's port, as reachable from here, and what ends the access (a tunnel). */
 export type Endpoint = { host: string; port: number; close(): Promise<void> }
 
+/** How the administrator of a database server gets in, as reachable from here. */
+export type DatabaseAdministrator = { host: string; port: number; user: string; password: Secret }
+
 /** Options of observation. */
 export type ObserveOptions = {
   /** Look at the files a deploy would take. */
@@ -124,6 +127,8 @@ export interface Platform {
   status(signal: AbortSignal): Promise<ServiceState[]>
   logs(query: { services: string[]; follow: boolean; lines: number }, signal: AbortSignal): AsyncIterable<LogLine>
   connect(service: string, port: string): Promise<Result<Endpoint>>
+  /** The administrator of the server that a service is. Failures: `service-not-running`, and those of reading its secret. */
+  administrator(service: string): Promise<Result<DatabaseAdministrator>>
   /** Ends what a dead holder left working: its children, and its sessions on servers. Resolves when they are gone. */
   endLeftovers(holder: Holder, signal: AbortSignal): Promise<void>
 }

@@ -17,6 +17,8 @@ export type ArgumentTable = {
   long: Map<string, { entry: ArgumentEntry; negated: boolean }>
   /** By letter: aliases of one letter, and arguments whose name is one. */
   short: Map<string, ArgumentEntry>
+  /** The one that takes the flags which have no name here. */
+  undeclared?: ArgumentEntry
   /** What is wrong with the definition. */
   problems: string[]
 }
@@ -27,6 +29,7 @@ export function argumentTable(args: Arguments): ArgumentTable {
   for (const [key, argument] of Object.entries(args)) {
     const entry = { key, name: kebabCase(key), specification: argument.specification }
     table.entries.push(entry)
+    if (entry.specification.undeclared) table.undeclared = entry
     if (entry.specification.positional) addPositional(table, entry)
     else addOption(table, entry)
   }

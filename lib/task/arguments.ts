@@ -25,6 +25,8 @@ export type ArgumentSpecification = {
   readonly schema?: StandardSchema
   /** The value that the name alone means; another one is only taken as `--name=value`. */
   readonly bare?: string
+  /** Takes the flags that the task does not declare, each as `name=value`. */
+  readonly undeclared?: true
   /** Candidates that a shell completes. */
   readonly values?: () => readonly string[] | Promise<readonly string[]>
 }
@@ -99,6 +101,13 @@ export class Argument<Output = unknown, Input = unknown, Needed extends Presence
   schema<Schema extends StandardSchema>(schema: Schema): Argument<StandardOutput<Schema>, Input, Needed> {
     if (this.specification.repeated) throw new TypeError('a schema checks one value: call schema() before repeated()')
     return new Argument({ ...this.specification, schema })
+  }
+
+  /** Also takes every flag that the task does not declare: `--days 7` is `days=7` in the list. For what only the task knows the names of. */
+  undeclared(): Argument<Output, Input, Needed> {
+    if (!this.specification.repeated)
+      throw new TypeError('what takes undeclared flags is repeated: call repeated() first')
+    return this.#with({ undeclared: true })
   }
 
   /** Gives the candidates that a shell completes. */

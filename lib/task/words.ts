@@ -52,11 +52,20 @@ function takeLong(table: ArgumentTable, words: Words, word: string, rest: string
   const [, name, value] = /^--([^=]*)(?:=(.*))?$/s.exec(word) as unknown as [string, string, string | undefined]
   const found = table.long.get(name)
   if (!found && name === 'help' && value === undefined) words.help = true
+  else if (!found && table.undeclared) takeUndeclared(words, table.undeclared, name, value, rest)
   else if (!found) words.failures.push(unknownFlag(table, `--${name}`))
   else if (found.negated && value !== undefined) {
     words.failures.push({ code: 'invalid-value', message: `--${name} takes no value`, outcome: 'usage' })
   } else if (found.negated) give(words, found.entry, { text: 'false', as: `--${name}` })
   else take(words, found.entry, `--${name}`, value, rest)
+}
+
+/** A flag that only the task knows: its value is read as that of any option, and kept as `name=value`. */
+function takeUndeclared(words: Words, entry: ArgumentEntry, name: string, value: string | undefined, rest: string[]) {
+  const before = words.given.get(entry.key)?.length ?? 0
+  take(words, entry, `--${name}`, value, rest)
+  const typed = words.given.get(entry.key)?.[before]
+  if (typed) typed.text = `${name}=${typed.text}`
 }
 
 function takeShort(table: ArgumentTable, words: Words, word: string, rest: string[]): void {

@@ -49,6 +49,7 @@ function operate(
     lock: localLock({ ops, environment: 'dev' }),
     releases,
     status: async () => [],
+    administrator: async () => failed({ code: 'none', message: 'no database here' }),
     endLeftovers: async () => {},
   } as unknown as Platform
   const operation: Operation = {

@@ -271,4 +271,20 @@ test('camelCase becomes kebab-case', () => {
   ])
 })
 
+test('undeclared flags go to the argument that takes them, each with its name', async () => {
+  const args = { query: text().positional(), param: text().repeated().undeclared(), json: flag() }
+  const asked = ['top', '--days', '7', '--json', '--from=x=y', '--param', 'least=2', '--up-to=-3']
+  assert.equal(await values(args, asked), {
+    query: 'top',
+    param: ['days=7', 'from=x=y', 'least=2', 'up-to=-3'],
+    json: true,
+  })
+  assert.equal(await values(args, ['top', '--days', '--json']), ['--days needs a value'])
+  assert.equal(await values({ query: args.query }, ['top', '--days', '7']), [
+    'unknown flag --days',
+    'unexpected argument "7"',
+  ])
+  assert.throws(() => text().undeclared(), /call repeated\(\) first/)
+})
+
 test.run()

@@ -6,6 +6,7 @@ import { exportSource } from './export-source.ts'
 import { pruneReleases } from './prune-releases.ts'
 import { runBuild } from './run-build.ts'
 import { runHook } from './run-hook.ts'
+import { runQuery } from './run-query.ts'
 import { sendNotification } from './send-notification.ts'
 import { startService } from './start-service.ts'
 import { stopService } from './stop-service.ts'
@@ -22,6 +23,7 @@ export const opKinds = {
   'ensure-database': ensureDatabase,
   'apply-migrations': applyMigrations,
   'apply-seeds': applySeeds,
+  'run-query': runQuery,
   'export-source': exportSource,
   'run-build': runBuild,
   'start-service': startService,

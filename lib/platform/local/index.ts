@@ -2,7 +2,7 @@ import { type DatabasePorts, databaseHandlers } from '../../database/handlers.ts
 import type { RunSpec } from '../../model/desired.ts'
 import { FailureError, failed, ok, type Result } from '../../model/failure.ts'
 import type { OpKindName } from '../../model/op.ts'
-import type { Endpoint, Handler, Platform, SecretSource } from '../../model/platform.ts'
+import type { DatabaseAdministrator, Endpoint, Handler, Platform, SecretSource } from '../../model/platform.ts'
 import type { ProbeTarget } from '../../model/probe.ts'
 import type { Secret } from '../../model/secret.ts'
 import type { PortAssignments } from '../../plan/ports.ts'
@@ -89,6 +89,7 @@ export function createLocalPlatform(options: LocalPlatformOptions): LocalPlatfor
     },
     logs: (query, signal) => readLogs(folder, environment, query, signal),
     connect: (service, port) => connect(local, service, port),
+    administrator: (service) => administrator(local, service),
     probeTarget: (spec) => probeTarget(local, spec, secrets),
     endLeftovers: (holder, signal) => endLeftoversOf(local, holder, signal),
   }
@@ -113,14 +114,17 @@ function databasePorts(local: LocalContext): DatabasePorts {
     dataFolder: (service) => ensureDataFolder({ ...local, service }),
     environment: local.environment.replace('@', ' --platform '),
     sourceFolder: (source) => sourceFolder(local, source),
-    async administrator(service) {
-      const state = await readLocalState(local)
-      if (!state.ok) return state
-      const record = state.value.records.find((one) => one.service === service && one.phase === 'up')
-      if (record?.engine === undefined) return failed(notRunning(service))
-      return adminAddress(local, { service, version: record.engine, ports: record.ports }, 'administrator')
-    },
+    administrator: (service) => administrator(local, service),
   }
+}
+
+/** The administrator of a service's engine, where it runs now. */
+async function administrator(local: LocalContext, service: string): Promise<Result<DatabaseAdministrator>> {
+  const state = await readLocalState(local)
+  if (!state.ok) return state
+  const record = state.value.records.find((one) => one.service === service && one.phase === 'up')
+  if (record?.engine === undefined) return failed(notRunning(service))
+  return adminAddress(local, { service, version: record.engine, ports: record.ports }, 'administrator')
 }
 
 /** Everything local is on loopback: no tunnel is needed, and nothing has to be closed. */
