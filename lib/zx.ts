@@ -1,10 +1,12 @@
 /*
  * What a Taskfile imports from `vital-ops/zx`: helpers of zx (https://google.github.io/zx). zx takes longer to load than most tasks run, so it is
- * loaded when the first of them is used. `$` is not among them: a task is given its own. Nor are `cd` and `within`, which change what all
- * tasks of the process share; `$({ cwd, env })` gives a `$` with other options.
+ * loaded when the first of them is used. `$` is not among them: a task is given its own, and `within` is for that one. Nor is `cd`, which changes what all
+ * tasks of the process share: `$.cwd = …` in a `within` is for one scope, `$({ cwd })` for one command.
  */
 import { createRequire } from 'node:module'
 import type * as Zx from 'zx'
+
+export { within } from './task/shell-scope.ts'
 
 const require = createRequire(import.meta.url)
 

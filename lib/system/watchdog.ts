@@ -61,6 +61,18 @@ export class Watchdog {
     write(this.#shell, `del ${group}\n`).catch(() => {})
   }
 
+  /** The descriptor of the pipe, for a child that says of itself what is to be watched; undefined where there is none. */
+  descriptor(): number | undefined {
+    const shell = this.#shell ?? this.#start()
+    const { fd = -1 } = (shell.stdin as unknown as { _handle?: { fd?: number } } | null)?._handle ?? {}
+    return fd >= 0 ? fd : undefined
+  }
+
+  /** Forgets a group that has said of itself that it is to be watched. */
+  forget(group: number): void {
+    if (this.#shell !== undefined) write(this.#shell, `del ${group}\n`).catch(() => {})
+  }
+
   /** Closes the pipe, as the end of this process would: the groups that are still watched are ended. */
   close(): void {
     const shell = this.#shell

@@ -1,20 +1,24 @@
 import type { StdioOptions } from 'node:child_process'
-import { basename, delimiter, dirname, join } from 'node:path'
+import { basename, delimiter, dirname, join, resolve } from 'node:path'
 import type { ByteRedaction, Redactor } from '../log/redact.ts'
 import type { Place } from '../model/failure.ts'
 import type { Secret } from '../model/secret.ts'
 import { gatePrefix } from '../system/gate.ts'
+import { endGroup, type GroupScope } from '../system/groups.ts'
 import { lendTerminal } from '../system/lent-terminal.ts'
 import type { Environment } from '../system/marks.ts'
 import { findProgram } from '../system/programs.ts'
+import { runSync } from '../system/spawn-sync.ts'
 import { spawnWatched, type WatchedChild } from '../system/watched-child.ts'
 import { commandOrigins } from './command-origin.ts'
 import type { CommandOptions } from './command-promise.ts'
 import { callerPlace } from './place.ts'
-import type { Command, Shell, ShellOptions } from './shell.ts'
+import type { Command, CommandOutput, Shell, ShellOptions, SyncShell } from './shell.ts'
 import { ShellCommand } from './shell-command.ts'
 import { isTemplate } from './shell-pipe.ts'
 import { quoteWord } from './shell-quote.ts'
+import { SettableOptions, withProperties } from './shell-scope.ts'
+import { runAtOnce } from './sync-command.ts'
 
 /** What the commands of a task are bound to. */
 export type CommandRunnerOptions = {
@@ -51,6 +55,7 @@ export function createCommandRunner(options: CommandRunnerOptions): CommandRunne
   const { folder, signal, graceMs = 5000, redactor } = options
   const live = new Map<WatchedChild, string>()
   const endings = new Set<Promise<unknown>>()
+  const left: GroupScope[] = []
   let known: { shell: string; prefix: string; env: Environment } | undefined
 
   const preset = () => {
@@ -73,7 +78,7 @@ export function createCommandRunner(options: CommandRunnerOptions): CommandRunne
     const takeBack = readsItself(stdio) ? lendTerminal() : undefined
     const watched = spawnWatched(shell, [...quietStart(shell), '-c', gatePrefix + text], {
       waitsItself: true,
-      cwd: own.cwd ?? folder,
+      cwd: folderOf(own),
       env: own.env ? withLocalPrograms(own.env, folder) : env,
       stdio,
       graceMs,
@@ -93,32 +98,39 @@ export function createCommandRunner(options: CommandRunnerOptions): CommandRunne
     return watched
   }
 
-  const shellWith = (own: CommandOptions): Shell => {
+  const folderOf = (own: CommandOptions): string => (own.cwd === undefined ? folder : resolve(folder, own.cwd))
+
+  /** Notes where an output is from, when it has ended. */
+  const noteOrigin = (output: object, own: CommandOptions, text: () => string, place: PlaceOf, shown: boolean) =>
+    commandOrigins.set(output, {
+      text: redactor.text(text()),
+      // To tell it, maps of sources are read.
+      get place() {
+        return place()
+      },
+      folder: folderOf(own),
+      shown,
+      redact: (said) => redactor.text(said),
+    })
+
+  const shellWith = (given: CommandOptions): Shell => {
+    const settable = new SettableOptions(given)
     const call = (first: TemplateStringsArray | ShellOptions, ...values: unknown[]): Command | Shell => {
+      const own = settable.now
       if (!isTemplate(first)) return shellWith({ ...own, ...first })
       const place = callerPlace()
       const text = commandText(first, values, redactor)
       const show = shownOutput(options)
       const all = { prefix: preset().prefix, ...own }
       let plain = typeof text === 'string' ? text : ''
-      const shownText = () => redactor.text(plain)
       const command: ShellCommand = new ShellCommand(
         {
           spawn: (whole, stdio) => spawnInGroup(whole, { ...own, stdio }),
-          onStart: () => options.onCommand(shownText()),
+          onStart: () => options.onCommand(redactor.text(plain)),
           onOutput: show.give,
           onEnd(output) {
             show.end()
-            commandOrigins.set(output, {
-              text: shownText(),
-              // To tell it, maps of sources are read.
-              get place() {
-                return place()
-              },
-              folder: own.cwd ?? folder,
-              shown: command.isVerbose(),
-              redact: (said) => redactor.text(said),
-            })
+            noteOrigin(output, own, () => plain, place, command.isVerbose())
           },
           shellWith,
           place: () => placeOf(place()),
@@ -133,7 +145,43 @@ export function createCommandRunner(options: CommandRunnerOptions): CommandRunne
       )
       return command
     }
-    return call as Shell
+    return withProperties(call, settable, { folder, env: options.env, sync: () => syncWith(settable.now) }) as Shell
+  }
+
+  const syncWith = (own: CommandOptions): SyncShell => {
+    const call = (first: TemplateStringsArray | ShellOptions, ...values: unknown[]): CommandOutput | SyncShell => {
+      if (!isTemplate(first)) return syncWith({ ...own, ...first })
+      const place = callerPlace()
+      const text = commandText(first, values, redactor)
+      if (typeof text !== 'string') throw new TypeError('$.sync cannot wait for a promise among its values')
+      const { shell, env, prefix } = preset()
+      const show = shownOutput(options)
+      signal.throwIfAborted()
+      return runAtOnce({
+        text,
+        options: { prefix, ...own },
+        place: () => placeOf(place()),
+        run(whole, { stdio, ...how }) {
+          const all = options.stdoutTaken ? withoutStdout(stdio) : stdio
+          const ended = runSync(shell, quietStart(shell), whole, {
+            cwd: folderOf(own),
+            env: own.env ? withLocalPrograms(own.env, folder) : env,
+            stdio: (typeof all === 'string' ? [all, all, all] : all) as never,
+            ...how,
+          })
+          // What it has left behind ends with the task.
+          left.push({ group: ended.pid, mark: ended.mark })
+          return ended
+        },
+        onStart: () => options.onCommand(redactor.text(text)),
+        onOutput: show.give,
+        onEnd(output) {
+          show.end()
+          noteOrigin(output, own, () => text, place, own.quiet !== true && own.verbose !== false)
+        },
+      })
+    }
+    return call as SyncShell
   }
 
   return {
@@ -141,11 +189,14 @@ export function createCommandRunner(options: CommandRunnerOptions): CommandRunne
     async end() {
       const running = [...live]
       for (const [watched] of running) endings.add(watched.end())
+      for (const scope of left.splice(0)) endings.add(endGroup(scope, { graceMs }))
       await Promise.all([...endings, ...running.map(([{ exited }]) => exited)])
       return running.map(([, text]) => text)
     },
   }
 }
+
+type PlaceOf = () => Place | undefined
 
 const placeOf = (place: Place | undefined): string | undefined =>
   place && [place.file, place.line, place.column].filter((part) => part !== undefined).join(':')

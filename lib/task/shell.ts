@@ -97,9 +97,23 @@ export interface Pipe {
 
 /**
  * Starts a command: `` $`git tag ${name}` ``. What is interpolated is one argument (an array: several), quoted, whatever it
- * holds. `$({ cwd, quiet, … })` gives a `$` with other options.
+ * holds. `$({ cwd, quiet, … })` gives a `$` with other options; `$.cwd = …` sets one, for the task, or in a `within` of `vital-ops/zx`.
  */
-export interface Shell {
+export interface Shell extends ShellProperties {
   (pieces: TemplateStringsArray, ...values: unknown[]): Command
   (options: ShellOptions): Shell
+  /** Gives the output itself: nothing else runs meanwhile, not even what would end the command with its task. */
+  readonly sync: SyncShell
+}
+
+/** `$.sync`. */
+export interface SyncShell {
+  (pieces: TemplateStringsArray, ...values: unknown[]): CommandOutput
+  (options: Omit<ShellOptions, 'halt' | 'signal'>): SyncShell
+}
+
+/** The options of a `$`, which can be set. */
+export interface ShellProperties extends Omit<ShellOptions, 'halt' | 'cwd' | 'env'> {
+  cwd: string
+  env: Record<string, string | undefined>
 }
