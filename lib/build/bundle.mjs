@@ -1,11 +1,11 @@
 // @ts-check
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { build, transform } from 'esbuild'
 import { commonJs, facade, lazyBuiltins, lazyHelper, urlHelper } from './common-js.mjs'
 import { entryPoints } from './entry-points.mjs'
-import { pack } from './pack.mjs'
+import { makePacks } from './pack.mjs'
 import { publish } from './publish.mjs'
 
 /** What all builds have in common. @satisfies {import('esbuild').BuildOptions} */
@@ -54,6 +54,7 @@ export async function bundle(repository, { keepMs }) {
       writeFile(join(temporary, name), contents)
     await shared(repository, dist, write)
     for (const entry of entryPoints.filter(({ alone }) => alone)) await single(repository, dist, entry, write)
+    for (const { name, program } of entryPoints) if (program) await chmod(join(temporary, `${name}.cjs`), 0o755)
     await publish(temporary, dist, { keepMs })
   } finally {
     await rm(temporary, { recursive: true, force: true })
@@ -83,12 +84,9 @@ async function shared(repository, dist, write) {
     sourcemap: 'inline',
     metafile: true,
   })
-  /** @type {Map<string, string>} */
-  const modules = new Map()
   for (const { path, text } of outputFiles) {
     const name = relative(dist, path).replace(/\.js$/, '.cjs')
     const { code, map, helpers } = await commonJs(name, text)
-    modules.set(name, code)
     await write(name, `${code}${helpers}//# sourceMappingURL=${name}.map\n`)
     await write(`${name}.map`, map)
   }
@@ -96,7 +94,11 @@ async function shared(repository, dist, write) {
     const output = metafile.outputs[`dist/${name}.js`]
     await write(`${name}.js`, facade(name, output?.exports ?? []))
   }
-  await write('pack.cjs', await pack(modules, 'task.cjs', ['index.cjs']))
+  const texts = new Map(outputFiles.map(({ path, text }) => [relative(dist, path), text]))
+  for (const { name, code, map } of await makePacks(texts, metafile)) {
+    await write(name, code)
+    await write(`${name}.map`, map)
+  }
 }
 
 /**
@@ -107,22 +109,27 @@ async function shared(repository, dist, write) {
  * @param {import('./entry-points.mjs').EntryPoint} entry
  * @param {Write} write
  */
-async function single(repository, dist, { name, source, alone }, write) {
-  const isCommonJs = alone === 'commonjs'
+async function single(repository, dist, { name, source, alone, program }, write) {
+  const isCommonJs = alone !== 'module'
   const { outputFiles } = await build({
     ...common,
     entryPoints: [{ out: name, in: source }],
     absWorkingDir: repository,
     outdir: dist,
     format: isCommonJs ? 'cjs' : 'esm',
-    ...(isCommonJs ? { outExtension: { '.js': '.cjs' }, define: { 'import.meta.url': '__ownUrl' } } : {}),
+    ...(isCommonJs
+      ? {
+          outExtension: { '.js': '.cjs' },
+          define: { 'import.meta.url': '__ownUrl', 'import.meta.dirname': '__dirname' },
+        }
+      : {}),
     packages: 'external',
     sourcemap: 'linked',
   })
   for (const { path, contents, text } of outputFiles) {
     const isCode = isCommonJs && path.endsWith('.cjs')
-    const code = isCode ? await small(text) : contents
-    await write(relative(dist, path), code)
+    const code = isCode ? await small(text, { isScript: alone === 'script' }) : contents
+    await write(relative(dist, path), isCode && program ? `#!/usr/bin/env node\n${code}` : code)
   }
 }
 
@@ -130,14 +137,19 @@ async function single(repository, dist, { name, source, alone }, write) {
  * A file that is compiled at every start, without what is only for people to read; names stay, which stacks show.
  *
  * @param {string} text
+ * @param {{ isScript: boolean }} options a script is an expression: a function of what a CommonJS file has, which gives its exports
  */
-async function small(text) {
-  const whole = lazyBuiltins(text).replace('"use strict";', `$&${urlHelper}${lazyHelper}`)
-  const { code } = await transform(whole, {
+async function small(text, { isScript }) {
+  const own = `${text.includes('__ownUrl') ? urlHelper : ''}${lazyHelper}`
+  const whole = lazyBuiltins(text).replace('"use strict";', `$&${own}`)
+  const options = /** @type {const} */ ({
     minifyWhitespace: true,
     minifySyntax: true,
     platform: 'node',
     target: 'node20',
   })
-  return code
+  if (!isScript) return (await transform(whole, options)).code
+  const script = `__called(function (require, module, __filename, __dirname) {${whole}\nreturn module.exports })`
+  // What is not called would be dropped as useless.
+  return (await transform(script, options)).code.replace('__called', '')
 }

@@ -11,10 +11,10 @@ import { transform } from 'esbuild'
  * @returns {Promise<{ code: string, map: string, helpers: string }>} `helpers` declares `__import`, where it is used; one line
  */
 export async function commonJs(name, text) {
-  const own = './$<name>.cjs'
-  const renamed = text
-    .replaceAll(/(?<verb>\bfrom |\bimport )"\.\/(?<name>[\w-]+)\.js";/g, `$<verb>"${own}";`)
-    .replaceAll(/\bimport\("\.\/(?<name>[\w-]+)\.js"\)/g, `__later(() => require("${own}"))`)
+  const renamed = laterImports(text).replaceAll(
+    /(?<verb>\bfrom |\bimport )"\.\/(?<name>[\w-]+)\.js";/g,
+    '$<verb>"./$<name>.cjs";',
+  )
   const { code, map } = await transform(renamed, {
     format: 'cjs',
     platform: 'node',
@@ -23,21 +23,17 @@ export async function commonJs(name, text) {
     sourcefile: name,
     sourcemap: 'external',
     sourcesContent: false,
-    define: { 'import.meta.url': '__ownUrl' },
+    define: { 'import.meta.url': '__ownUrl', 'import.meta.dirname': '__dirname' },
     logLevel: 'silent',
   })
-  const imported = lazyBuiltins(code)
-    .replaceAll('Promise.resolve().then(() => __toESM(require(', '__import(((')
-    // A copy of the exports that nobody needs.
-    .replace(
-      /module\.exports = __toCommonJS\((\w+)\);/,
-      'module.exports = __defProp($1, "__esModule", { value: true });',
-    )
-    // What it makes is what a CommonJS file has already.
-    .replaceAll(/\(0, import_node_module\d*\.createRequire\)\(__ownUrl\)/g, 'require')
+  // Instead of a copy of the exports that nobody needs.
+  const imported = settled(code).replace(
+    /module\.exports = __toCommonJS\((\w+)\);/,
+    'module.exports = __defProp($1, "__esModule", { value: true });',
+  )
   const helpers = [
     ...(imported.includes(' = __lazy(') ? [lazyHelper] : []),
-    ...(imported.includes('__later(') ? ['const __later = (load) => Promise.resolve().then(load);'] : []),
+    ...(imported.includes('__later(') ? [laterHelper] : []),
     ...(imported.includes('__ownUrl') ? [urlHelper] : []),
   ]
   return {
@@ -48,8 +44,33 @@ export async function commonJs(name, text) {
   }
 }
 
+/**
+ * Lets a module's dynamic imports of other files of the build call `require` later.
+ *
+ * @param {string} text
+ */
+export const laterImports = (text) =>
+  text.replaceAll(/\bimport\("\.\/([\w-]+)\.js"\)/g, '__later(() => require("./$1.cjs"))')
+
+/**
+ * What has to be changed in CommonJS that esbuild has made of a module: dynamic imports of packages go through `__import`, and slow modules of Node
+ * are loaded when they are first used; with `lazyFiles` also other files of the build.
+ *
+ * @param {string} code
+ * @param {{ lazyFiles?: boolean }} [options]
+ */
+export function settled(code, { lazyFiles = false } = {}) {
+  const lazy = lazyBuiltins(code)
+    .replaceAll('Promise.resolve().then(() => __toESM(require(', '__import(((')
+    // What it makes is what a CommonJS file has already.
+    .replaceAll(/\(0, import_node_module\d*\.createRequire\)\(__ownUrl\)/g, 'require')
+  if (!lazyFiles) return lazy
+  return lazy.replaceAll(/^(var import_\w+ = )require(\("\.\/[\w-]+\.cjs"\);)$/gm, '$1__lazy$2')
+}
+
 /** Modules of Node that take long to load, and that most starts need not. */
-const slow = 'crypto|child_process|fs/promises|timers|net|tls|https?|tty|readline|dns|zlib|stream|module|vm|url|os'
+const slow =
+  'crypto|child_process|fs/promises|timers|net|tls|https?|tty|readline|dns|zlib|stream|string_decoder|module|vm|url|util|events|os'
 
 /**
  * Loads modules of Node when they are first used, and not when a file is that imports them.
@@ -59,8 +80,27 @@ const slow = 'crypto|child_process|fs/promises|timers|net|tls|https?|tty|readlin
 export const lazyBuiltins = (code) =>
   code.replaceAll(new RegExp(`^(var import_\\w+ = )require(\\("node:(?:${slow})(?:/\\w+)?"\\);)$`, 'gm'), '$1__lazy$2')
 
+/**
+ * Lets what many modules of a file import be required once.
+ *
+ * @param {string} code CommonJS that esbuild has made
+ */
+export function withoutRepeats(code) {
+  /** @type {Map<string, string>} */
+  const known = new Map()
+  return code.replaceAll(/^var (import_\w+) = ((?:require|__lazy)\("[^"]+"\));$/gm, (line, name, value) => {
+    const same = known.get(value)
+    if (same !== undefined) return `var ${name} = ${same};`
+    known.set(value, name)
+    return line
+  })
+}
+
 /** Declares what `lazyBuiltins` calls; one line. */
 export const lazyHelper = 'const __lazy = (name) => new Proxy({}, { get: (_, key) => require(name)[key] });'
+
+/** Declares what `laterImports` calls; one line. */
+export const laterHelper = 'const __later = (load) => Promise.resolve().then(load);'
 
 /** Declares what stands for `import.meta.url`; one line. */
 export const urlHelper = 'const __ownUrl = require("node:url").pathToFileURL(__filename).href;'

@@ -1,6 +1,11 @@
 // @ts-check
 
-/** What becomes a file of dist; `alone`, it shares no file with others, and is of that kind. @typedef {{ name: string, source: string, alone?: 'module' | 'commonjs' }} EntryPoint */
+/**
+ * What becomes a file of dist; `alone`, it shares no file with others, and is of that kind (a `script` is an expression, a function
+ * that gives what it exports). A `program` can be started by its name.
+ *
+ * @typedef {{ name: string, source: string, alone?: 'module' | 'commonjs' | 'script', program?: true }} EntryPoint
+ */
 
 /**
  * What becomes a file of dist.
@@ -8,12 +13,14 @@
  * @type {EntryPoint[]}
  */
 export const entryPoints = [
-  // What bin/task starts: it has what is cached answer, or hands over to the pack of `task`.
-  { name: 'start', source: 'lib/cli/start.ts', alone: 'commonjs' },
+  // What bin/task is a link to: it has what is cached answer, or hands over to the pack of `task`.
+  { name: 'start', source: 'lib/cli/start.ts', alone: 'commonjs', program: true },
   // The answers.
-  { name: 'answer', source: 'lib/cli/start-answer.ts', alone: 'commonjs' },
-  // The `task` command.
+  { name: 'answer', source: 'lib/cli/start-answer.ts', alone: 'script' },
+  // The `task` command, for who imports it: it runs when it is loaded.
   { name: 'task', source: 'lib/cli/main.ts' },
+  // The same for `start`, in the pack.
+  { name: 'command', source: 'lib/cli/command.ts' },
   // Completion, where it cannot be told from what is cached.
   { name: 'complete', source: 'lib/cli/completion/main.ts' },
   // What the scripts in a workspace's bin/ import.

@@ -2,13 +2,13 @@ import { argumentTable, takesValue } from '../task/argument-table.ts'
 import { Argument, type ArgumentValues, choice, flag, number, path } from '../task/arguments.ts'
 
 /** `--continue` alone goes on with what does not depend on a failure; `--continue=always` with all. */
-const goOn = new Argument<'independent' | 'always' | undefined, string, 'optional'>({
-  ...choice(['independent', 'always']).optional().specification,
-  bare: 'independent',
-})
+const goOn = () =>
+  new Argument<'independent' | 'always' | undefined, string, 'optional'>({
+    ...choice(['independent', 'always']).optional().specification,
+    bare: 'independent',
+  })
 
-/** The flags of `task` itself; they stand before the task's name. What follows the name is the task's. */
-export const globalArguments = {
+const makeArguments = () => ({
   list: flag().alias('l').describe('list the tasks, or those that have the words behind it'),
   pick: flag().alias('choose').describe('look for a task on the terminal, and run it'),
   help: flag().alias('h').describe('show this help, or that of the task named'),
@@ -20,7 +20,7 @@ export const globalArguments = {
     .alias('j')
     .describe('how many tasks run at once; default is the cores'),
   force: flag().describe('run tasks also when they are up to date'),
-  continue: goOn.alias('k').describe('go on after a failure with what does not depend on it, or always'),
+  continue: goOn().alias('k').describe('go on after a failure with what does not depend on it, or always'),
   only: flag().describe('without what the tasks need'),
   dryRun: flag().alias('n').describe('show what would run, and run nothing'),
   watch: flag().describe('run again whenever an input changes'),
@@ -34,19 +34,54 @@ export const globalArguments = {
   init: flag().describe('write a Taskfile.ts to begin with'),
   ops: flag().describe('with --init: a whole workspace for operations'),
   version: flag().alias('V').describe('print the version'),
+})
+
+type GlobalArguments = ReturnType<typeof makeArguments>
+
+let known: GlobalArguments | undefined
+
+/** The flags of `task` itself; they stand before the task's name. What follows the name is the task's. */
+export function globalArguments(): GlobalArguments {
+  known ??= makeArguments()
+  return known
 }
 
 /** Their values. */
-export type GlobalFlags = ArgumentValues<typeof globalArguments>
+export type GlobalFlags = ArgumentValues<GlobalArguments>
+
+/** What they are when nothing is said of them, as `parseArguments` would have it; to read nothing takes as long as a small task. */
+export const defaultFlags: GlobalFlags = {
+  list: false,
+  pick: false,
+  help: false,
+  workspace: undefined,
+  taskfile: undefined,
+  yes: false,
+  jobs: undefined,
+  force: false,
+  continue: undefined,
+  dryRun: false,
+  only: false,
+  watch: false,
+  poll: false,
+  why: false,
+  json: false,
+  output: undefined,
+  color: undefined,
+  init: false,
+  ops: false,
+  version: false,
+}
 
 /** Splits the command line: the flags of `task` itself, and from the task's name on. */
 export function splitCommandLine(argv: readonly string[]): { head: string[]; words: string[] } {
-  const table = argumentTable(globalArguments)
+  let table: ReturnType<typeof argumentTable> | undefined
   let at = 0
   while (at < argv.length) {
     const word = argv[at] as string
     if (word === '--') return { head: argv.slice(0, at), words: argv.slice(at + 1) }
     if (!/^-./.test(word)) break
+    table ??= argumentTable(globalArguments())
     at += takesNext(table, word) ? 2 : 1
   }
   return { head: argv.slice(0, at), words: argv.slice(at) }

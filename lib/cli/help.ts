@@ -8,7 +8,7 @@ import { argumentNote, columns, optionText, positionalText, usageLine } from './
 
 /** The help of `task` itself. */
 export function generalHelp(color: boolean): string {
-  const options = argumentTable(globalArguments).entries.map(({ name, specification }) => ({
+  const options = argumentTable(globalArguments()).entries.map(({ name, specification }) => ({
     name,
     kind: specification.kind,
     description: specification.description ?? '',

@@ -174,11 +174,15 @@ export function makeInvocation(
 ): Invocation {
   const { env } = process
   const ci = isCi(env)
+  const call = { script: process.argv[1] ?? '', env, folder: process.cwd(), workspace: flags.workspace }
   const shown = isTerminal(2) && env.TERM !== 'dumb' && !ci
   return {
     argv,
-    command: calledAs({ script: process.argv[1] ?? '', env, folder: process.cwd(), workspace: flags.workspace }),
-    folder: process.cwd(),
+    // Looks along the PATH, which most tasks have no use for.
+    get command() {
+      return calledAs(call)
+    },
+    folder: call.folder,
     json: flags.json,
     interactive: !ci && !flags.json && isTerminal(0) && isTerminal(2),
     yes: flags.yes,

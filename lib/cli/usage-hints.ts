@@ -20,7 +20,7 @@ export function withHint(failure: Failure, task: { name: string; args: Arguments
 /** `task build --json`: the flag is known, but stands before the task's name. */
 function withOwnFlag(failure: Failure, task: string): Failure {
   const flag = failure.message.slice(failure.message.indexOf('-'))
-  const { long, short } = argumentTable(globalArguments)
+  const { long, short } = argumentTable(globalArguments())
   const isOwn = flag.startsWith('--') ? long.has(flag.slice(2)) : short.has(flag.slice(1))
   if (!isOwn) return failure
   const { nearest: _, ...rest } = failure

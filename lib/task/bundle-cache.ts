@@ -44,8 +44,11 @@ export function noteInput(path: string, content: Uint8Array, before: BigIntStats
   }
 }
 
-/** The path of the bundle of a Taskfile if it is still valid; undefined when it has to be built. */
-export async function validBundle(taskfile: string, maker: string): Promise<string | undefined> {
+/** A bundle's file, and the files of this package that stand for specifiers in it. */
+export type KeptBundle = { path: string } & Pick<BundleManifest, 'own'>
+
+/** The bundle of a Taskfile if it is still valid; undefined when it has to be built. */
+export async function validBundle(taskfile: string, maker: string): Promise<KeptBundle | undefined> {
   const manifest = readManifest(taskfile)
   if (manifest?.maker !== maker) return undefined
   const output = join(bundleFolder(dirname(taskfile)), manifest.output)
@@ -64,7 +67,7 @@ export async function validBundle(taskfile: string, maker: string): Promise<stri
   }
   // Only saves the next start some hashing: a folder that cannot be written is no reason to fail here.
   if (renewed) await writeManifest(taskfile, { ...manifest, noted: now }).catch(() => {})
-  return output
+  return { path: output, own: manifest.own ?? {} }
 }
 
 /** The local files of a Taskfile's bundle, as they were when it was last made, and of all that its code has imported; the Taskfile itself when nothing is known. */
@@ -82,12 +85,12 @@ const writeManifest = (taskfile: string, manifest: BundleManifest): Promise<void
 /** A bundle's code: CommonJS with its source map, or where that cannot be, a module whose map is inline. */
 export type BundleCode = { kind: 'commonjs'; code: string; map: string } | { kind: 'module'; code: string }
 
-/** Keeps a bundle; gives its path. Throws `FailureError` when the folder cannot be written. */
+/** Keeps a bundle. Throws `FailureError` when the folder cannot be written. */
 export async function keepBundle(
   taskfile: string,
   bundle: BundleCode,
   made: Omit<BundleManifest, 'output'>,
-): Promise<string> {
+): Promise<KeptBundle> {
   const folder = bundleFolder(dirname(taskfile))
   const identity = made.inputs.map(({ path, sha256: hash }) => `${path}\0${hash}\n`).sort()
   const name = sha256(`${made.maker}\0${bundle.code}\0${identity.join('')}`).slice(0, 32)
@@ -99,7 +102,7 @@ export async function keepBundle(
   // What an earlier bundle gave is no news any more.
   rmSync(listingPath(taskfile), { force: true })
   dropOldBundles(folder, output)
-  return join(folder, output)
+  return { path: join(folder, output), own: made.own }
 }
 
 /** Makes the cache's folder; `.ops` is never committed, also where no `.gitignore` names it. */

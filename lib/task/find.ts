@@ -1,6 +1,5 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type Failure, failed, ok, type Result } from '../model/failure.ts'
 
 /** The names of a Taskfile, in the order in which they are looked for. */
@@ -43,18 +42,28 @@ let ownRoot: string | undefined
 /** The root folder of this package, whose code runs. */
 export function packageRoot(): string {
   if (ownRoot !== undefined) return ownRoot
-  let folder = dirname(fileURLToPath(import.meta.url))
+  let folder = import.meta.dirname
   while (!isOwnManifest(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder)
   ownRoot = folder
   return folder
 }
 
-/** The version of this package. */
-export const packageVersion = (): string =>
-  JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')).version
+let ownVersion: string | undefined
 
-const isOwnManifest = (path: string): boolean =>
-  isFile(path) && JSON.parse(readFileSync(path, 'utf8')).name === 'vital-ops'
+/** The version of this package. */
+export function packageVersion(): string {
+  const root = packageRoot()
+  ownVersion ??= JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version as string
+  return ownVersion
+}
+
+function isOwnManifest(path: string): boolean {
+  if (!isFile(path)) return false
+  const { name, version } = JSON.parse(readFileSync(path, 'utf8'))
+  if (name !== 'vital-ops') return false
+  ownVersion = version
+  return true
+}
 
 /**
  * The root of the copy of this package that is installed where a Taskfile is, when that is another one than runs (a global

@@ -51,16 +51,28 @@ export function nodeId(task: Task, values: Readonly<Record<string, unknown>>): s
     number = count
     numbers.set(task, number)
   }
-  for (const _ in values) {
-    const whole = {
-      depth: Number.POSITIVE_INFINITY,
-      maxArrayLength: null,
-      maxStringLength: null,
-      sorted: true,
-    } as const
-    return `${number} ${inspect(values, whole)}`
-  }
+  for (const _ in values) return `${number} ${valuesText(values)}`
   return String(number)
+}
+
+/** A text that is equal for equal values. Of plain ones without `inspect`, which takes longer than a small task. */
+function valuesText(values: Readonly<Record<string, unknown>>): string {
+  let text = ''
+  for (const key of Object.keys(values).sort()) {
+    const value = values[key]
+    if (typeof value === 'string') text += `${JSON.stringify(key)}=${JSON.stringify(value)} `
+    else if (typeof value === 'boolean' || value === undefined) text += `${JSON.stringify(key)}=${value} `
+    else {
+      const whole = {
+        depth: Number.POSITIVE_INFINITY,
+        maxArrayLength: null,
+        maxStringLength: null,
+        sorted: true,
+      } as const
+      return inspect(values, whole)
+    }
+  }
+  return text
 }
 
 const none: Readonly<Record<string, string>> = Object.freeze({})

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { failed, type Result } from '../model/failure.ts'
-import { validBundle } from './bundle-cache.ts'
+import { type KeptBundle, validBundle } from './bundle-cache.ts'
 import { currentListing } from './listing.ts'
 import { maker } from './manifest.ts'
 import { buildBundle, bundleLoader } from './run-bundle.ts'
@@ -47,7 +47,7 @@ export async function loadTaskfile(
   }
 }
 
-function withBundle(table: Result<LoadedTasks>, bundle: string): Result<LoadedTasks> {
-  if (table.ok) table.value.bundle = basename(bundle)
+function withBundle(table: Result<LoadedTasks>, { path }: KeptBundle): Result<LoadedTasks> {
+  if (table.ok) table.value.bundle = basename(path)
   return table
 }

@@ -3,8 +3,8 @@ import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Script } from 'node:vm'
-import { keepBundle } from './bundle-cache.ts'
-import { maker, readManifest } from './manifest.ts'
+import { type KeptBundle, keepBundle } from './bundle-cache.ts'
+import { maker } from './manifest.ts'
 import { mapStacks } from './source-map.ts'
 
 const require = createRequire(import.meta.url)
@@ -12,17 +12,21 @@ const require = createRequire(import.meta.url)
 type Exported = Readonly<Record<string, unknown>>
 
 /** Reads what a bundle needs; the function that it gives runs it. `mayBeOld`: it was made by an earlier process. */
-export function bundleLoader(taskfile: string, bundle: string, mayBeOld: boolean): () => Promise<Exported> {
-  if (bundle.endsWith('.cjs')) return commonJsLoader(bundle, readManifest(taskfile)?.own ?? {})
+export function bundleLoader(
+  taskfile: string,
+  { path, own }: KeptBundle,
+  mayBeOld: boolean,
+): () => Promise<Exported> {
+  if (path.endsWith('.cjs')) return commonJsLoader(path, own)
   return async () => {
     // The bundle's source map makes the stacks of its errors point into the sources.
     process.setSourceMapsEnabled(true)
     try {
-      return await import(pathToFileURL(bundle).href)
+      return await import(pathToFileURL(path).href)
     } catch (error) {
       if (!mayBeOld || (error as { code?: unknown } | undefined)?.code !== 'ERR_MODULE_NOT_FOUND') throw error
       // A package may have lain elsewhere when the bundle was made: its place is looked up again.
-      return import(`${pathToFileURL(await buildBundle(taskfile)).href}?again`)
+      return import(`${pathToFileURL((await buildBundle(taskfile)).path).href}?again`)
     }
   }
 }
@@ -46,11 +50,11 @@ function commonJsLoader(bundle: string, own: Readonly<Record<string, string>>): 
 }
 
 /**
- * Bundles a Taskfile, and keeps the bundle; gives its path.
+ * Bundles a Taskfile, and keeps the bundle.
  *
  * @param text as `bundleTaskfile` has it
  */
-export async function buildBundle(taskfile: string, text?: { code: string; importer: string }): Promise<string> {
+export async function buildBundle(taskfile: string, text?: { code: string; importer: string }): Promise<KeptBundle> {
   const noted = Date.now()
   const { bundleTaskfile } = await import('./bundle.ts')
   const { code, ...made } = await bundleTaskfile(taskfile, text)

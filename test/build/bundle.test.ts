@@ -39,7 +39,10 @@ test('each entry point becomes a file, with a source map', async () => {
   const root = sources(1)
   await bundle(root, { keepMs: 0 })
   for (const { name, alone } of entryPoints) {
-    assert.ok(existsSync(join(root, 'dist', `${name}.${alone === 'commonjs' ? 'cjs' : 'js'}`)), name)
+    assert.ok(
+      existsSync(join(root, 'dist', `${name}.${alone === 'commonjs' || alone === 'script' ? 'cjs' : 'js'}`)),
+      name,
+    )
   }
   assert.ok(existsSync(join(root, 'dist', 'task.cjs.map')))
   assert.is((await start(root, 'a b')).stdout, '1 1 ["a b"]\n')
@@ -151,7 +154,7 @@ test('the package has all that runs, and no tests', async () => {
   const files: string[] = JSON.parse(stdout)[0].files.map(({ path }: { path: string }) => path)
   const built = readdirSync(join(repository, 'dist')).filter((name) => /\.c?js$/.test(name))
   assert.ok(built.includes('task.js'))
-  for (const file of ['bin/task.cjs', 'LICENSE', 'package.json', ...built.map((name) => `dist/${name}`)]) {
+  for (const file of ['dist/start.cjs', 'LICENSE', 'package.json', ...built.map((name) => `dist/${name}`)]) {
     assert.ok(files.includes(file), `${file} is packed`)
   }
   // V8's code cache is this machine's own.

@@ -1,5 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { defaultFlags, globalArguments } from '../../lib/cli/global-flags.ts'
+import { parseArguments } from '../../lib/task/parse.ts'
 import { task } from '../support/index.ts'
 import { folderWith } from '../support/workspace.ts'
 
@@ -172,6 +174,11 @@ test('commands within a task', async () => {
     'error: unknown command runs shwo; did you mean runs show?\n  why: runs has list, show\n  next:\n    task help runs\n',
   )
   assert.match(await usage(['services', 'status', 'more']), /^error: unexpected argument "more"\n/)
+})
+
+test('the flags that are taken for granted when none is given are those that parsing gives', async () => {
+  const parsed = await parseArguments(globalArguments(), [], { env: {}, folder: '/', workspaceFolder: '/' })
+  assert.equal(parsed, { ok: true, value: { help: false, values: defaultFlags } })
 })
 
 test.run()

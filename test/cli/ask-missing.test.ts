@@ -21,7 +21,7 @@ export const release = task({
 })
 `,
 })
-const command = `${process.execPath} ${join(repository, 'bin', 'task.cjs')}`
+const command = `${process.execPath} ${join(repository, 'bin', 'task')}`
 
 test('what is missing is asked for: a list for a choice, a checked line for others; the environment is told', async () => {
   const env = { REGION: 'eu', TOKEN: 'hush-hush-hush' }

@@ -13,7 +13,7 @@ test('the repository’s own scripts are those of the table', () => {
     assert.is(statSync(path).mode & 0o777, 0o755, name)
   }
   const others = readdirSync(join(repository, 'bin')).filter((name) => !(name in entryScripts))
-  assert.equal(others.sort(), ['task', 'task.cjs', 'vital-ops'])
+  assert.equal(others.sort(), ['task', 'vital-ops'])
 })
 
 for (const type of ['module', 'commonjs']) {

@@ -2,7 +2,7 @@ import { readFileSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { task, until } from '../support/index.ts'
+import { repository, task, until } from '../support/index.ts'
 import { folderWith } from '../support/workspace.ts'
 
 const folder = folderWith({
@@ -25,7 +25,7 @@ async function loaded(...argv: string[]): Promise<{ files: string[]; modules: st
 /** Until the listing is used: while a file is younger than two seconds, its content is compared. */
 async function settle(): Promise<void> {
   utimesSync(join(folder, 'Taskfile.ts'), new Date(0), new Date(0))
-  await until(async () => (await loaded('--list')).files.join() === 'task.cjs,start.cjs,answer.cjs', {
+  await until(async () => (await loaded('--list')).files.join() === 'start.cjs', {
     what: 'the listing to be used',
   })
 }
@@ -33,7 +33,7 @@ async function settle(): Promise<void> {
 const slow =
   /^(?:crypto|child_process|net|tty|http|internal\/modules\/esm\/loader|stream|fs\/promises|readline|perf_hooks)$/
 
-test('list, help, completion and version load three files, and nothing of Node that is slow', async () => {
+test('list, help, completion and version load one module, and nothing of Node that is slow', async () => {
   await settle()
   for (const [argv, answer] of [
     [['--list'], /nothing {2}Nothing/],
@@ -46,7 +46,7 @@ test('list, help, completion and version load three files, and nothing of Node t
   ] as const) {
     const { files, modules, stdout } = await loaded(...argv)
     assert.match(stdout, answer)
-    assert.equal(files, ['task.cjs', 'start.cjs', 'answer.cjs'], argv.join(' '))
+    assert.equal(files, ['start.cjs'], argv.join(' '))
     assert.equal(
       modules.filter((name) => slow.test(name)),
       [],
@@ -87,6 +87,24 @@ test('what is answered from the listing is what the command itself answers', asy
     const slow = await task(['--jobs', '1', ...argv], { cwd: folder })
     assert.equal(fast, slow, argv.join(' '))
   }
+})
+
+test('there is one of everything, whoever asks for it and by which way', async () => {
+  const own = folderWith({
+    'Taskfile.ts': `import { createRequire } from 'node:module'
+import { FailureError, task } from 'vital-ops'
+const require = createRequire(import.meta.url)
+export const same = task({
+  async run({ $ }) {
+    const common = require(${JSON.stringify(join(repository, 'dist', 'index.cjs'))})
+    const module = await import(${JSON.stringify(join(repository, 'dist', 'index.js'))})
+    const failed = await $\`exit 3\`.nothrow()
+    return [common.task === task, module.task === task, common.FailureError === FailureError, failed.exitCode]
+  },
+  render: (result) => JSON.stringify(result),
+})`,
+  })
+  assert.is((await task(['same'], { cwd: own })).stdout, '[true,true,true,3]\n')
 })
 
 test('zx is loaded by the first helper that is used, and by no command', async () => {

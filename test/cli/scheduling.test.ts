@@ -91,7 +91,7 @@ export const all = task({ needs: { ...fan, chain }, run: ({ needs }) => [needs.c
 
 test('trap 16: what is to be confirmed is asked before anything runs, with all that would run', async () => {
   const notes = join(folder, `notes-${++count}`)
-  const command = `${process.execPath} ${join(repository, 'bin', 'task.cjs')} outer`
+  const command = `${process.execPath} ${join(repository, 'bin', 'task')} outer`
   const declined = tmuxTerminal(command, { cwd: folder, env: { NOTES: notes } })
   try {
     const screen = await declined.shows('Really? [y/N]')
@@ -119,7 +119,7 @@ test('trap 16: what is to be confirmed is asked before anything runs, with all t
 
 test('trap 9: a child is not interrupted twice', async () => {
   const signals = join(folder, `signals-${++count}`)
-  const terminal = tmuxTerminal(`${process.execPath} ${join(repository, 'bin', 'task.cjs')} counts`, {
+  const terminal = tmuxTerminal(`${process.execPath} ${join(repository, 'bin', 'task')} counts`, {
     cwd: folder,
     env: { SIGNALS: signals },
   })

@@ -75,7 +75,7 @@ test('each command of the documentation is one, with flags that it takes', async
       }
       const { head, words } = splitCommandLine(rest)
       const context = { env: {}, folder: repository, workspaceFolder: repository }
-      const flags = await parseArguments(globalArguments, head, context)
+      const flags = await parseArguments(globalArguments(), head, context)
       if (!flags.ok) wrong.push(`${file}: ${written}: ${failuresText(flags.failures, { folder: repository })}`)
       commands += 1
       // `task <name>` and `task --json name` are any task.

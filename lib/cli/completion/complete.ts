@@ -170,7 +170,7 @@ const candidate = (value: string, description: string | undefined): Candidate =>
 
 /** The flags of `task` itself. */
 const globalSummaries = (): ArgumentSummary[] =>
-  argumentTable(globalArguments).entries.map(({ name, specification }) => ({
+  argumentTable(globalArguments()).entries.map(({ name, specification }) => ({
     name,
     kind: specification.kind,
     positional: false,

@@ -17,7 +17,7 @@ const shimScript = (own: string): string => `#!/bin/sh
 ${mark}
 at=$PWD
 while :; do
-  for found in "$at/node_modules/.bin/task" "$at/node_modules/vital-ops/bin/task.cjs"; do
+  for found in "$at/node_modules/.bin/task" "$at/node_modules/vital-ops/dist/start.cjs"; do
     [ -x "$found" ] && exec "$found" "$@"
   done
   [ "$at" = / ] && break

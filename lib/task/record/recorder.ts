@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 import { join } from 'node:path'
 import type { TaskEvent } from '../events.ts'
-import { eventsName, logNameOf, logsName, type RecordEntry, runsFolderOf, taskRunId } from './files.ts'
+import { eventsName, isoTime, logNameOf, logsName, type RecordEntry, runsFolderOf, taskRunId } from './files.ts'
 import { pruneTaskRuns } from './prune.ts'
 import { TaskLog } from './task-log.ts'
 
@@ -47,16 +47,20 @@ export class RunRecorder {
   #folder: string | undefined
   #broken: boolean
   #timer: NodeJS.Timeout | undefined
+  #turn: NodeJS.Immediate | undefined
   readonly #onExit = () => this.#write()
 
   constructor(options: RecorderOptions) {
     this.#options = options
     const now = new Date()
     this.run = taskRunId(now)
-    this.#started = now.toISOString()
+    this.#started = isoTime(now)
     this.#broken = options.off === true
     if (this.#broken) return
-    this.#timer = setTimeout(() => this.#firstWrite(), firstWriteMs).unref()
+    // What ends in this very turn needs no timer; the first one takes Node a while.
+    this.#turn = setImmediate(() => {
+      this.#timer = setTimeout(() => this.#firstWrite(), firstWriteMs).unref()
+    }).unref()
     process.once('exit', this.#onExit)
   }
 
@@ -113,6 +117,7 @@ export class RunRecorder {
 
   /** Writes all that is left. */
   end(outcome: string, exitCode: number): void {
+    clearImmediate(this.#turn)
     clearTimeout(this.#timer)
     process.off('exit', this.#onExit)
     this.#add({ type: 'run-ended', at: this.#now(), outcome, exitCode })
@@ -218,7 +223,7 @@ export class RunRecorder {
     mkdirSync(join(folder, logsName), { recursive: true, mode: 0o700 })
     this.#folder = folder
     const { run } = this
-    const user = process.env.USER ?? userInfo().username
+    const user = process.env.USER ?? process.env.LOGNAME ?? userName()
     const started = this.#started
     const header: RecordEntry = { type: 'task-run', version: 1, run, started, argv, tasks, user, host: hostname() }
     this.#lines.unshift(JSON.stringify(header))
@@ -238,3 +243,6 @@ export class RunRecorder {
 
 /** Milliseconds as whole microseconds: numbers without a point are written three times as fast. */
 const micros = (ms: number): number => Math.max(0, Math.round(ms * 1000))
+
+/** The name of the user that this process runs as; asking the system reads its files. */
+const userName = (): string => (process.getuid?.() === 0 ? 'root' : userInfo().username)
