@@ -12,11 +12,7 @@ const require = createRequire(import.meta.url)
 type Exported = Readonly<Record<string, unknown>>
 
 /** Reads what a bundle needs; the function that it gives runs it. `mayBeOld`: it was made by an earlier process. */
-export function bundleLoader(
-  taskfile: string,
-  { path, own }: KeptBundle,
-  mayBeOld: boolean,
-): () => Promise<Exported> {
+export function bundleLoader(taskfile: string, { path, own }: KeptBundle, mayBeOld: boolean): () => Promise<Exported> {
   if (path.endsWith('.cjs')) return commonJsLoader(path, own)
   return async () => {
     // The bundle's source map makes the stacks of its errors point into the sources.
