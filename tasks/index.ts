@@ -9,10 +9,12 @@ import { abortTask, resumeTask } from './recovery.ts'
 import { releasesTask } from './releases.ts'
 import { rollbackTask } from './rollback.ts'
 import { runsTask } from './runs.ts'
+import { seedTask } from './seed.ts'
 import { servicesTask } from './services.ts'
 import { setupTask } from './setup.ts'
 import type { Scope } from './support/flags.ts'
 
+export type { Seed, SeedContext } from '../lib/database/seeds/module.ts'
 export type { Scope } from './support/flags.ts'
 
 /**
@@ -29,6 +31,7 @@ export const operations = (scope: Scope = {}) =>
     releases: releasesTask(scope),
     migrate: migrateTask(scope),
     query: queryTask(scope),
+    seed: seedTask(scope),
     runs: runsTask(scope),
     resume: resumeTask(scope),
     abort: abortTask(scope),

@@ -65,7 +65,7 @@ export async function readMigrations(
   folder: string,
   known: ReadonlyMap<string, MigrationFile['effect']> = new Map(),
 ): Promise<Result<MigrationFile[]>> {
-  const names = await sqlFiles(join(root, folder))
+  const names = await filesOf(join(root, folder), isSql)
   if (!names.ok) return names
   const failures: Failure[] = []
   const files: MigrationFile[] = []
@@ -108,7 +108,7 @@ function firstProblem({ up, text }: ParsedMigration): MigrationFile['problem'] |
 
 /** Reads the seed files of a folder, in the order of their names; a folder that is not there has none. */
 export async function readSeeds(root: string, folder: string): Promise<Result<SeedFile[]>> {
-  const names = await sqlFiles(join(root, folder))
+  const names = await filesOf(join(root, folder), isSeed)
   if (!names.ok) return names
   const files: SeedFile[] = []
   for (const name of names.value) {
@@ -120,12 +120,16 @@ export async function readSeeds(root: string, folder: string): Promise<Result<Se
   return ok(files)
 }
 
-async function sqlFiles(folder: string): Promise<Result<string[]>> {
+const isSql = (name: string): boolean => name.endsWith('.sql')
+/** Rows as CSV or JSON, SQL, and functions; declarations are no code. */
+const isSeed = (name: string): boolean => /\.(sql|csv|json|ts)$/.test(name) && !name.endsWith('.d.ts')
+
+async function filesOf(folder: string, isOne: (name: string) => boolean): Promise<Result<string[]>> {
   try {
     const names = await readdir(folder, { withFileTypes: true })
     return ok(
       names
-        .filter((entry) => !entry.isDirectory() && entry.name.endsWith('.sql') && !entry.name.startsWith('.'))
+        .filter((entry) => !entry.isDirectory() && isOne(entry.name) && !entry.name.startsWith('.'))
         .map((entry) => entry.name)
         .sort(),
     )

@@ -14,7 +14,7 @@ import { withOwner } from './owner.ts'
 import { csvText } from './queries/format.ts'
 import { parseQuery } from './queries/query.ts'
 import { runQuery } from './queries/run.ts'
-import { applySeeds, pendingSeeds } from './seeds.ts'
+import { applySeeds, pendingSeeds } from './seeds/apply.ts'
 
 /** What the database's handlers need to know of a platform. */
 export type DatabasePorts = {

@@ -3,6 +3,7 @@ import type { Finding } from '../model/finding.ts'
 import type { OpOf } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import { pendingMigrations, seedOp } from './roll.ts'
 
 /** Why an environment's database cannot be worked on; undefined when it can. */
 export function databaseFinding(desired: Desired, snapshot: Snapshot): Finding | undefined {
@@ -65,3 +66,22 @@ export const planQuery = (
       },
     ],
   }))
+
+/** The seeds of an environment that are new or changed, as a plan. */
+export const planSeed = (desired: Desired, snapshot: Snapshot): Plan =>
+  planOnDatabase('seed', desired, snapshot, (database) => {
+    const op = seedOp(database, snapshot.database, { kind: 'working-tree' })
+    const pending = pendingMigrations(database, snapshot.database) ?? []
+    const findings =
+      op && pending.length > 0
+        ? [
+            {
+              rule: 'migrations-pending',
+              severity: 'warning' as const,
+              message: `${pending.length} migrations are pending: seeds may need what they make`,
+              mend: `task migrate up ${desired.configuredAs}`,
+            },
+          ]
+        : []
+    return { ops: op ? [op] : [], findings }
+  })

@@ -185,6 +185,26 @@ export function migrationOp(
   }
 }
 
+/** The op that runs the seeds which are new or changed, or undefined when none is. */
+export function seedOp(
+  database: DesiredDatabase,
+  observed: ObservedDatabase | undefined,
+  source: Source,
+): OpOf<'apply-seeds'> | undefined {
+  const pending = pendingSeeds(database, observed)
+  if (database.seeds.length === 0 || pending?.length === 0) return undefined
+  return {
+    id: `seed:${database.service}`,
+    kind: 'apply-seeds',
+    after: [],
+    cause: pending === null ? 'not known until it runs' : `${pending.length} new or changed`,
+    changes: true,
+    service: database.service,
+    timeoutMs: migrationTimeoutMs,
+    data: { service: database.service, database: database.name, source, files: database.seeds, pending },
+  }
+}
+
 function ensureCause(observed: ObservedDatabase | undefined): string {
   if (observed?.created === false) return 'the data are new'
   return observed?.ready === false ? 'missing, or with another password' : 'not known until it runs'
@@ -214,25 +234,8 @@ function databaseOps(options: RollOptions, started: boolean, after: OpId[]): Op[
     }
   }
   if (steps?.seed) {
-    const pending = pendingSeeds(database, observed)
-    if (database.seeds.length > 0 && pending?.length !== 0) {
-      ops.push({
-        id: `seed:${database.service}`,
-        kind: 'apply-seeds',
-        after: [],
-        cause: pending === null ? 'not known until it runs' : `${pending.length} new or changed`,
-        changes: true,
-        service: database.service,
-        timeoutMs: migrationTimeoutMs,
-        data: {
-          service: database.service,
-          database: database.name,
-          source: steps.source,
-          files: database.seeds,
-          pending,
-        },
-      })
-    }
+    const seed = seedOp(database, observed, steps.source)
+    if (seed) ops.push(seed)
   }
   return chain(ops, after)
 }

@@ -27,6 +27,8 @@ export type Work = {
   prepare(signal: AbortSignal): Promise<Result<Prepared>>
   beforeExecute?(prepared: Prepared): Promise<void>
   goBack?(failure: Failure, prepared: Prepared, signal: AbortSignal): Promise<Result<Plan>>
+  /** Asks for the environment's name as a protected one does. */
+  asksForName?: boolean
   /** Closes what a dead run left pending even where nothing is to be done. */
   recovers?: 'aborted' | 'superseded'
   /** The services that it is about, where that is not all; empty where it supersedes nothing that a dead run left. */
@@ -61,7 +63,7 @@ async function operateIn(
       run: session.run,
       ops: session.ops,
       environment: desired.environment,
-      protected: desired.configuration.protected && !desired.rehearsal,
+      protected: (desired.configuration.protected && !desired.rehearsal) || work.asksForName === true,
       platform,
       handlers: { ...platform.handlers, 'run-hook': runHookHandler(context), 'write-env': writeEnvHandler },
       secrets: session.secrets,

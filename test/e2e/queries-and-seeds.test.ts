@@ -2,7 +2,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { timeLimit } from '../support/index.ts'
 import { expectExit, writeSecrets } from './deploys.ts'
-import { makeWorld, type World } from './world.ts'
+import { makeWorld, textOf, type World } from './world.ts'
 
 timeLimit(200_000)
 
@@ -64,6 +64,28 @@ test('names complete', async () => {
   const { stdout } = await world.task(['__complete', '--', 'query', 'hits'])
   assert.is(stdout, 'hits-above\n')
   assert.match((await world.task(['__complete', '--', 'query', ''])).stdout, /^locks$/m)
+})
+
+test('seeds that are new or changed run once; a protected environment wants its name', async () => {
+  assert.match(await expectExit(0, world, ['seed', 'dev']), /no seed is new or changed/)
+  await world.write(
+    'database/seeds/dev/tags.ts',
+    "export default ({ query }) => query('create table tags (name text primary key, uses int)')\n",
+  )
+  await expectExit(0, world, ['seed', 'dev'])
+  await world.write('database/seeds/dev/20-tags.csv', 'name,uses\nnew,1\nold,2\n')
+  const dev = (await textOf(world, 'config/environments/dev.yaml')) ?? ''
+  await world.write('config/environments/dev.yaml', `${dev}protected: true\n`)
+  const plan = await expectExit(0, world, ['seed', 'dev', '--dry-run'])
+  assert.match(plan, /\+ seed:postgres +seed postgres: 20-tags\.csv — 1 new or changed/)
+  assert.match(await expectExit(3, world, ['seed', 'dev', '--yes']), /--confirm=dev/)
+  const ran = await expectExit(0, world, ['seed', 'dev', '--confirm=dev'])
+  await world.write('config/environments/dev.yaml', dev)
+  assert.match(ran, /ran 20-tags\.csv/)
+  assert.match(ran, /1 seed ran/)
+  assert.match(await expectExit(0, world, ['seed', 'dev']), /no seed is new or changed/)
+  const { stdout } = await world.task(['runs', '--json'])
+  assert.equal(JSON.stringify(JSON.parse(stdout)).match(/"operation":"seed"/g)?.length, 2)
 })
 
 test.run()
