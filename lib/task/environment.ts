@@ -7,6 +7,7 @@ import type { Task } from './definition.ts'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 const known = new WeakMap<Task, Environment | Promise<Environment>>()
+const filesRead = new WeakMap<Task, Readonly<Record<string, string>>>()
 
 /**
  * The environment of a task's commands: `environment` of its definition over the process's, and that over its `dotenv` files, a later one
@@ -22,14 +23,20 @@ export function environmentOf(task: Task, folder: string, env: Environment): Env
   const made =
     dotenv === undefined || dotenv.length === 0
       ? { ...env, ...environment }
-      : readFiles(dotenv.map((path: string) => resolve(folder, path))).then((files) => ({
-          ...files,
-          ...env,
-          ...environment,
-        }))
+      : readFiles(dotenvPaths(task, folder)).then((files) => {
+          filesRead.set(task, files)
+          return { ...files, ...env, ...environment }
+        })
   known.set(task, made)
   return made
 }
+
+/** What a task's `dotenv` files said when its environment was read, by the name of the variable; undefined where it has none, or was not read. */
+export const dotenvOf = (task: Task): Readonly<Record<string, string>> | undefined => filesRead.get(task)
+
+/** The `dotenv` files of a task, absolute, whether they are there or not. `folder` is that of the task's Taskfile. */
+export const dotenvPaths = ({ definition }: Task, folder: string): string[] =>
+  (definition.dotenv ?? []).map((path: string) => resolve(folder, path))
 
 async function readFiles(files: readonly string[]): Promise<Record<string, string>> {
   const { parseEnvFile } = await import('../validate/env-file.ts')

@@ -49,6 +49,9 @@ export function differences(now: Fingerprint, before: TaskRecord): Reason[] {
     const values = shownOf('env', name)
     reasons.push({ kind: 'variable', name, ...values, text: `variable ${name} changed${arrow(values)}` })
   }
+  for (const name of changedNames(now.parts.dotenv ?? {}, parts.dotenv ?? {})) {
+    reasons.push({ kind: 'variable', name, text: `variable ${name} of its dotenv files changed` })
+  }
   for (const name of changedNames(now.parts.needs, parts.needs)) {
     reasons.push({ kind: 'need', name, text: `what ${name} gives changed` })
   }

@@ -100,13 +100,14 @@ const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/]/g, '
 
 /** `a/{b,c}` → `a/b`, `a/c`; braces may be nested; a pair without a comma stands for itself. */
 export function expandBraces(text: string): string[] {
-  const open = text.indexOf('{')
+  const open = firstBrace(text)
   if (open < 0) return [text]
   const commas: number[] = []
   let depth = 0
   for (let at = open; at < text.length; at += 1) {
     const character = text[at]
-    if (character === '{') depth += 1
+    if (character === '\\') at += 1
+    else if (character === '{') depth += 1
     else if (character === ',' && depth === 1) commas.push(at)
     else if (character === '}') {
       depth -= 1
@@ -123,6 +124,18 @@ export function expandBraces(text: string): string[] {
   }
   return [text]
 }
+
+/** Where the first brace is that is not meant literally; -1 where there is none. */
+function firstBrace(text: string): number {
+  for (let at = 0; at < text.length; at += 1) {
+    if (text[at] === '{') return at
+    if (text[at] === '\\') at += 1
+  }
+  return -1
+}
+
+/** The pattern that matches this path and no other. */
+export const literalPattern = (path: string): string => path.replace(/[*?[\]{}()\\]/g, '\\$&')
 
 const wrong = (source: string, why: string): FailureError =>
   new FailureError({

@@ -20,6 +20,8 @@ export type Parts = {
   /** By name; values keyed, because they may be secret. */
   args: Readonly<Record<string, string>>
   env: Readonly<Record<string, string>>
+  /** Of the variables of its `dotenv` files, keyed; absent for a task without such files. */
+  dotenv?: Readonly<Record<string, string>>
   /** By the name of the need: what it left. */
   needs: Readonly<Record<string, string>>
   /** The files of the Taskfile's code and of what it imports, by path; packages by name. */

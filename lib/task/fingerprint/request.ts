@@ -20,6 +20,8 @@ export type FingerprintRequest = {
   outputs?: readonly string[]
   /** The declared environment variables, with their values. */
   env: Readonly<Record<string, string | undefined>>
+  /** What its `dotenv` files said when its environment was read; absent where it has none. */
+  dotenv?: Readonly<Record<string, string>>
   /** The values of the arguments. */
   args: Readonly<Record<string, unknown>>
   /** Names of arguments whose values may be secret, by their names, or because they may come from the environment. */
@@ -47,7 +49,7 @@ export type Keyed = (value: string) => string
 
 /** Takes a fingerprint: reads the inputs as they are now. Throws `FailureError` for bad patterns, else what the system says. */
 export function takeFingerprint(request: FingerprintRequest, cache: StatCache, keyed: Keyed): Fingerprint {
-  const { folder, env, args, hiddenArgs, needs, code, definition } = request
+  const { folder, env, dotenv, args, hiddenArgs, needs, code, definition } = request
   const inputs = request.inputs === undefined ? undefined : readInputs(request.inputs, folder, cache)
   const shown: Record<string, string> = {}
   const argDigests: Record<string, string> = {}
@@ -61,11 +63,14 @@ export function takeFingerprint(request: FingerprintRequest, cache: StatCache, k
     envDigests[name] = value === undefined ? '' : keyed(value)
     if (mayShow(name)) shown[`env.${name}`] = value === undefined ? 'not set' : JSON.stringify(value).slice(0, 200)
   }
+  // Their values are never shown: such files are where secrets are.
+  const dotenvDigests = Object.entries(dotenv ?? {}).map(([name, value]) => [name, keyed(value)] as const)
   const machine = `node ${process.versions.node} ${process.platform} ${process.arch}`
   const parts: Parts = {
     ...(inputs === undefined ? {} : { inputs: inputs.digest }),
     args: argDigests,
     env: envDigests,
+    ...(dotenv === undefined ? {} : { dotenv: Object.fromEntries(dotenvDigests) }),
     needs,
     code,
     definition,

@@ -1,4 +1,5 @@
 import { dirname } from 'node:path'
+import { dotenvOf } from '../environment.ts'
 import type { TaskNode } from '../graph.ts'
 import { mayShowArgument } from '../shown-arguments.ts'
 import type { LoadedTasks } from '../table.ts'
@@ -45,6 +46,7 @@ export class Requests {
     const identity = identityOf(task, this.#table)
     if (identity === undefined) return undefined
     const { inputs, outputs, env: names = [], args = {} } = task.definition
+    const dotenv = dotenvOf(task)
     const hiddenArgs = Object.keys(values).filter((key) => !mayShowArgument(key, args[key]?.specification))
     return {
       id: JSON.stringify([identity, Object.keys(values).length === 0 ? '' : this.keyed(canonical(values))]),
@@ -54,6 +56,7 @@ export class Requests {
       ...(inputs === undefined ? {} : { inputs }),
       ...(outputs === undefined ? {} : { outputs }),
       env: declaredVariables(names, env),
+      ...(dotenv === undefined ? {} : { dotenv }),
       args: values,
       hiddenArgs,
       needs: this.#needsOf(node),

@@ -4,11 +4,15 @@ import type { Pattern, Segment } from './pattern.ts'
 /** What a walk meets, each once, in an order that depends on names alone. */
 export type Visitor = {
   /** A file, or what a link leads to. `link`: the text of the link by which it is reached. */
-  file(path: string, stats: Stats, link?: string): void
+  file?(path: string, stats: Stats, link?: string): void
+  /** The same, where only files by links are asked for. */
+  linkedFile?(path: string): void
   /** A link that is not followed (`followLinks` is off), or leads nowhere. */
   link?(path: string, target: string): void
   /** A folder within what a pattern matches, that has nothing in it. */
   emptyFolder?(path: string): void
+  /** A folder in which something may be, or come to be, that patterns match, or that leads to such; it may not be there itself. */
+  folder?(path: string): void
 }
 
 /** How links are taken: as what they lead to (inputs), or as themselves (outputs). */
@@ -37,6 +41,7 @@ class Walk {
 
   /** `path` without a slash at its end, so '' is the root. `links` are the real paths of the folders that links have led to. */
   folder(path: string, states: readonly State[], links: readonly string[]): void {
+    if (this.#visitor.folder && states.some(isNear)) this.#visitor.folder(path === '' ? '/' : path)
     const names = onlyNames(states)
     if (names) {
       for (const name of names) this.#named(path, name, states, links)
@@ -51,7 +56,7 @@ class Walk {
       const { name } = entry
       if (entry.isDirectory()) this.#enter(`${path}/${name}`, advance(states, name), links)
       else if (entry.isFile()) {
-        if (!matches(states, name)) continue
+        if (this.#visitor.file === undefined || !matches(states, name)) continue
         const full = `${path}/${name}`
         const stats = lstatSync(full, { throwIfNoEntry: false })
         if (stats !== undefined) this.#visitor.file(full, stats)
@@ -67,9 +72,9 @@ class Walk {
       this.#enter(path, within, links)
       return
     }
-    const stats = lstatSync(path, { throwIfNoEntry: false })
+    const stats = lstatOf(path)
     if (stats?.isDirectory()) this.#enter(path, within, links)
-    else if (stats?.isFile()) this.#visitor.file(path, stats)
+    else if (stats?.isFile()) this.#visitor.file?.(path, stats)
     else if (stats?.isSymbolicLink()) this.#link(path, name, states, links)
   }
 
@@ -92,9 +97,21 @@ class Walk {
       if (links.includes(real) || `${here}/`.startsWith(`${real}/`)) return
       this.folder(path, within, [...links, real])
     } else if (matches(states, name)) {
-      if (stats?.isFile()) this.#visitor.file(path, stats, readlinkSync(path))
-      else if (stats === undefined) this.#visitor.link?.(path, readlinkSync(path))
+      if (stats?.isFile()) {
+        this.#visitor.file?.(path, stats, readlinkSync(path))
+        this.#visitor.linkedFile?.(path)
+      } else if (stats === undefined) this.#visitor.link?.(path, readlinkSync(path))
     }
+  }
+}
+
+/** A file of a name that a folder was to have (`src/a.ts/b`) has nothing in it, which is not what Node calls no entry. */
+function lstatOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined
+    throw error
   }
 }
 
@@ -102,8 +119,9 @@ function statOf(path: string): Stats | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false })
   } catch (error) {
-    // A circle of links leads nowhere.
-    if ((error as NodeJS.ErrnoException).code === 'ELOOP') return undefined
+    const { code } = error as NodeJS.ErrnoException
+    // A circle of links leads nowhere, and so does one that goes on behind a file.
+    if (code === 'ELOOP' || code === 'ENOTDIR') return undefined
     throw error
   }
 }
@@ -130,6 +148,13 @@ function read(path: string): Dirent[] | undefined {
 const isPositive = ({ pattern }: State): boolean => !pattern.negative
 
 const segmentOf = ({ pattern, at }: State): Segment | undefined => pattern.segments[at]
+
+/** At the last of the names that a positive pattern begins with, or behind it: what is above has no part in it. */
+function isNear({ pattern, at }: State): boolean {
+  if (pattern.negative) return false
+  for (let next = at; next < at + 2; next += 1) if (pattern.segments[next]?.kind !== 'literal') return true
+  return false
+}
 
 /** Everything below is matched: the pattern has ended at a folder, or ends with `**`. */
 const isWithin = (state: State): boolean =>

@@ -1,3 +1,5 @@
+import { dotenvPaths } from '../environment.ts'
+import { literalPattern } from '../fingerprint/pattern.ts'
 import type { TaskNode } from '../graph.ts'
 import { isPersistent } from '../services.ts'
 import type { FileSet } from './inputs.ts'
@@ -38,11 +40,16 @@ export function watchUnits(
         if (patterns.length === 0 || skip !== undefined) return []
         return [{ folder: task.folder ?? options.folder, patterns }]
       })
+    const dotenvs = members.flatMap(({ task, skip }) => {
+      const folder = task.folder ?? options.folder
+      const paths = skip === undefined ? dotenvPaths(task, folder) : []
+      return paths.length === 0 ? [] : [{ folder, patterns: paths.map(literalPattern) }]
+    })
     return {
       label: group.map(options.label).join(', '),
       persistent: group.some(isPersistent),
       tasks: members.map(options.label),
-      inputs: setsOf('inputs'),
+      inputs: [...setsOf('inputs'), ...dotenvs],
       outputs: setsOf('outputs'),
     }
   })

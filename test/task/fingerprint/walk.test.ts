@@ -68,6 +68,8 @@ for (const [patterns, expected] of [
   [['src/node_modules/**'], ['src/node_modules/x/index.ts']],
   [['.git/HEAD'], ['.git/HEAD']],
   [['we\\[i\\]rd/*'], ['we[i]rd/{x}.txt']],
+  [['package.json/x', 'src/a.ts/b/c', 'package.json/**'], []],
+  [['we\\[i\\]rd/\\{x\\}.txt'], ['we[i]rd/{x}.txt']],
   [['src/../package.json'], undefined],
   [['src/[z-a]'], undefined],
   [['src/@(a|b)'], undefined],
