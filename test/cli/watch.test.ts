@@ -74,15 +74,16 @@ watch('trap 19: a task that writes its own inputs does not loop', async () => {
   for (const [name, runs, ...more] of [
     // Writes the same again: once more, and that is all.
     ['formats', ['format', 'format']],
-    // Another content each time: seen twice, and said.
-    ['stamps', ['stamp', 'stamp'], 'src/stamp changed whenever stamps ran'],
+    // Another content each time: seen a few times (where runs take about as long, twice), and said.
+    ['stamps', undefined, 'src/stamp changed whenever stamps ran'],
     // What it says that it writes is no reason.
     ['generates', ['generate']],
   ] as const) {
     const one = await watching(name)
     try {
       for (const text of more) await one.says(text)
-      await one.logs(...runs)
+      if (runs) await one.logs(...runs)
+      const count = one.log().length
       // Edits run it again; between them, what would loop has the time of two starts.
       for (const edit of ['first', 'second']) {
         await one.says('waiting for changes')
@@ -91,7 +92,7 @@ watch('trap 19: a task that writes its own inputs does not loop', async () => {
         await until(() => one.log().length > before, { what: `the run after the ${edit} edit` })
       }
       await one.says('waiting for changes')
-      assert.ok(one.log().length <= runs.length + 4, `${name}: ${one.log().join(', ')}\n${one.running.stderr()}`)
+      assert.ok(one.log().length <= count + 4, `${name}: ${one.log().join(', ')}\n${one.running.stderr()}`)
     } finally {
       await one.end()
     }

@@ -5,9 +5,11 @@ import { folderWith } from '../support/workspace.ts'
 
 /** What a task appends to `log` says what ran, and when it was told to end. */
 export const taskfile = `
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { task } from 'vital-ops'
 const say = (text: string) => appendFileSync('log', text + '\\n')
+// In one step: who looks between the emptying of a file and its filling sees two changes.
+const write = (path: string, text: string) => { writeFileSync('written', text); renameSync('written', path) }
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 export const base = task({ inputs: ['lib/**'], async run() { say('base') } })
 export const build = task({ inputs: ['src/**', '!src/**/*.skip'], needs: { base }, async run() { say('build') } })
@@ -23,9 +25,9 @@ export const misspelt = task({ inputs: ['src/@(a)'], async run() {} })
 export const bare = task({ async run() {} })
 export const formats = task({ inputs: ['src/**'], async run() {
   say('format')
-  writeFileSync('src/a.txt', readFileSync('src/a.txt', 'utf8').trim().toUpperCase() + '\\n')
+  write('src/a.txt', readFileSync('src/a.txt', 'utf8').trim().toUpperCase() + '\\n')
 } })
-export const stamps = task({ inputs: ['src/**'], async run() { say('stamp'); writeFileSync('src/stamp', String(process.hrtime.bigint())) } })
+export const stamps = task({ inputs: ['src/**'], async run() { say('stamp'); write('src/stamp', String(process.hrtime.bigint())) } })
 export const generates = task({ inputs: ['src/**'], outputs: ['src/generated/**'], async run({ $ }) {
   say('generate'); await $\`mkdir -p src/generated; date +%N > src/generated/now\`
 } })
@@ -82,7 +84,7 @@ export async function watching(
     log,
     async logs(...lines) {
       const what = `the log to be ${lines.join(', ')}`
-      await until(() => log().join('|') === lines.join('|'), { what, deadline: 20_000 }).catch((error: Error) => {
+      await until(() => log().join('|') === lines.join('|'), { what, deadline: 40_000 }).catch((error: Error) => {
         throw new Error(`${error.message}\nthe log: ${log().join(', ')}\n${running.stderr()}`)
       })
     },
@@ -94,7 +96,7 @@ export async function watching(
           said = at + text.length
           return true
         },
-        { what: `it to say ${text}`, deadline: 20_000 },
+        { what: `it to say ${text}`, deadline: 40_000 },
       ).catch((error: Error) => {
         throw new Error(`${error.message}\n${running.stderr()}`)
       })
