@@ -7,6 +7,7 @@ import { type Failure, FailureError } from '../model/failure.ts'
 import { type BundleCode, noteInput } from './bundle-cache.ts'
 import { requireBanner, toCommonJs } from './bundle-common-js.ts'
 import { folderModule, folderStatement, metaConstants, metaModule, metaNames, withOwnNames } from './bundle-names.ts'
+import { codeDigest } from './code-digest.ts'
 import { withLaterImports } from './dynamic-imports.ts'
 import { packageRoot, taskfileNames } from './find.ts'
 import { loaders, localCandidates } from './local-files.ts'
@@ -228,13 +229,16 @@ class LocalFiles {
     if (!loader) return { errors: [{ text: `cannot import a file of this kind: ${path}` }] }
     const before = statSync(path, { bigint: true })
     const content = readFileSync(path)
-    this.inputs.push(noteInput(path, content, before))
+    const input = noteInput(path, content, before)
+    this.inputs.push(input)
     const text = content
       .toString('utf8')
       .replace(/^\uFEFF/, '')
       .replace(/^#!.*/, '')
     this.#lengths.set(path, text.split('\n').length)
     if (loader === 'json') return { contents: text, loader }
+    const code = await codeDigest(text, loader)
+    if (code !== undefined) input.code = code
     const { text: own, found } = await withLaterImports(text, loader)
     const names = { path, taskfile: this.#taskfile, importsLater: found }
     return { contents: withOwnNames(own, names), loader, resolveDir: dirname(path) }

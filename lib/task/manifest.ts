@@ -8,7 +8,16 @@ import { basename, dirname, join } from 'node:path'
 import { packageRoot, packageVersion } from './find.ts'
 
 /** A local file that is part of a bundle. Times are nanoseconds since the epoch, as text: JSON has no integers of that size. */
-export type BundleInput = { path: string; size: string; mtime: string; ctime: string; inode: string; sha256: string }
+export type BundleInput = {
+  path: string
+  size: string
+  mtime: string
+  ctime: string
+  inode: string
+  sha256: string
+  /** Of a file of code, a digest of that without types, comments and white space: what a task does depends on it alone. */
+  code?: string
+}
 
 /** What is known of a bundle. */
 export type BundleManifest = {
@@ -30,7 +39,7 @@ export type BundleManifest = {
 }
 
 /** How a file is, without its content. */
-export type FileState = Omit<BundleInput, 'path' | 'sha256'>
+export type FileState = Omit<BundleInput, 'path' | 'sha256' | 'code'>
 
 /** Times of some file systems are this coarse, in milliseconds. */
 const granularity = 2000
@@ -104,4 +113,4 @@ export const isCurrent = (manifest: BundleManifest): boolean =>
 
 /** Another version of this package, in another place, or of Node may bundle differently. */
 export const maker = (): string =>
-  `vital-ops ${packageVersion()} ${packageRoot()} node ${process.versions.node} format 3`
+  `vital-ops ${packageVersion()} ${packageRoot()} node ${process.versions.node} format 4`

@@ -15,7 +15,7 @@ const installed = [
 ] as const
 
 /**
- * The code that a Taskfile's tasks are made of: every local file of its bundle with the digest of its content, and every package that it imports
+ * The code that a Taskfile's tasks are made of: every local file of its bundle with the digest of its code (types and comments do not count), and every package that it imports
  * with its version and what is installed beside it (a linked package: with the content of its files). By name, so that a difference can be named.
  *
  * @param bundle the name of the bundle's file whose code runs
@@ -27,7 +27,7 @@ export function readCode(taskfile: string, bundle: string | undefined, cache: St
   // The Taskfile was edited, and bundled by somebody else, while what was loaded runs: nothing that comes later is like it.
   if (bundle !== undefined && bundle !== manifest.output) return { [shown(folder, taskfile)]: `bundle ${bundle}` }
   const code: Record<string, string> = {}
-  for (const { path, sha256: hash } of manifest.inputs) code[shown(folder, path)] = hash
+  for (const { path, sha256: hash, code: own } of manifest.inputs) code[shown(folder, path)] = own ?? hash
   const later = importedManifests(taskfile)
   // What was imported when a task ran may have changed since: not what it was counts, but what it is.
   for (const { path } of later.flatMap(({ inputs }) => inputs)) {
