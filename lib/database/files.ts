@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import type { MigrationFile, SeedFile } from '../model/desired.ts'
 import { type Failure, failed, ok, type Result } from '../model/failure.ts'
-import { errorCode, fileFailure } from '../system/files.ts'
+import { errorCode, fileFailure, writeFileAtomic } from '../system/files.ts'
+import { type Format, parseFormat } from './migrations/format.ts'
+import { compareVersions, parseMigrationName } from './migrations/names.ts'
 import { type ParsedMigration, parseMigration } from './migrations/script.ts'
+import { lexSql } from './sql/lexer.ts'
 import { placeAt } from './sql/positions.ts'
 
 /** Text of a file as migrations see it: UTF-8, no byte order mark, line ends `\n`. */
@@ -44,19 +47,10 @@ function encodingFailure(file: string, why: string): Failure {
   }
 }
 
-/** `20260901090000_create_hits.sql`, `12-x.sql`, `3.sql`: digits, then a name. */
-const migrationName = /^(\d+)(?:[._-]?(.*))?\.sql$/
-
-/** The order of versions: by number, so that 9 comes before 10. */
-export function compareVersions(a: string, b: string): number {
-  const [left, right] = [BigInt(a), BigInt(b)]
-  return left < right ? -1 : left > right ? 1 : 0
-}
-
 /**
- * Reads the migration files of a folder, in version order. `root` is the source's root, to which paths are relative; a folder that is not
- * there has no files. All failures at once: `migration-name`, `migration-duplicate`, `migration-format`, `migration-transaction-control`,
- * `migration-effect-unexplained`, `sql-file-encoding` and those of reading.
+ * Reads the migration files of a folder, in version order; repeatable ones come last. `root` is the source's root, to which paths are relative; a
+ * folder that is not there has no files. All failures at once: `migration-name`, `migration-duplicate`, `migration-format`,
+ * `migration-down-alone`, `migration-transaction-control`, `migration-effect-unexplained`, `sql-file-encoding` and those of reading.
  *
  * @param known effects by digest of files that are already known (the ledger's): PostgreSQL's parser is only loaded for others
  */
@@ -65,14 +59,15 @@ export async function readMigrations(
   folder: string,
   known: ReadonlyMap<string, MigrationFile['effect']> = new Map(),
 ): Promise<Result<MigrationFile[]>> {
-  const names = await filesOf(join(root, folder), isSql)
+  const names = await sqlFiles(join(root, folder))
   if (!names.ok) return names
   const failures: Failure[] = []
   const files: MigrationFile[] = []
+  const downs: DownFile[] = []
   for (const file of names.value) {
     const path = `${folder}/${file}`
-    const [, version, name = ''] = migrationName.exec(file) ?? []
-    if (version === undefined) {
+    const named = parseMigrationName(file)
+    if (named === undefined) {
       failures.push(nameFailure(path))
       continue
     }
@@ -81,10 +76,17 @@ export async function readMigrations(
       failures.push(...read.failures)
       continue
     }
-    const effect = known.get(read.value.sha256)
-    const entry = { version, name, path, sha256: read.value.sha256 }
+    const { version, name, kind } = named
+    const { sha256 } = read.value
+    if (kind === 'down') {
+      downs.push({ version, path, sha256 })
+      continue
+    }
+    const entry = { version, name, path, sha256, ...(kind === 'repeatable' && { repeatable: true as const }) }
+    const effect = known.get(sha256)
     if (effect) {
-      files.push({ ...entry, effect })
+      const format = parseFormat(read.value.text, path)
+      files.push({ ...entry, effect, ...(format.ok && downWithin(format.value, read.value.text, { path, sha256 })) })
       continue
     }
     const parsed = await parseMigration(read.value.text, path)
@@ -93,17 +95,52 @@ export async function readMigrations(
       continue
     }
     const problem = firstProblem(parsed.value)
-    files.push({ ...entry, effect: parsed.value.effect, ...(problem && { problem }) })
+    const down = downWithin(parsed.value.format, read.value.text, { path, sha256 })
+    files.push({ ...entry, effect: parsed.value.effect, ...down, ...(problem && { problem }) })
   }
   files.sort((a, b) => compareVersions(a.version, b.version))
-  failures.push(...duplicates(files))
+  failures.push(...duplicates(files), ...attachDowns(files, downs))
   const [first, ...rest] = failures
   return first === undefined ? ok(files) : failed(first, ...rest)
 }
 
+/** A down part with something in it. */
+function downWithin({ down }: Format, text: string, file: NonNullable<MigrationFile['down']>) {
+  return down && lexSql(text.slice(down.from, down.to)).statements.length > 0 ? { down: file } : {}
+}
+
+type DownFile = { version: string; path: string; sha256: string }
+
+/** Gives each file that undoes a migration to that migration. One without is refused: run as what it is not, it would drop things. */
+function attachDowns(files: MigrationFile[], downs: readonly DownFile[]): Failure[] {
+  const failures: Failure[] = []
+  for (const { version, path, sha256 } of downs) {
+    const file = files.find((one) => compareVersions(one.version, version) === 0)
+    if (file === undefined) failures.push(downAlone(version, path))
+    else if (file.down !== undefined) failures.push(duplicate(version, file.down.path, path))
+    else file.down = { path, sha256 }
+  }
+  return failures
+}
+
+const downAlone = (version: string, path: string): Failure => ({
+  code: 'migration-down-alone',
+  message: `there is a file that undoes migration ${version}, but none that applies it`,
+  place: { file: path },
+  why: 'it is never run as a migration of its own',
+  next: [`take the migration's file back (git log --diff-filter=D -- ${path.replace(/[^/]+$/, '')})`, `git rm ${path}`],
+  outcome: 'unchanged',
+})
+
 function firstProblem({ up, text }: ParsedMigration): MigrationFile['problem'] | undefined {
   const problem = up.statements.find((statement) => statement.problem !== undefined)?.problem
   return problem && { message: problem.message, ...placeAt(text, problem.offset) }
+}
+
+/** Writes a new file of a migration, and the folder where it is the first. Throws what writing fails with. */
+export async function writeMigration(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  await writeFileAtomic(path, text)
 }
 
 /** Reads the seed files of a folder, in the order of their names; a folder that is not there has none. */
@@ -119,6 +156,9 @@ export async function readSeeds(root: string, folder: string): Promise<Result<Se
   }
   return ok(files)
 }
+
+/** Names of the SQL files in a folder, sorted; none where there is no such folder. */
+export const sqlFiles = (folder: string): Promise<Result<string[]>> => filesOf(folder, isSql)
 
 const isSql = (name: string): boolean => name.endsWith('.sql')
 /** Rows as CSV or JSON, SQL, and functions; declarations are no code. */
@@ -154,15 +194,15 @@ function duplicates(files: MigrationFile[]): Failure[] {
   return files.flatMap((file, index) => {
     const before = files[index - 1]
     if (before === undefined || compareVersions(before.version, file.version) !== 0) return []
-    return [
-      {
-        code: 'migration-duplicate',
-        message: `two migrations have the version ${file.version}: ${before.path} and ${file.path}`,
-        place: { file: file.path },
-        why: 'only one of them would ever run',
-        next: ['give the one that was never applied another version (a later date) in its name'],
-        outcome: 'unchanged' as const,
-      },
-    ]
+    return [duplicate(file.version, before.path, file.path)]
   })
 }
+
+const duplicate = (version: string, before: string, path: string): Failure => ({
+  code: 'migration-duplicate',
+  message: `two migrations have the version ${version}: ${before} and ${path}`,
+  place: { file: path },
+  why: 'only one of them would ever run',
+  next: ['give the one that was never applied another version (a later date) in its name'],
+  outcome: 'unchanged',
+})

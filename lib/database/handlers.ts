@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Source } from '../model/desired.ts'
 import { type Failure, failed, ok, type Result } from '../model/failure.ts'
+import { pendingAmong } from '../model/migration.ts'
 import type { DatabaseAdministrator, Handler, OpContext, OpResult } from '../model/platform.ts'
 import { ensureDatabase, missingParts } from './admin.ts'
 import { applicationName, type Connection, withDatabase } from './connect.ts'
@@ -9,6 +10,7 @@ import type { Engine } from './engine/postgres.ts'
 import { readSql } from './files.ts'
 import { applyMigrations } from './migrations/apply.ts'
 import type { migrationStatus } from './migrations/compare.ts'
+import { type MigrationHandlers, migrationHandlers } from './migrations/handlers.ts'
 import { readLedger } from './migrations/ledger.ts'
 import { withOwner } from './owner.ts'
 import { csvText } from './queries/format.ts'
@@ -40,7 +42,7 @@ export type DatabaseHandlers = {
   'apply-migrations': Handler<'apply-migrations'>
   'apply-seeds': Handler<'apply-seeds'>
   'run-query': Handler<'run-query'>
-}
+} & MigrationHandlers
 
 /** Makes the handlers for a platform. Each is idempotent and finds out by itself what is already done. */
 export function databaseHandlers(ports: DatabasePorts): DatabaseHandlers {
@@ -50,6 +52,10 @@ export function databaseHandlers(ports: DatabasePorts): DatabaseHandlers {
     'apply-migrations': migrate(ports),
     'apply-seeds': seed(ports),
     'run-query': changingQuery(ports),
+    ...migrationHandlers(
+      ({ service, database }, context, use) => asOwner(ports, service, database, context, use),
+      ports,
+    ),
   }
 }
 
@@ -130,10 +136,8 @@ function migrate(ports: DatabasePorts): Handler<'apply-migrations'> {
 type Files = Parameters<typeof migrationStatus>[0]
 
 /** What is not applied: pending files, and those out of order, which `applyMigrations` then refuses. */
-const pendingVersions = (files: Files, applied: Parameters<typeof migrationStatus>[1]): string[] => {
-  const done = new Set(applied.map(({ version }) => version))
-  return files.map(({ version }) => version).filter((version) => !done.has(version))
-}
+const pendingVersions = (files: Files, applied: Parameters<typeof migrationStatus>[1]): string[] =>
+  pendingAmong(files, applied)
 
 const breakingOf = (files: Files, versions: string[]): string[] =>
   files

@@ -119,6 +119,10 @@ export type MigrationFile = {
   path: string
   sha256: string
   effect: 'expand' | 'breaking'
+  /** Runs again whenever its text is another one, after all others (Flyway's `R__`). */
+  repeatable?: true
+  /** The file that undoes it, where that is one of its own (`.down.sql`, `U1__`). */
+  down?: { path: string; sha256: string }
   /** The first thing in it that PostgreSQL's parser cannot read (a newer server may), and where. */
   problem?: { message: string; line: number; column: number }
 }

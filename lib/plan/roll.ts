@@ -2,6 +2,7 @@ import type { DesiredDatabase, ResolvedHealth, Source } from '../model/desired.t
 import { parseDuration } from '../model/duration.ts'
 import type { EnvironmentConfiguration } from '../model/environment.ts'
 import type { Finding } from '../model/finding.ts'
+import { pendingAmong } from '../model/migration.ts'
 import type { Op, OpId, OpOf } from '../model/op.ts'
 import type { ObservedDatabase, Snapshot } from '../model/snapshot.ts'
 import { hasFiles, isUp, type Target } from './target.ts'
@@ -150,8 +151,7 @@ export const pendingMigrations = (
 ): string[] | null => {
   if (observed?.applied === undefined)
     return observed?.created === false ? database.migrations.map((m) => m.version) : null
-  const applied = new Set(observed.applied.map((migration) => migration.version))
-  return database.migrations.filter((file) => !applied.has(file.version)).map((file) => file.version)
+  return pendingAmong(database.migrations, observed.applied)
 }
 
 const pendingSeeds = (database: DesiredDatabase, observed: ObservedDatabase | undefined): string[] | null => {

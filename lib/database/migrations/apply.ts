@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { MigrationFile } from '../../model/desired.ts'
 import { type Failure, FailureError, failed, ok, type Result } from '../../model/failure.ts'
+import { pendingAmong } from '../../model/migration.ts'
 import type { Connection } from '../connect.ts'
 import { readSql } from '../files.ts'
 import type { Statement } from '../sql/parser.ts'
@@ -8,7 +9,7 @@ import { parserMajor } from '../sql/parser.ts'
 import { blockingFailures, migrationStatus } from './compare.ts'
 import { describeDifference } from './difference.ts'
 import { scriptFailure } from './failure.ts'
-import { ensureLedger, type Ledger, readAppliedText, readLedger, recordMigration } from './ledger.ts'
+import { ensureLedger, type Ledger, readAppliedText, readLedger, recordFailure, recordMigration } from './ledger.ts'
 import { lockMigrations, unlockMigrations } from './lock.ts'
 import { defaultPatience, type Patience, patiently } from './patience.ts'
 import { runStatement, StatementError } from './run-statement.ts'
@@ -80,7 +81,11 @@ async function applyLocked(
     // The ledger only grows: what is pending now was so before the lock was had.
     if (one === undefined) throw new Error(`migration ${version} became pending while the lock was waited for`)
     const failure = await applyOne(connection, one, ledger, options)
-    if (failure) return failed(failure)
+    if (failure) {
+      // Only for `status`; where the connection is gone, the failure is said here all the same.
+      await recordFailure(connection, version, failure.message).catch(() => {})
+      return failed(failure)
+    }
     applied.push(version)
   }
   return ok(applied)
@@ -98,7 +103,7 @@ async function findPending(
     const shown = rest.length === 0 ? [await withDifference(connection, first, files, root)] : [first, ...rest]
     return failed(...(shown as [Failure, ...Failure[]]))
   }
-  const pending = new Set(rows.filter(({ state }) => state === 'pending').map(({ version }) => version))
+  const pending = new Set(pendingAmong(files, ledger.applied))
   return ok(files.filter(({ version }) => pending.has(version)))
 }
 
@@ -187,7 +192,8 @@ async function applyOne(
   }
 }
 
-function stateAfter({ up }: ParsedMigration, statement: Statement | undefined): string {
+/** What is true after a statement of a migration failed, for people. */
+export function stateAfter({ up }: Pick<ParsedMigration, 'up'>, statement: Statement | undefined): string {
   if (up.transaction) return 'it was rolled back: nothing of this migration is in the database'
   const index = statement ? up.statements.indexOf(statement) : 0
   const done =
@@ -222,7 +228,8 @@ async function applyWhole(
   }
 }
 
-function notAsPlanned(file: MigrationFile): Failure {
+/** The failure of a file that was changed since the plan. */
+export function notAsPlanned(file: MigrationFile): Failure {
   return {
     code: 'changed-meanwhile',
     message: `migration ${file.version} ${file.name} is not the one that was planned`,

@@ -30,8 +30,16 @@ export type Progress = {
   before?: Record<string, unknown>
 }
 
+/** How the last attempt at a migration ended that is not applied. `at` is ISO 8601. */
+export type FailedAttempt = { version: string; message: string; at: string }
+
 /** What the ledger says. Empty when there is none. */
-export type Ledger = { applied: LedgerEntry[]; progress: Progress[]; seeds: { name: string; sha256: string }[] }
+export type Ledger = {
+  applied: LedgerEntry[]
+  progress: Progress[]
+  failures: FailedAttempt[]
+  seeds: { name: string; sha256: string }[]
+}
 
 /** The ledger's tables, in a schema of their own, so that they are in nobody's way and in no search_path. */
 const definition = `
@@ -66,23 +74,36 @@ create table if not exists vital_ops.seeds (
   duration_ms bigint not null
 );`
 
-/** Whether the ledger's tables are there. */
-async function exists(connection: Connection): Promise<boolean> {
-  const { rows } = await connection.query<{ there: boolean }>(
-    `select pg_catalog.count(*) = 3 as there from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-     where n.nspname = 'vital_ops' and c.relname in ('migrations', 'migration_progress', 'seeds')`,
+/** Of later versions of the ledger: it is read only where it is there. */
+const laterDefinition = `
+create table if not exists vital_ops.migration_failures (
+  version text primary key,
+  message text not null,
+  at timestamptz not null default pg_catalog.clock_timestamp()
+);`
+
+/** How many of the ledger's tables are there. */
+async function tablesOf(connection: Connection): Promise<{ first: boolean; later: boolean }> {
+  const { rows } = await connection.query<{ first: boolean; later: boolean }>(
+    `select pg_catalog.count(*) filter (where c.relname <> 'migration_failures') = 3 as first,
+       pg_catalog.count(*) filter (where c.relname = 'migration_failures') = 1 as later
+     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = 'vital_ops' and c.relname in ('migrations', 'migration_progress', 'seeds', 'migration_failures')`,
   )
-  return rows[0]?.there === true
+  return rows[0] ?? { first: false, later: false }
 }
 
 /** Makes the ledger's tables if they are missing. Call it with the migration lock held. */
 export async function ensureLedger(connection: Connection): Promise<void> {
-  if (!(await exists(connection))) await connection.query(definition)
+  const there = await tablesOf(connection)
+  if (!there.first) await connection.query(definition)
+  if (!there.later) await connection.query(laterDefinition)
 }
 
 /** Reads the ledger without writing anything; an empty one if there is none. Entries come in the order of their application. */
 export async function readLedger(connection: Connection): Promise<Ledger> {
-  if (!(await exists(connection))) return { applied: [], progress: [], seeds: [] }
+  const there = await tablesOf(connection)
+  if (!there.first) return { applied: [], progress: [], failures: [], seeds: [] }
   const applied = await connection.query<Omit<LedgerEntry, 'release'> & { release: number | null; at: Date }>(
     `select version, name, sha256, effect, statements, applied_at as at, applied_by as "appliedBy",
        duration_ms::float8 as "durationMs", release, sequence::int4 as sequence
@@ -98,7 +119,13 @@ export async function readLedger(connection: Connection): Promise<Ledger> {
   const seeds = await connection.query<{ name: string; sha256: string }>(
     'select name, sha256 from vital_ops.seeds order by name',
   )
+  const failures = there.later
+    ? await connection.query<{ version: string; message: string; at: Date }>(
+        'select version, message, at from vital_ops.migration_failures',
+      )
+    : { rows: [] }
   return {
+    failures: failures.rows.map(({ at, ...failure }) => ({ ...failure, at: at.toISOString() })),
     applied: applied.rows.map(({ at, release, ...entry }) => ({
       ...entry,
       appliedAt: at.toISOString(),
@@ -134,7 +161,7 @@ export function appliedBy(): string {
   return `${user}@${hostname()}`.slice(0, 200)
 }
 
-/** Writes a migration's row, and takes its progress away. Belongs into the transaction of what it records. */
+/** Writes a migration's row (a repeatable one's anew), and takes its progress and its failure away. Belongs into the transaction of what it records. */
 export async function recordMigration(
   connection: Connection,
   file: MigrationFile,
@@ -142,7 +169,14 @@ export async function recordMigration(
 ): Promise<void> {
   await connection.query(
     `insert into vital_ops.migrations (version, name, sha256, effect, statements, applied_by, duration_ms, release, source)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+     ${
+       file.repeatable
+         ? `on conflict (version) do update set name = excluded.name, sha256 = excluded.sha256, effect = excluded.effect,
+       statements = excluded.statements, applied_at = pg_catalog.clock_timestamp(), applied_by = excluded.applied_by,
+       duration_ms = excluded.duration_ms, release = excluded.release, source = excluded.source`
+         : ''
+     }`,
     [
       file.version,
       file.name,
@@ -155,7 +189,28 @@ export async function recordMigration(
       done.text,
     ],
   )
-  await connection.query('delete from vital_ops.migration_progress where version = $1', [file.version])
+  await forgetAttempts(connection, file.version)
+}
+
+/** Takes away what is known of attempts at a migration. */
+export async function forgetAttempts(connection: Connection, version: string): Promise<void> {
+  await connection.query('delete from vital_ops.migration_progress where version = $1', [version])
+  await connection.query('delete from vital_ops.migration_failures where version = $1', [version])
+}
+
+/** Writes that an attempt at a migration failed, so that `status` can say so. Belongs outside its transaction, which was rolled back. */
+export async function recordFailure(connection: Connection, version: string, message: string): Promise<void> {
+  await connection.query(
+    `insert into vital_ops.migration_failures (version, message) values ($1, $2)
+     on conflict (version) do update set message = excluded.message, at = pg_catalog.clock_timestamp()`,
+    [version, message.slice(0, 1000)],
+  )
+}
+
+/** Takes a migration's row away, and what is known of attempts at it. Belongs into the transaction of what it records. */
+export async function forgetMigration(connection: Connection, version: string): Promise<void> {
+  await connection.query('delete from vital_ops.migrations where version = $1', [version])
+  await forgetAttempts(connection, version)
 }
 
 /** Writes how far a migration has come. */

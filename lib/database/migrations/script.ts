@@ -45,6 +45,29 @@ export async function parseMigration(text: string, file: string): Promise<Result
   return ok({ text, format: format.value, up: up.value, ...effect.value })
 }
 
+/**
+ * The down part of a migration's text; undefined where it has none, or nothing in it. `alone`: the text is that of a file which only undoes, and all of
+ * it is meant. Failures: `migration-format`, `migration-transaction-control`, `migration-syntax`.
+ */
+export async function parseDown(
+  text: string,
+  file: string,
+  { alone }: { alone: boolean },
+): Promise<Result<Pick<ParsedMigration, 'format' | 'up' | 'effect'> | undefined>> {
+  const format = parseFormat(text, file)
+  if (!format.ok) return format
+  const part = alone ? format.value.up : format.value.down
+  if (part === undefined) return ok(undefined)
+  const parse = await loadParser()
+  const down = makeScript(parseScript(parse, text, part.from, part.to), part, text, file)
+  if (!down.ok) return down
+  const [first, ...rest] = syntaxFailures(down.value, text, file)
+  if (first) return failed(first, ...rest)
+  return ok(
+    down.value.statements.length === 0 ? undefined : { format: format.value, up: down.value, effect: 'breaking' },
+  )
+}
+
 /** The syntax errors of a script, with their places. */
 export function syntaxFailures(script: Script, text: string, file: string): Failure[] {
   return script.statements.flatMap(({ problem }) => {

@@ -28,6 +28,8 @@ export type StepOptions = {
   started: number
   release?: number | undefined
   signal?: AbortSignal
+  /** Records the end, in a transaction of its own; default is the migration's row in the ledger. */
+  finish?: () => Promise<void>
 }
 
 /**
@@ -59,12 +61,15 @@ export async function applyStepwise(
     )
   }
   await connection.query('begin; reset session authorization; reset role')
-  await recordMigration(connection, file, {
-    text: migration.text,
-    statements: statements.length,
-    durationMs: performance.now() - options.started,
-    ...(options.release !== undefined && { release: options.release }),
-  })
+  if (options.finish) await options.finish()
+  else {
+    await recordMigration(connection, file, {
+      text: migration.text,
+      statements: statements.length,
+      durationMs: performance.now() - options.started,
+      ...(options.release !== undefined && { release: options.release }),
+    })
+  }
   await connection.query('commit')
 }
 

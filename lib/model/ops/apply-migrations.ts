@@ -1,12 +1,15 @@
 import { z } from 'zod'
 import { defineOpKind, sourceSchema } from './shared.ts'
 
-const migrationSchema = z.strictObject({
+/** A migration's file, as ops carry it. */
+export const migrationSchema = z.strictObject({
   version: z.string(),
   name: z.string(),
   path: z.string(),
   sha256: z.string(),
   effect: z.enum(['expand', 'breaking']),
+  repeatable: z.literal(true).exactOptional(),
+  down: z.strictObject({ path: z.string(), sha256: z.string() }).exactOptional(),
   problem: z.strictObject({ message: z.string(), line: z.int(), column: z.int() }).exactOptional(),
 })
 

@@ -1,9 +1,11 @@
 import { applyMigrations } from './apply-migrations.ts'
 import { applySeeds } from './apply-seeds.ts'
 import { createData } from './create-data.ts'
+import { editLedger } from './edit-ledger.ts'
 import { ensureDatabase } from './ensure-database.ts'
 import { exportSource } from './export-source.ts'
 import { pruneReleases } from './prune-releases.ts'
+import { revertMigrations } from './revert-migrations.ts'
 import { runBuild } from './run-build.ts'
 import { runHook } from './run-hook.ts'
 import { runQuery } from './run-query.ts'
@@ -24,6 +26,8 @@ export const opKinds = {
   'apply-migrations': applyMigrations,
   'apply-seeds': applySeeds,
   'run-query': runQuery,
+  'revert-migrations': revertMigrations,
+  'edit-ledger': editLedger,
   'export-source': exportSource,
   'run-build': runBuild,
   'start-service': startService,

@@ -90,7 +90,8 @@ export async function migrate(target: Target, options: Partial<ApplyOptions> = {
   })
 }
 
-function addressOf({ port, password, database, application }: Target) {
+/** Where a target is, as administrator. */
+export function addressOf({ port, password, database, application }: Target) {
   return {
     host: '127.0.0.1',
     port,
