@@ -30,8 +30,8 @@ export type CommandRunnerOptions = {
   /** Told of each command's text, and of its output as it comes; both without the secrets that were handed to commands. */
   onCommand(text: string): void
   onOutput(stream: 'stdout' | 'stderr', data: Uint8Array): void
-  /** Told when a command gets the terminal itself (`stdio: 'inherit'`), and when it has ended. */
-  onTerminal?(lent: boolean): void
+  /** Told when a command gets the terminal itself (`stdio: 'inherit'`), and when it has ended. `alone`: it reads from it, too. */
+  onTerminal?(lent: boolean, alone: boolean): void
   /** Takes in the secrets that are handed to commands. */
   redactor: Redactor
   /** stdout is for something else (JSON): a command that inherits it gets stderr. */
@@ -74,18 +74,20 @@ export function createCommandRunner(options: CommandRunnerOptions): CommandRunne
     const how = (own.stdio ?? 'pipe') as StdioOptions
     const stdio = options.stdoutTaken ? withoutStdout(how) : how
     const lent = writesItself(stdio)
-    if (lent) options.onTerminal?.(true)
     const takeBack = readsItself(stdio) ? lendTerminal() : undefined
+    const isAlone = takeBack !== undefined
+    // The command's own text is said before.
+    if (lent) queueMicrotask(() => options.onTerminal?.(true, isAlone))
     const watched = spawnWatched(shell, [...quietStart(shell), '-c', gatePrefix + text], {
       waitsItself: true,
       cwd: folderOf(own),
       env: own.env ? withLocalPrograms(own.env, folder) : env,
       stdio,
       graceMs,
-      foreground: takeBack !== undefined,
+      foreground: isAlone,
     })
     if (takeBack) void watched.exited.then(takeBack)
-    if (lent) void watched.exited.then(() => options.onTerminal?.(false))
+    if (lent) void watched.exited.then(() => options.onTerminal?.(false, isAlone))
     const signals = [signal, own.signal].filter((one) => one !== undefined)
     const end = () => void endings.add(watched.end())
     live.set(watched, text)

@@ -23,5 +23,5 @@ export type TaskEvent =
   | { type: 'message'; task: string; level: 'info' | 'warning' | 'error'; text: string }
   | { type: 'step-started'; task: string; title: string }
   | { type: 'step-ended'; task: string; title: string; ok: boolean; durationMs: number }
-  /** A command of the task has the terminal itself (`stdio: 'inherit'`), or no longer. */
-  | { type: 'terminal-lent'; task: string; lent: boolean }
+  /** A command of the task has the terminal itself (`stdio: 'inherit'`), or no longer. `alone`: it also reads from it, and may draw on all of it. */
+  | { type: 'terminal-lent'; task: string; lent: boolean; alone?: true }

@@ -176,7 +176,7 @@ export class TaskScope {
       stdoutTaken,
       onCommand: (text) => emit({ type: 'command', task: label, text }),
       onOutput: (stream, data) => emit({ type: 'output', task: label, stream, data }),
-      onTerminal: (lent) => emit({ type: 'terminal-lent', task: label, lent }),
+      onTerminal: (lent, alone) => emit({ type: 'terminal-lent', task: label, lent, ...(alone ? { alone } : {}) }),
     })
   }
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -25,6 +25,10 @@ export const raw = task({ run: async ({ $, log }) => {
   await $(inherit)\`stty raw -echo; kill -9 $$\`.nothrow()
   log('killed')
   await $({ stdio: ['inherit', 'inherit', 'inherit'] })\`stty -a | grep -ow -- '-\\\\?echo\\\\|-\\\\?icanon' | tr '\\\\n' ' '\`
+} })
+export const form = task({ run: async ({ $ }) => { await $(inherit)\`printf 'name? '; read -r name; echo "got $name"\` } })
+export const chatty = task({ run: async ({ $, log }) => {
+  await $\`while [ ! -e asked ]; do sleep 0.02; done; echo a line of another; touch spoke; while [ ! -e answered ]; do sleep 0.02; done\`
 } })
 export const slow = task({ timeout: '1s', run: async ({ $ }) => { await $(inherit)\`echo begun; sh -c 'sleep 600; :'\` } })
 `
@@ -184,6 +188,25 @@ terminal('at the end of its time the command is ended with all that it has start
     await until(async () => (await processesWith(mark)).every(({ command: text }) => !text.includes('sleep 600; :')), {
       what: 'its processes to be gone',
     })
+  } finally {
+    close()
+  }
+})
+
+terminal('what other tasks write waits until the terminal is free', async () => {
+  const { folder, screen, shows, keys, close } = open('form chatty')
+  try {
+    await shows('name?')
+    writeFileSync(join(folder, 'asked'), '')
+    await until(() => existsSync(join(folder, 'spoke')), { what: 'the other to have written' })
+    keys('Ada')
+    assert.not.match(await shows('name? Ada'), /│ a line of another/)
+    keys('Enter')
+    await shows('got Ada')
+    await shows(/│ a line of another/)
+    writeFileSync(join(folder, 'answered'), '')
+    await shows('[ended 0]')
+    assert.is(screen().match(/│ a line of another$/gm)?.length, 1)
   } finally {
     close()
   }

@@ -40,6 +40,8 @@ export class Footer {
   /** Nothing stands on the line of the cursor, so that a footer may begin there. */
   #atLineStart = true
   #asides = 0
+  /** Programs that draw on all of the terminal: what others write waits for their end. */
+  #alone = 0
   #ticks: NodeJS.Timeout | undefined
   #gathering: NodeJS.Timeout | undefined
   readonly #onExit = () => this.end()
@@ -53,8 +55,10 @@ export class Footer {
     if (event.type === 'tasks-planned') {
       for (const task of event.tasks) this.#known.add(task)
       if (this.#known.size > 1 && !this.#ticks) this.#begin()
-    } else if (event.type === 'terminal-lent') this.lend(event.lent)
-    else if (event.type === 'task-started') this.#running.set(event.task, event.at)
+    } else if (event.type === 'terminal-lent') {
+      this.#alone += event.alone ? (event.lent ? 1 : -1) : 0
+      this.lend(event.lent)
+    } else if (event.type === 'task-started') this.#running.set(event.task, event.at)
     else if (event.type === 'task-ended') {
       this.#running.delete(event.task)
       this.#counts.ended += 1
@@ -65,6 +69,10 @@ export class Footer {
   /** Writes above the footer. */
   write(stream: Stream, data: string | Uint8Array): void {
     if (data.length === 0) return
+    if (this.#alone > 0) {
+      this.#queue.push({ stream, data: Buffer.from(data) })
+      return
+    }
     // Before there is a footer, what is written is not kept back.
     if (!this.#ticks || this.#asides > 0) {
       this.#note(stream, typeof data === 'string' ? Buffer.from(data) : data)
@@ -88,11 +96,13 @@ export class Footer {
   /** Something else has the terminal, or no longer; may be lent several times over. */
   lend(lent: boolean): void {
     if (lent) {
-      this.#flush('')
+      // What waits already goes on waiting.
+      if (this.#asides === 0) this.#flush('')
       this.#asides += 1
     } else {
       this.#asides -= 1
       this.#atLineStart = true
+      if (this.#alone === 0 && this.#queue.length > 0) this.#flush('')
     }
   }
 
