@@ -1,4 +1,6 @@
 import type { Task } from '../lib/task/definition.ts'
+import { backupTask } from './backup.ts'
+import { backupsTask } from './backups.ts'
 import { catalogTask } from './catalog.ts'
 import { deployTask } from './deploy.ts'
 import { doctorTask } from './doctor.ts'
@@ -7,6 +9,7 @@ import { migrateTask } from './migrate.ts'
 import { queryTask } from './query.ts'
 import { abortTask, resumeTask } from './recovery.ts'
 import { releasesTask } from './releases.ts'
+import { restoreTask } from './restore.ts'
 import { rollbackTask } from './rollback.ts'
 import { runsTask } from './runs.ts'
 import { seedTask } from './seed.ts'
@@ -32,6 +35,9 @@ export const operations = (scope: Scope = {}) =>
     migrate: migrateTask(scope),
     query: queryTask(scope),
     seed: seedTask(scope),
+    backup: backupTask(scope),
+    backups: backupsTask(scope),
+    restore: restoreTask(scope),
     runs: runsTask(scope),
     resume: resumeTask(scope),
     abort: abortTask(scope),

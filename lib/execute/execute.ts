@@ -47,6 +47,7 @@ type AnyHandler = {
 const onlyWarns = (op: Op): boolean =>
   op.kind === 'send-notification' ||
   op.kind === 'prune-releases' ||
+  op.kind === 'prune-backups' ||
   (op.kind === 'run-hook' && op.data.onError === 'warn')
 
 /** Beyond an op's timeout, the lock must last until the op's children have been ended. */

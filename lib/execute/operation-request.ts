@@ -27,6 +27,8 @@ export type Operation = {
   /** The command's arguments, for the journal. Hold no secret. */
   arguments: Record<string, unknown>
   purpose: string
+  /** `shared`: beside others that change nothing of the environment either (a backup). Default `exclusive`. */
+  lock?: 'exclusive' | 'shared'
   /** Observes and plans. Called before the plan is shown, and again under the lock. */
   prepare(signal: AbortSignal): Promise<Result<Prepared>>
   /** Makes durable what the plan relies on (generated keys, kept secrets), under the lock, before the first op. */

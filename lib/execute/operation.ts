@@ -69,7 +69,12 @@ async function attempt(operation: Operation, options: OperationOptions): Promise
   }
 
   const { run, purpose, platform, ops } = operation
-  const lock = await platform.lock.acquire({ mode: 'exclusive', run, purpose, signal: options.signal })
+  const lock = await platform.lock.acquire({
+    mode: operation.lock ?? 'exclusive',
+    run,
+    purpose,
+    signal: options.signal,
+  })
   if (!lock.ok) return ended(lock.failures[0].outcome ?? 'locked', { ...shown, failures: lock.failures })
   const { lease, takenFrom } = lock.value
   try {

@@ -1,3 +1,4 @@
+import type { BackupTarget } from './backup.ts'
 import type { Milliseconds } from './duration.ts'
 import type { EnvironmentConfiguration, PlatformName } from './environment.ts'
 import type { Place } from './failure.ts'
@@ -97,6 +98,8 @@ export type Desired = {
   /** In the order of dependencies: each after all that it depends on. */
   services: DesiredService[]
   database?: DesiredDatabase
+  /** Where its backups go, with secrets as references; absent for an environment that is known from a record alone. */
+  backupTargets?: [BackupTarget, ...BackupTarget[]]
 }
 
 /** The environment's database and the files that belong to it. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { backupSchema } from './backup.ts'
 import { gatePolicySchema, healthOverrideSchema } from './probe.ts'
 import { durationSchema, nameSchema, portSchema, variableSchema } from './values.ts'
 
@@ -121,6 +122,7 @@ export const environmentSchema = z
       })
       .prefault({})
       .describe('The policy of deploys'),
+    backup: backupSchema.prefault({}),
     secrets: z.array(secretProviderSchema).optional().describe('In order; default is the file .env.<name>'),
     notifications: z.array(notificationSchema).default([]).describe('Programs that are told how a deploy ended'),
   })

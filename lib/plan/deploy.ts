@@ -4,6 +4,7 @@ import type { Op, OpId, OpOf } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Release } from '../model/release.ts'
 import type { ObservedSource, Snapshot } from '../model/snapshot.ts'
+import { backupFirst } from './backup.ts'
 import { afterTheBuilds, buildOps, exportOp, leaves, pruneOps, withBeforeGate } from './deploy-ops.ts'
 import { envOps } from './env.ts'
 import { type HookArguments, hookOps, recordedHooks } from './hooks.ts'
@@ -20,6 +21,8 @@ export type DeployOptions = {
   allowDirty: boolean
   /** The environment's `.env` that has to be written first (a rehearsal's). */
   writeEnv?: OpOf<'write-env'>['data']
+  /** Major versions of PostgreSQL's clients here, for the backup before; without it none is taken. */
+  clients?: readonly number[]
   run: string
   by: string
   /** ISO 8601 */
@@ -99,7 +102,8 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
       env.map((op) => op.id),
     ),
   ]
-  const prepared = chain([...moment('beforeBuild')], ['export'])
+  const first = backupFirst(desired, snapshot, pending, options.clients, findings)
+  const prepared = chain([...first, ...moment('beforeBuild')], ['export'])
   ops.push(...prepared)
   const beforeBuild = [prepared.at(-1)?.id ?? 'export']
   const builds = buildOps(targets, causes, number).map((op) => ({ ...op, after: beforeBuild }))

@@ -14,7 +14,7 @@ export function opText(op: Op): string {
 function sign(op: Op): string {
   if (op.destructive) return '!'
   if (!op.changes) return '·'
-  if (op.kind === 'stop-service' || op.kind === 'prune-releases') return '-'
+  if (op.kind === 'stop-service' || op.kind === 'prune-releases' || op.kind === 'prune-backups') return '-'
   if (op.kind === 'start-service' && op.data.before !== null) return '~'
   return '+'
 }

@@ -10,6 +10,8 @@ export const entryScripts = {
   'start-services': ['services', 'up'],
   'stop-services': ['services', 'down'],
   'health-check': ['health-check'],
+  backup: ['backup'],
+  restore: ['restore'],
 } as const satisfies Readonly<Record<string, readonly string[]>>
 
 /**

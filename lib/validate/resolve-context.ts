@@ -52,6 +52,9 @@ export function secretNamesOf(
     for (const name of configuration.configuration.secrets) names.add(name)
     if (configuration.database) names.add(configuration.database.password)
   }
+  for (const target of environment.configuration.backup.targets) {
+    if (target.type === 's3') for (const name of [target.accessKey, target.secretKey]) names.add(name)
+  }
   return names
 }
 

@@ -132,7 +132,7 @@ function databaseOf(service: LoadedService, context: ResolveContext): RunSpec['d
 /** A secret that must have a value. Failure: `missing-secret`, once for each name, at the first place that needs it. */
 export function requireSecret(
   name: string,
-  service: LoadedService,
+  service: Pick<LoadedService, 'yaml'>,
   path: Path,
   context: ResolveContext,
 ): SecretReference | undefined {

@@ -1,3 +1,4 @@
+import type { BackupTarget } from '../model/backup.ts'
 import type { Desired, DesiredDatabase, DesiredService, MigrationFile, SeedFile } from '../model/desired.ts'
 import type { EnvironmentConfiguration, PlatformName } from '../model/environment.ts'
 import { failed, ok, type Result } from '../model/failure.ts'
@@ -90,6 +91,7 @@ export function tryResolve(
   )
   const byName = new Map(frames.map((frame) => [frame.service.name, resolveService(frame, context)]))
   const database = databaseOf(context, options)
+  const backupTargets = rehearsal ? undefined : backupTargetsOf(context)
   const desired: Desired = {
     workspace: { ...identityOf(workspace), folder: options.folder },
     environment: context.fullName,
@@ -99,6 +101,7 @@ export function tryResolve(
     configuration: rehearsal ? forRehearsal(environment.configuration) : environment.configuration,
     services: order.map((service) => byName.get(service) as DesiredService),
     ...(database && { database }),
+    ...(backupTargets && { backupTargets }),
   }
   if (rehearsal) context.failures.push(...assertLoopbackOnly(desired, context))
   warnOfCommitted(context)
@@ -189,6 +192,8 @@ function forRehearsal({
     ...(database && { database: here as Omit<NonNullable<typeof database>, 'url'> }),
     protected: false,
     notifications: [],
+    // Backups of a rehearsal are not put beside those of the environment.
+    backup: { ...rest.backup, targets: [{ type: 'folder', path: '.ops/backups' }] },
   }
 }
 
@@ -210,6 +215,20 @@ function databaseOf(context: ResolveContext, { migrations, seeds }: ResolveOptio
       seeds: seeds ?? [],
     }
   )
+}
+
+/** Where backups go, with the keys of buckets as references. */
+function backupTargetsOf(context: ResolveContext): Desired['backupTargets'] {
+  const { environment } = context
+  const targets = environment.configuration.backup.targets.flatMap((target, index): BackupTarget[] => {
+    if (target.type !== 's3') return [target]
+    const at = (member: string) => ['backup', 'targets', index, member]
+    const accessKey = requireSecret(target.accessKey, environment, at('accessKey'), context)
+    const secretKey = requireSecret(target.secretKey, environment, at('secretKey'), context)
+    return accessKey && secretKey ? [{ ...target, accessKey, secretKey }] : []
+  })
+  const [first, ...rest] = targets
+  return first && [first, ...rest]
 }
 
 /** Each failure once, and none that only follows from a missing secret which is reported itself. */

@@ -201,6 +201,7 @@ function withPlatform(folder: string, environment: Environment, ports: PortAssig
   const platform = createLocalPlatform({
     folder,
     workspaceId: desired.workspace.id,
+    workspaceName: desired.workspace.name,
     environment: desired.environment,
     secrets: environment.secrets,
     redactable: environment.redactable,

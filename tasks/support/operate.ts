@@ -24,6 +24,8 @@ export type PlanFlags = {
 export type Work = {
   /** Readable for who finds the environment locked: `deploy v1.4`. */
   purpose: string
+  /** `shared`: beside others that change nothing of the environment either. */
+  lock?: 'exclusive' | 'shared'
   prepare(signal: AbortSignal): Promise<Result<Prepared>>
   beforeExecute?(prepared: Prepared): Promise<void>
   goBack?(failure: Failure, prepared: Prepared, signal: AbortSignal): Promise<Result<Plan>>
@@ -69,6 +71,7 @@ async function operateIn(
       secrets: session.secrets,
       arguments: { argv: [...context.invocation.argv] },
       purpose: work.purpose,
+      ...(work.lock ? { lock: work.lock } : {}),
       prepare: async (signal) => {
         const prepared = await caught(() => work.prepare(signal))
         return prepared.ok ? ok({ ...prepared.value, plan: known(prepared.value.plan) }) : prepared

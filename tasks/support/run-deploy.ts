@@ -1,4 +1,5 @@
 import { relative, resolve } from 'node:path'
+import { findClients } from '../../lib/backup/clients.ts'
 import type { Desired } from '../../lib/model/desired.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
 import { type Failure, failed, ok, unwrap } from '../../lib/model/failure.ts'
@@ -69,6 +70,7 @@ export async function deployWith(
         ...(args.services.length > 0 ? { only: [...args.services] } : {}),
         allowDirty: args.allowDirty,
         ...(session.writeEnv ? { writeEnv: session.writeEnv } : {}),
+        clients: await clientsFor(desired, signal),
         run: session.run,
         by: session.by,
         at: new Date().toISOString(),
@@ -83,6 +85,13 @@ export async function deployWith(
     dryRun: args.dryRun === true,
     text: (view) => describeRelease(result, desired, `deploy ${desired.environment}`, since(started), view),
   })
+}
+
+/** What a backup before the deploy would be taken with; to look for it takes a moment, so only where there may be one. */
+async function clientsFor({ configuration, database }: Desired, signal: AbortSignal): Promise<number[]> {
+  const mayBreak = database?.migrations.some(({ effect }) => effect === 'breaking') ?? false
+  if (!configuration.deploy.backupFirst && !mayBreak) return []
+  return (await findClients(process.env, signal)).map(({ major }) => major)
 }
 
 /** The file that an approved plan is kept in may lie within the workspace; it is no change that a release would miss. */

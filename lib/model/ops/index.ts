@@ -1,10 +1,13 @@
 import { applyMigrations } from './apply-migrations.ts'
 import { applySeeds } from './apply-seeds.ts'
 import { createData } from './create-data.ts'
+import { drillBackup } from './drill-backup.ts'
 import { editLedger } from './edit-ledger.ts'
 import { ensureDatabase } from './ensure-database.ts'
 import { exportSource } from './export-source.ts'
+import { pruneBackups } from './prune-backups.ts'
 import { pruneReleases } from './prune-releases.ts'
+import { restoreDatabase } from './restore-database.ts'
 import { revertMigrations } from './revert-migrations.ts'
 import { runBuild } from './run-build.ts'
 import { runHook } from './run-hook.ts'
@@ -12,6 +15,8 @@ import { runQuery } from './run-query.ts'
 import { sendNotification } from './send-notification.ts'
 import { startService } from './start-service.ts'
 import { stopService } from './stop-service.ts'
+import { switchDatabase } from './switch-database.ts'
+import { takeBackup } from './take-backup.ts'
 import { waitGate } from './wait-gate.ts'
 import { writeEnv } from './write-env.ts'
 
@@ -36,4 +41,9 @@ export const opKinds = {
   'run-hook': runHook,
   'prune-releases': pruneReleases,
   'send-notification': sendNotification,
+  'take-backup': takeBackup,
+  'prune-backups': pruneBackups,
+  'drill-backup': drillBackup,
+  'restore-database': restoreDatabase,
+  'switch-database': switchDatabase,
 } as const

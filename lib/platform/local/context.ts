@@ -8,6 +8,8 @@ export type LocalContext = {
   /** The workspace's folder, absolute. */
   folder: string
   workspaceId: string
+  /** For people. */
+  workspaceName: string
   /** `dev`, or `production@local` for a rehearsal. */
   environment: string
   releases: ReleaseStore

@@ -1,3 +1,6 @@
+import type { BackupPorts } from '../../backup/context.ts'
+import { backupHandlers } from '../../backup/handlers.ts'
+import { makeFolders } from '../../database/engine/native.ts'
 import { type DatabasePorts, databaseHandlers } from '../../database/handlers.ts'
 import type { RunSpec } from '../../model/desired.ts'
 import { FailureError, failed, ok, type Result } from '../../model/failure.ts'
@@ -40,6 +43,8 @@ export type LocalPlatformOptions = {
   /** The workspace's folder, absolute. */
   folder: string
   workspaceId: string
+  /** For people; default is the id. */
+  workspaceName?: string
   /** `dev`, or `production@local` for a rehearsal. */
   environment: string
   /** For looking at the database, and for checks; ops are given their own. */
@@ -67,6 +72,7 @@ export function createLocalPlatform(options: LocalPlatformOptions): LocalPlatfor
   const local: LocalContext = {
     folder,
     workspaceId,
+    workspaceName: options.workspaceName ?? workspaceId,
     environment,
     releases: localReleases(opsFolder(folder), environment),
     ports: options.ports ?? {},
@@ -98,6 +104,7 @@ export function createLocalPlatform(options: LocalPlatformOptions): LocalPlatfor
 function localHandlers(local: LocalContext): LocalHandlers {
   return {
     ...databaseHandlers(databasePorts(local)),
+    ...backupHandlers(backupPorts(local)),
     'export-source': exportSource(local),
     'run-build': runBuild(local),
     'start-service': startService(local),
@@ -125,6 +132,26 @@ async function administrator(local: LocalContext, service: string): Promise<Resu
   const record = state.value.records.find((one) => one.service === service && one.phase === 'up')
   if (record?.engine === undefined) return failed(notRunning(service))
   return adminAddress(local, { service, version: record.engine, ports: record.ports }, 'administrator')
+}
+
+/** What backups need to know of this platform. */
+function backupPorts(local: LocalContext): BackupPorts {
+  const { engine, dataFolder, administrator } = databasePorts(local)
+  const { folder, environment } = local
+  return {
+    workspace: { name: local.workspaceName, id: local.workspaceId },
+    environment,
+    folder,
+    engine,
+    dataFolder,
+    administrator,
+    async scratchFolder() {
+      const path = await ensureDataFolder({ ...local, service: '.scratch' })
+      // Others pass through to what is theirs, as with data.
+      await makeFolders(path, 0o711)
+      return path
+    },
+  }
 }
 
 /** Everything local is on loopback: no tunnel is needed, and nothing has to be closed. */

@@ -41,6 +41,7 @@ export function bench(
   const platform = createLocalPlatform({
     folder,
     workspaceId: 'testworkspace',
+    workspaceName: 'test',
     environment: 'dev',
     secrets: { find },
     ...options,

@@ -1,0 +1,63 @@
+import { readdir } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { type Failure, failed, ok, type Result } from '../model/failure.ts'
+import { runCommand } from '../system/command.ts'
+import { exists } from '../system/files.ts'
+
+/** PostgreSQL's client programs of one version, in one folder. */
+export type Client = { bin: string; major: number; version: string }
+
+/** Where packages put clients, in all versions: Debian, Red Hat (PGDG), Homebrew (both), Postgres.app. */
+const parents: [parent: string, pattern: RegExp, below: string][] = [
+  ['/usr/lib/postgresql', /^\d+$/, 'bin'],
+  ['/usr', /^pgsql-\d+$/, 'bin'],
+  ['/opt/homebrew/opt', /^(postgresql|libpq)(@\d+)?$/, 'bin'],
+  ['/usr/local/opt', /^(postgresql|libpq)(@\d+)?$/, 'bin'],
+  ['/Applications/Postgres.app/Contents/Versions', /^\d+$/, 'bin'],
+]
+
+/** A folder with further clients, before all others: for one that is installed nowhere. */
+export const clientFolderVariable = 'OPS_PG_CLIENT'
+
+/** All clients of this machine, the oldest version first. */
+export async function findClients(env: NodeJS.ProcessEnv = process.env, signal?: AbortSignal): Promise<Client[]> {
+  const folders = [...(env[clientFolderVariable] ?? '').split(delimiter), ...(env.PATH ?? '').split(delimiter)]
+  for (const [parent, pattern, below] of parents) {
+    const names = await readdir(parent).catch(() => [])
+    folders.push(...names.filter((name) => pattern.test(name)).map((name) => join(parent, name, below)))
+  }
+  const clients: Client[] = []
+  for (const bin of new Set(folders.filter((folder) => folder !== ''))) {
+    if (!(await exists(join(bin, 'pg_dump'))) || !(await exists(join(bin, 'pg_restore')))) continue
+    const answer = await runCommand([join(bin, 'pg_dump'), '--version'], signal ? { signal } : {})
+    const [, version] = (answer.ok && /PostgreSQL\) (\d+(?:\.\d+)?)/.exec(answer.value.stdout)) || []
+    if (version === undefined) continue
+    const major = Number.parseInt(version, 10)
+    // Debian's wrapper in /usr/bin shows the version of what it starts; that itself comes as well, from its own folder.
+    if (!clients.some((known) => known.version === version)) clients.push({ bin, major, version })
+    else if (bin.includes(`/${major}/`))
+      Object.assign(clients.find((known) => known.version === version) as Client, { bin })
+  }
+  return clients.sort((a, b) => a.major - b.major)
+}
+
+/**
+ * The client for a server: of its own major version, or else the next newer one, since an older one refuses (pg_dump(1)). Failure `no-client`, which
+ * says what to install.
+ */
+export async function clientFor(major: number, atLeast = major, signal?: AbortSignal): Promise<Result<Client>> {
+  const clients = await findClients(process.env, signal)
+  const found = clients.find((client) => client.major >= Math.max(major, atLeast))
+  return found ? ok(found) : failed(noClient(Math.max(major, atLeast), clients))
+}
+
+function noClient(major: number, clients: readonly Client[]): Failure {
+  const newest = clients.at(-1)
+  return {
+    code: 'no-client',
+    message: `PostgreSQL ${major} is dumped and restored by pg_dump and pg_restore ${major} or newer, which are not on this machine`,
+    why: newest ? `the newest here is ${newest.version}, in ${newest.bin}` : 'there is none at all',
+    next: [`apt-get install postgresql-client-${major}`, `or set ${clientFolderVariable} to the folder that has them`],
+    outcome: 'unchanged',
+  }
+}

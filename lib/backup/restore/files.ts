@@ -1,0 +1,68 @@
+import { createWriteStream } from 'node:fs'
+import { pipeline } from 'node:stream/promises'
+import type { BackupFile, BackupManifest } from '../../model/backup.ts'
+import { type Failure, FailureError } from '../../model/failure.ts'
+import { damaged } from '../age.ts'
+import { type Contents, contentsSchema } from '../contents.ts'
+import { fetchFile, fetchText } from '../fetch.ts'
+import { failureOf } from '../store.ts'
+import type { Target } from '../targets/target.ts'
+
+/** A backup as it is read: from the first of its targets that has it whole. */
+export type Opened = {
+  manifest: BackupManifest
+  prefix: string
+  targets: readonly Target[]
+  identities: readonly string[]
+  signal: AbortSignal
+}
+
+/** The file of a source that holds something. Throws `backup-incomplete`. */
+export function fileOf({ manifest }: Opened, source: string, holds: BackupFile['holds'], name = ''): BackupFile {
+  const file = manifest.files.find((one) => one.source === source && one.holds === holds && one.name.includes(name))
+  if (file) return file
+  throw new FailureError({
+    code: 'backup-incomplete',
+    message: `backup ${manifest.number} has no ${holds} of ${source}`,
+    outcome: 'unchanged',
+  })
+}
+
+/** What was in a database when the backup was taken. */
+export async function contentsOf(opened: Opened, source: string): Promise<Contents> {
+  const file = fileOf(opened, source, 'contents')
+  const text = await firstThatWorks(opened, (target) =>
+    fetchText(target, opened.prefix, file, opened.identities, opened.signal),
+  )
+  const parsed = contentsSchema.safeParse(JSON.parse(text))
+  if (!parsed.success) throw damaged(file.name, 'it does not hold what was in the database')
+  return parsed.data
+}
+
+/** Brings a file of a backup to the disk, decrypted and expanded. When this resolves, it is what was written. */
+export function fetchTo(opened: Opened, file: BackupFile, path: string): Promise<void> {
+  return firstThatWorks(opened, (target) =>
+    pipeline(
+      fetchFile(target, opened.prefix, file, opened.identities, opened.signal),
+      createWriteStream(path, { mode: 0o600 }),
+    ),
+  )
+}
+
+/** A small file as text. */
+export const textOf = (opened: Opened, file: BackupFile): Promise<string> =>
+  firstThatWorks(opened, (target) => fetchText(target, opened.prefix, file, opened.identities, opened.signal))
+
+/** Tries one target after the other; the failures of all, when none works. */
+export async function firstThatWorks<T>(opened: Opened, use: (target: Target) => Promise<T>): Promise<T> {
+  const failures: Failure[] = []
+  for (const target of opened.targets) {
+    try {
+      return await use(target)
+    } catch (error) {
+      if (opened.signal.aborted) throw error
+      failures.push(failureOf(error, target))
+    }
+  }
+  throw new FailureError(...(failures as [Failure]))
+}

@@ -1,0 +1,190 @@
+import { rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { type Connection, withDatabase } from '../../database/connect.ts'
+import { FailureError, ok, unwrap } from '../../model/failure.ts'
+import { runClient } from '../client-run.ts'
+import { clientFor } from '../clients.ts'
+import type { Contents } from '../contents.ts'
+import type { Server } from '../context.ts'
+import { fetchTo, fileOf, type Opened, textOf } from './files.ts'
+
+/** Where a dump goes. */
+export type LogicalRestore = {
+  server: Server
+  applicationName: string
+  service: string
+  /** The new database. It must not be there, unless an earlier attempt of ours has left it. */
+  into: string
+  contents: Contents
+  /** A folder for the dump while it is restored. */
+  folder: string
+  /** Roles of the backup by what they become here. */
+  roles: Readonly<Record<string, string>>
+  tables: readonly string[] | null
+  output(line: string): void
+}
+
+/** By which a database is known as one that a restore has begun and may throw away. */
+const mark = 'vital-ops: being restored'
+
+/**
+ * Restores a dump into a new database: missing roles are made (or mapped), the database with its own encoding and locale, then pg_restore, which
+ * stops at the first error. Throws `FailureError`; what it has begun is removed by the next attempt.
+ */
+export async function restoreLogical(opened: Opened, restore: LogicalRestore): Promise<void> {
+  const { server, into, contents, service, tables } = restore
+  const { signal } = opened
+  const admin = { ...server, database: 'postgres', applicationName: restore.applicationName, signal }
+  const file = join(restore.folder, `${service}.dump`)
+  const source = opened.manifest.sources.find(({ name }) => name === service)
+  try {
+    await fetchTo(opened, fileOf(opened, service, 'dump'), file)
+    const major = unwrap(await withDatabase(admin, async (connection) => ok(await serverMajor(connection))))
+    const client = unwrap(await clientFor(major, Number.parseInt(source?.client ?? '0', 10), signal))
+    unwrap(
+      await withDatabase(admin, async (connection) => {
+        await createRoles(connection, opened, restore)
+        await createDatabase(connection, restore)
+        return ok(undefined)
+      }),
+    )
+    const address = { ...admin, database: into }
+    const jobs = Math.min(4, Math.max(2, availableParallelism()))
+    const argv = [
+      join(client.bin, 'pg_restore'),
+      '--exit-on-error',
+      '--no-password',
+      `--jobs=${jobs}`,
+      `--dbname=${into}`,
+    ]
+    if (tables) argv.push(...tables.flatMap((table) => tableArguments(table)))
+    const [program = '', ...rest] = argv
+    await runClient([program, ...rest, file], { address, signal, output: restore.output })
+    unwrap(
+      await withDatabase(address, async (connection) => {
+        await connection.query('analyze')
+        return ok(undefined)
+      }),
+    )
+    unwrap(
+      await withDatabase(admin, async (connection) => {
+        for (const statement of contents.database.statements) {
+          await connection.query(statement.replaceAll(':database', connection.escapeIdentifier(into)))
+        }
+        if (!contents.database.statements.some((text) => text.startsWith('comment '))) {
+          await connection.query(`comment on database ${connection.escapeIdentifier(into)} is null`)
+        }
+        for (const [from, to] of Object.entries(restore.roles)) await reassign(connection, address, from, to)
+        return ok(undefined)
+      }),
+    )
+  } finally {
+    await rm(file, { force: true })
+  }
+}
+
+const tableArguments = (table: string): string[] => {
+  const [schema = '', name = ''] = table.split('.')
+  return [`--schema=${schema}`, `--table=${name}`]
+}
+
+async function serverMajor(connection: Connection): Promise<number> {
+  const { rows } = await connection.query<{ major: number }>(
+    `select current_setting('server_version_num')::int / 10000 as major`,
+  )
+  return rows[0]?.major ?? 0
+}
+
+/**
+ * Makes the roles of a backup that this server does not have, as its globals say. A role that is mapped is made for the time of the restore, so that its
+ * grants can be read, and then gives all it has to the other one.
+ */
+async function createRoles(
+  connection: Connection,
+  opened: Opened,
+  { service, contents, roles }: LogicalRestore,
+): Promise<void> {
+  const { rows } = await connection.query<{ name: string }>('select rolname::text as name from pg_roles')
+  const here = new Set(rows.map(({ name }) => name))
+  const missing = contents.roles.filter((name) => !here.has(name))
+  for (const to of Object.values(roles)) {
+    if (!here.has(to)) {
+      throw new FailureError({
+        code: 'role-missing',
+        message: `there is no role ${to} to map to`,
+        next: [`create role ${to} first`],
+        outcome: 'unchanged',
+      })
+    }
+  }
+  if (missing.length === 0) return
+  const globals = await textOf(opened, fileOf(opened, service, 'globals'))
+  const names = new Map(missing.map((name) => [connection.escapeIdentifier(name), name]))
+  for (const line of globals.split('\n')) {
+    const [, verb, written = ''] = /^(CREATE ROLE|ALTER ROLE) ("(?:[^"]|"")+"|[^\s;"]+)/.exec(line) ?? []
+    if (verb === undefined) continue
+    const name = written.startsWith('"') ? written : connection.escapeIdentifier(written)
+    if (!names.has(name)) continue
+    // The administrator of a scratch server has that name already.
+    await connection.query(line)
+  }
+  for (const line of globals.split('\n')) {
+    const [, member = ''] = /^GRANT (?:"(?:[^"]|"")+"|\S+) TO ("(?:[^"]|"")+"|[^\s;"]+)/.exec(line) ?? []
+    const name = member.startsWith('"') ? member : connection.escapeIdentifier(member)
+    if (names.has(name)) await connection.query(line.replace(/ GRANTED BY .*;$/, ';')).catch(() => {})
+  }
+}
+
+async function createDatabase(connection: Connection, { into, contents }: LogicalRestore): Promise<void> {
+  const name = connection.escapeIdentifier(into)
+  const { rows } = await connection.query<{ comment: string | null }>(
+    `select shobj_description(oid, 'pg_database') as comment from pg_database where datname = $1`,
+    [into],
+  )
+  const found = rows[0]
+  if (found && found.comment !== mark) {
+    throw new FailureError({
+      code: 'database-exists',
+      message: `there is a database ${into} already`,
+      why: 'a restore goes into a new one, and never over what is there',
+      next: [`the same command with --into another_name`, `or drop it: drop database ${name}`],
+      outcome: 'unchanged',
+    })
+  }
+  // An earlier attempt was cut off.
+  if (found) await connection.query(`drop database ${name} with (force)`)
+  const { encoding, provider, collate, ctype, locale, owner } = contents.database
+  const literal = (text: string) => connection.escapeLiteral(text)
+  const major = await serverMajor(connection)
+  const providers: Record<string, string> = { c: 'libc', i: 'icu', b: 'builtin' }
+  const options = [
+    'template = template0',
+    `owner = ${connection.escapeIdentifier(owner)}`,
+    `encoding = ${literal(encoding)}`,
+    `lc_collate = ${literal(collate)}`,
+    `lc_ctype = ${literal(ctype)}`,
+    `locale_provider = ${providers[provider] ?? 'libc'}`,
+  ]
+  if (provider === 'i' && locale !== null) options.push(`icu_locale = ${literal(locale)}`)
+  if (provider === 'b' && locale !== null && major >= 17) options.push(`builtin_locale = ${literal(locale)}`)
+  await connection.query(`create database ${name} ${options.join(' ')}`)
+  await connection.query(`comment on database ${name} is ${literal(mark)}`)
+}
+
+async function reassign(
+  admin: Connection,
+  address: Parameters<typeof withDatabase>[0],
+  from: string,
+  to: string,
+): Promise<void> {
+  const [old, wanted] = [admin.escapeIdentifier(from), admin.escapeIdentifier(to)]
+  unwrap(
+    await withDatabase(address, async (connection) => {
+      await connection.query(`reassign owned by ${old} to ${wanted}`)
+      await connection.query(`drop owned by ${old}`)
+      return ok(undefined)
+    }),
+  )
+  await admin.query(`drop role ${old}`).catch(() => {})
+}

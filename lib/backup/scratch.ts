@@ -1,0 +1,130 @@
+import { chown, mkdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Connection, withDatabase } from '../database/connect.ts'
+import { adminUser, createCluster, readAdminSecret } from '../database/engine/cluster.ts'
+import type { Engine } from '../database/engine/postgres.ts'
+import { engineProcess } from '../database/engine/server.ts'
+import { FailureError, ok, unwrap } from '../model/failure.ts'
+import { Secret } from '../model/secret.ts'
+import { freePortNear } from '../system/ports.ts'
+import { startProcess } from '../system/processes.ts'
+import type { Server } from './context.ts'
+
+/** A server that nobody else knows, for the time of a drill or a restore. */
+export type ScratchServer = {
+  server: Server
+  dataFolder: string
+  /** Ends it in order, so that its data folder is whole; the folder stays. */
+  stop(): Promise<void>
+}
+
+/** Nothing of a scratch server has to survive a power cut. */
+const hasty = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', 'max_wal_size=2GB', 'autovacuum=off']
+
+/** Makes an empty cluster below `folder` and starts its server. Throws `FailureError`. */
+export async function startEmpty(engine: Engine, folder: string, signal: AbortSignal): Promise<ScratchServer> {
+  const { dataFolder } = unwrap(await createCluster({ engine, folder: join(folder, 'scratch'), signal }))
+  const password = unwrap(await readAdminSecret(join(folder, 'scratch'), engine.major))
+  return start(engine, dataFolder, {
+    password,
+    settings: [...hasty, 'maintenance_work_mem=256MB'],
+    signal,
+    socket: undefined,
+  })
+}
+
+/**
+ * Starts a server on a restored data folder, which then recovers up to its restore point. Only this user gets in, by a socket in a private folder:
+ * whose passwords the cluster has nobody needs to know.
+ */
+export async function startRestored(
+  engine: Engine,
+  dataFolder: string,
+  folder: string,
+  options: { settings: string[]; durable: boolean; signal: AbortSignal },
+): Promise<ScratchServer> {
+  const socket = join(folder, 's')
+  const hba = join(folder, 'hba')
+  await mkdir(socket, { recursive: true, mode: 0o700 })
+  await writeFile(hba, 'local all all trust\n', { mode: 0o600 })
+  if (engine.user) for (const path of [socket, hba]) await chown(path, engine.user.uid, engine.user.gid)
+  const settings = [
+    ...(options.durable ? [] : hasty),
+    'listen_addresses=',
+    `unix_socket_directories=${socket}`,
+    `hba_file=${hba}`,
+    ...options.settings,
+  ]
+  return start(engine, dataFolder, { password: new Secret('none', 'none'), settings, signal: options.signal, socket })
+}
+
+async function start(
+  engine: Engine,
+  dataFolder: string,
+  options: { password: Secret; settings: string[]; signal: AbortSignal; socket: string | undefined },
+): Promise<ScratchServer> {
+  // Far from what services use, and seldom the same for two at once.
+  const port = (await freePortNear(40_000 + Math.floor(Math.random() * 15_000))) ?? 0
+  const { stopSignal: _, stopTarget, ...how } = unwrap(await engineProcess(engine, { dataFolder, port }))
+  const lines: string[] = []
+  const take = (chunk: Buffer) => {
+    lines.push(
+      ...chunk
+        .toString('utf8')
+        .split('\n')
+        .filter((line) => line !== ''),
+    )
+    lines.splice(0, Math.max(0, lines.length - 20))
+  }
+  const argv: typeof how.argv = [...how.argv, ...options.settings.flatMap((setting) => ['-c', setting])]
+  const running = unwrap(
+    await startProcess({ ...how, argv, stopSignal: 'SIGINT', stopTarget, graceMs: 60_000, stdout: take, stderr: take }),
+  )
+  const { password } = options
+  const server: Server = { host: options.socket ?? '127.0.0.1', port, user: adminUser, password }
+  const stop = async () => {
+    await running.stop({ signal: 'SIGINT', graceMs: 60_000 })
+  }
+  try {
+    let exited = false
+    void running.exited.then(() => {
+      exited = true
+    })
+    for (;;) {
+      options.signal.throwIfAborted()
+      if (exited) throw new FailureError(didNotStart(engine, lines))
+      const answer = await withDatabase(
+        { ...server, database: 'postgres', applicationName: 'vital-ops/scratch' },
+        async (connection) => ok(await inRecovery(connection)),
+      )
+      if (answer.ok && !answer.value) return { server, dataFolder, stop }
+      await pause(50)
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+async function inRecovery(connection: Connection): Promise<boolean> {
+  const { rows } = await connection.query<{ is: boolean }>('select pg_is_in_recovery() as is')
+  return rows[0]?.is !== false
+}
+
+const didNotStart = (engine: Engine, lines: string[]) => ({
+  code: 'scratch-not-started',
+  message: `PostgreSQL ${engine.version} did not start on what was restored`,
+  lines: [...lines],
+})
+
+/** Calls `use` with a private folder that goes away afterwards, whatever happens. */
+export async function inFolder<T>(folder: string, use: (folder: string) => Promise<T>): Promise<T> {
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true, mode: 0o711 })
+  try {
+    return await use(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 })
+  }
+}

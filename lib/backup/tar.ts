@@ -1,0 +1,142 @@
+import { createWriteStream } from 'node:fs'
+import { chmod, chown, lstat, mkdir, open, readdir, readlink, symlink, utimes } from 'node:fs/promises'
+import { dirname, join, normalize } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { Header, Pack } from 'tar-stream'
+import { errorCode } from '../system/files.ts'
+import { damaged } from './age.ts'
+
+/** A file or folder to be put into an archive. */
+export type ArchiveEntry = { path: string; name: string }
+
+/** What stays out of an archive: `skip` leaves an entry out, `empty` takes a folder without what is in it. */
+export type Selector = (name: string, isFolder: boolean) => 'take' | 'skip' | 'empty'
+
+/**
+ * A tar archive (POSIX.1-2001) of files and folders that may change meanwhile: what is gone when its turn comes is left out, what grows is cut at the size
+ * that it had, what shrinks is filled with zeros. Owners are kept by name and number, times to the second.
+ */
+export async function* archive(
+  entries: readonly ArchiveEntry[],
+  select: Selector = () => 'take',
+): AsyncGenerator<Uint8Array> {
+  const { pack: makePack } = await import('tar-stream')
+  const pack = makePack()
+  const filling = fill(pack, entries, select).then(
+    () => pack.finalize(),
+    (error: unknown) => pack.destroy(error as Error),
+  )
+  try {
+    for await (const chunk of pack) yield chunk as Uint8Array
+  } finally {
+    pack.destroy()
+    await filling
+  }
+}
+
+async function fill(pack: Pack, entries: readonly ArchiveEntry[], select: Selector): Promise<void> {
+  for (const { path, name } of entries) await add(pack, path, name, select)
+}
+
+async function add(pack: Pack, path: string, name: string, select: Selector): Promise<void> {
+  const found = await lstat(path).catch((error: unknown) => {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw error
+  })
+  if (found === undefined) return
+  const verdict = select(name, found.isDirectory())
+  if (verdict === 'skip') return
+  const header = { name, mode: found.mode & 0o7777, uid: found.uid, gid: found.gid, mtime: found.mtime }
+  if (found.isSymbolicLink()) return entry(pack, { ...header, type: 'symlink', linkname: await readlink(path) })
+  if (found.isDirectory()) {
+    await entry(pack, { ...header, type: 'directory' })
+    if (verdict === 'empty') return
+    for (const child of (await readdir(path)).sort()) await add(pack, join(path, child), `${name}/${child}`, select)
+    return
+  }
+  // Sockets, pipes and devices hold no data.
+  if (found.isFile()) await addFile(pack, path, { ...header, type: 'file' })
+}
+
+const entry = (pack: Pack, header: Partial<Header> & Pick<Header, 'name'>): Promise<void> =>
+  new Promise((resolve, reject) => {
+    pack.entry(header, (error) => (error ? reject(error) : resolve()))
+  })
+
+async function addFile(pack: Pack, path: string, header: Partial<Header> & Pick<Header, 'name'>): Promise<void> {
+  const handle = await open(path, 'r').catch((error: unknown) => {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw error
+  })
+  if (handle === undefined) return
+  try {
+    const { size } = await handle.stat()
+    await new Promise<void>((resolve, reject) => {
+      const sink = pack.entry({ ...header, size }, (error) => (error ? reject(error) : resolve()))
+      void (async () => {
+        for (let left = size; left > 0; ) {
+          const buffer = Buffer.allocUnsafe(Math.min(left, 256 * 1024))
+          const { bytesRead } = await handle.read(buffer, 0, buffer.length)
+          const chunk = bytesRead === 0 ? buffer.fill(0) : buffer.subarray(0, bytesRead)
+          left -= chunk.length
+          if (!sink.write(chunk)) await new Promise<void>((next) => sink.once('drain', () => next()))
+        }
+        sink.end(undefined)
+      })().catch(reject)
+    })
+  } finally {
+    await handle.close()
+  }
+}
+
+/**
+ * Unpacks an archive into a folder, which exists. Nothing is written outside of it, whatever the names say.
+ * @param owner whose everything becomes; without it, as root the recorded one's
+ */
+export async function extract(
+  source: AsyncIterable<Uint8Array>,
+  folder: string,
+  options: { owner?: { uid: number; gid: number }; rename?: (name: string) => string | undefined; name: string },
+): Promise<number> {
+  const { extract: makeExtract } = await import('tar-stream')
+  const unpack = makeExtract()
+  const feeding = pipeline(Readable.from(source, { objectMode: false }), unpack)
+  feeding.catch(() => {})
+  const isRoot = process.getuid?.() === 0
+  const folders: { path: string; header: Header }[] = []
+  let count = 0
+  for await (const item of unpack) {
+    const { header } = item
+    const name = options.rename ? options.rename(header.name) : header.name
+    if (name === undefined || normalize(name).startsWith('..') || name.startsWith('/')) {
+      if (name !== undefined) throw damaged(options.name, `it would write outside of the folder: ${header.name}`)
+      item.resume()
+      continue
+    }
+    const path = join(folder, name)
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    if (header.type === 'directory') {
+      await mkdir(path, { recursive: true, mode: 0o700 })
+      folders.push({ path, header })
+      item.resume()
+    } else if (header.type === 'symlink') {
+      await symlink(header.linkname ?? '', path)
+      item.resume()
+    } else if (header.type === 'file') {
+      await pipeline(item, createWriteStream(path, { flags: 'wx', mode: 0o600 }))
+      await settle(path, header)
+      count += 1
+    } else item.resume()
+  }
+  await feeding
+  // Children first: a folder's time changes with what is put into it.
+  for (const { path, header } of folders.reverse()) await settle(path, header)
+  return count
+
+  async function settle(path: string, header: Header): Promise<void> {
+    if (isRoot) await chown(path, options.owner?.uid ?? header.uid ?? 0, options.owner?.gid ?? header.gid ?? 0)
+    await chmod(path, header.mode ?? 0o600)
+    if (header.mtime) await utimes(path, header.mtime, header.mtime)
+  }
+}

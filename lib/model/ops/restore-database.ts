@@ -1,0 +1,26 @@
+import { z } from 'zod'
+import { roleMapSchema, takenTargetSchema } from '../backup.ts'
+import { defineOpKind } from './shared.ts'
+
+/** Restores a database from a backup into a new one beside it, and compares it. What is there is not touched. */
+export const restoreDatabase = defineOpKind({
+  schema: z.strictObject({
+    backup: z.int(),
+    manifest: z.string(),
+    targets: z.array(takenTargetSchema).nonempty(),
+    identity: z.string().nullable(),
+    service: z.string(),
+    version: z.int(),
+    method: z.enum(['logical', 'physical']),
+    /** The database as the backup names it, and the new one's name. */
+    database: z.string(),
+    into: z.string(),
+    /** Only these, as schema.table; null: all. */
+    tables: z.array(z.string()).nullable(),
+    roles: roleMapSchema,
+  }),
+  text: ({ backup, service, into, tables, method }) =>
+    method === 'physical'
+      ? `restore backup ${backup} of ${service} into a new data folder, and compare`
+      : `restore ${tables === null ? '' : `${tables.join(', ')} of `}backup ${backup} into the new database ${into} on ${service}, and compare`,
+})

@@ -1,0 +1,17 @@
+import { z } from 'zod'
+import { defineOpKind } from './shared.ts'
+
+/** Puts what was restored in the place of what is there, by renaming both. The old one is kept under another name. */
+export const switchDatabase = defineOpKind({
+  schema: z.strictObject({
+    service: z.string(),
+    version: z.int(),
+    method: z.enum(['logical', 'physical']),
+    database: z.string(),
+    from: z.string(),
+  }),
+  text: ({ service, database, method, from }) =>
+    method === 'physical'
+      ? `put the restored data folder of ${service} in place; the old one is kept beside it`
+      : `rename ${from} to ${database} on ${service}; the old one is kept beside it`,
+})

@@ -1,0 +1,179 @@
+import type { BackupManifest, CatalogueEntry } from '../model/backup.ts'
+import type { Desired } from '../model/desired.ts'
+import { formatDuration } from '../model/duration.ts'
+import type { Finding } from '../model/finding.ts'
+import type { Op } from '../model/op.ts'
+import type { Plan } from '../model/plan.ts'
+import type { Snapshot } from '../model/snapshot.ts'
+import { type BackupKnowledge, backupOp, backupTargets, backupTimeoutMs } from './backup.ts'
+import { chain } from './roll.ts'
+import { planServicesRestart, stop } from './services.ts'
+import { isAtWork, isUp } from './target.ts'
+
+/** What is to be restored. */
+export type RestoreOptions = {
+  entry: CatalogueEntry & { manifest: BackupManifest }
+  identity?: string | undefined
+  /** Another name for the database: then nothing is overwritten, and nothing is switched. */
+  into?: string | undefined
+  tables?: readonly string[] | undefined
+  roles: Readonly<Record<string, string>>
+  /** Without a safety backup of what is overwritten. */
+  noSafetyBackup: boolean
+  /** Milliseconds since 1970, for how old the backup is. */
+  now: number
+}
+
+/**
+ * A restore: a safety backup of what is there, the backup into a new place beside it, compared, and then both renamed. Until the last op nothing is
+ * lost; a failure leaves what is there.
+ */
+export function planRestore(
+  desired: Desired,
+  snapshot: Snapshot,
+  knowledge: BackupKnowledge,
+  options: RestoreOptions,
+): Plan {
+  const { entry, into, tables } = options
+  const { environment, database, configuration } = desired
+  const plan: Plan = { operation: 'restore', environment, ops: [], findings: [], notes: notesOf(options) }
+  const { findings } = plan
+  const source = entry.manifest.sources.find(({ type }) => type === 'database')
+  if (!database || !source?.method || !source.database) {
+    findings.push(noDatabase(desired, entry.number))
+    return plan
+  }
+  const { service } = database
+  const engine = desired.services.find((one) => one.name === service)?.spec?.engine
+  if (!engine) {
+    findings.push(notDriven(service))
+    return plan
+  }
+  const { method } = source
+  const physical = method === 'physical'
+  if (physical && (into !== undefined || tables !== undefined)) {
+    findings.push({
+      rule: 'restore-whole-only',
+      severity: 'error',
+      message: `backup ${entry.number} is a physical one: it is restored as a whole, without --into and --tables`,
+    })
+    return plan
+  }
+  const observed = snapshot.services[service]
+  if (!physical && !isUp(observed)) {
+    findings.push({
+      rule: 'database-not-ready',
+      severity: 'error',
+      service,
+      message: `${service} does not run, and a dump is restored into a running server`,
+      mend: `task services up ${service} --environment ${desired.configuredAs}`,
+    })
+    return plan
+  }
+  findings.push(...ledgerFindings(desired, entry))
+  const switches = into === undefined && tables === undefined
+  const ops: Op[] = []
+  if (switches && isUp(observed) && !options.noSafetyBackup && snapshot.database?.ready !== false) {
+    const safety = backupOp(desired, snapshot, knowledge, 'before-restore', findings)
+    if (safety) ops.push(safety)
+  }
+  const wanted = into ?? `${database.name.slice(0, 50)}_restored`
+  ops.push({
+    id: `restore:${service}`,
+    kind: 'restore-database',
+    after: [],
+    cause: `backup ${entry.number} of ${entry.created.slice(0, 16).replace('T', ' ')}`,
+    changes: true,
+    service,
+    timeoutMs: backupTimeoutMs,
+    data: {
+      backup: entry.number,
+      manifest: entry.manifest.digest,
+      targets: backupTargets(desired),
+      identity: options.identity ?? configuration.backup.identity ?? null,
+      service,
+      version: engine.version,
+      method,
+      database: source.database,
+      into: wanted,
+      tables: tables ? [...tables] : null,
+      roles: { ...options.roles },
+    },
+  })
+  if (switches) {
+    const change: Op = {
+      id: `switch:${service}`,
+      kind: 'switch-database',
+      after: [],
+      cause: 'what was restored takes its place',
+      changes: true,
+      destructive: true,
+      service,
+      timeoutMs: 300_000,
+      data: { service, version: engine.version, method, database: database.name, from: wanted },
+    }
+    if (!physical) ops.push(change)
+    else {
+      // A data folder changes hands while nobody has it in use.
+      const restart = planServicesRestart(desired, snapshot, { names: [service], workingTree: false })
+      const starting = restart.ops.filter(({ kind }) => kind !== 'stop-service')
+      if (isAtWork(observed)) ops.push(stop(service, snapshot, 'its data are replaced', []))
+      ops.push(change, ...starting)
+      findings.push(...restart.findings)
+    }
+  }
+  plan.ops = chain(ops, [])
+  return plan
+}
+
+function notesOf({ entry, into, now }: RestoreOptions): string[] {
+  const age = formatDuration(Math.max(0, now - Date.parse(entry.created)))
+  const drill = entry.drills.at(-1)
+  const notes = [
+    `backup ${entry.number} is ${age} old: what was written since is ${into === undefined ? 'lost' : 'not in it'}`,
+    entry.verified && drill
+      ? `verified by a drill on ${drill.at.slice(0, 16).replace('T', ' ')}: restored in ${formatDuration(drill.restoreMs)}`
+      : 'it was never verified by a drill',
+  ]
+  return into === undefined ? notes : [...notes, `what is there stays; ${into} stands beside it`]
+}
+
+/** A backup that is older than the schema which the code needs, or newer. */
+function ledgerFindings({ database, configuredAs }: Desired, { number, manifest }: RestoreOptions['entry']): Finding[] {
+  const recorded = manifest.sources.find(({ type }) => type === 'database')?.migrations
+  if (!database || !Array.isArray(recorded)) return []
+  const known = new Set(database.migrations.map(({ version }) => version))
+  const missing = database.migrations.filter(({ version }) => !recorded.includes(version))
+  const unknown = recorded.filter((version) => !known.has(String(version)))
+  const findings: Finding[] = []
+  if (missing.length > 0) {
+    findings.push({
+      rule: 'backup-older-than-schema',
+      severity: 'warning',
+      message: `backup ${number} is from before ${missing.map(({ version }) => version).join(', ')}`,
+      mend: `task migrate up ${configuredAs}`,
+    })
+  }
+  if (unknown.length > 0) {
+    findings.push({
+      rule: 'backup-newer-than-schema',
+      severity: 'warning',
+      message: `backup ${number} has migrations that this working tree does not know: ${unknown.join(', ')}`,
+      mend: 'check out the revision that was deployed then',
+    })
+  }
+  return findings
+}
+
+const noDatabase = ({ environment }: Desired, number: number): Finding => ({
+  rule: 'no-database',
+  severity: 'error',
+  message: `${environment} names no database, or backup ${number} holds none`,
+})
+
+const notDriven = (service: string): Finding => ({
+  rule: 'database-not-driven',
+  severity: 'error',
+  service,
+  message: `${service} is no server that this platform runs itself`,
+})

@@ -1,0 +1,49 @@
+import { flag, number, path } from '../lib/task/arguments.ts'
+import { task } from '../lib/task/definition.ts'
+import { environmentPositional, planArguments, platformArgument, type Scope } from './support/flags.ts'
+
+const which = {
+  backup: number({ integer: true, min: 1 })
+    .optional()
+    .describe('its number, see `task backups`; default is the newest'),
+  identity: path().optional().describe('file with the private key, as age-keygen writes it'),
+}
+
+/** `task backup [environment]`, `task backup drill|check|prune [environment]`. */
+export const backupTask = (scope: Scope) =>
+  task({
+    description: 'Take a backup, prove one by restoring it, look whether all is well',
+    group: 'operations',
+    defaultCommand: 'take',
+    commands: {
+      take: task({
+        description: 'Back an environment up into all its targets, and remove what the policy does not keep',
+        args: { ...environmentPositional, ...platformArgument, ...planArguments },
+        run: async (context) => (await import('./support/run-backup.ts')).runBackup(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+      drill: task({
+        description: 'Restore a backup into a scratch server and compare everything: only this makes it verified',
+        args: { ...environmentPositional, ...which, ...platformArgument, ...planArguments },
+        run: async (context) => (await import('./support/run-backup.ts')).runDrill(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+      check: task({
+        description: 'Read backups through, and fail when no young enough one was verified',
+        args: {
+          ...environmentPositional,
+          ...platformArgument,
+          all: flag().describe('read every backup through, and not only the newest'),
+          json: flag().describe('print the result as JSON'),
+        },
+        run: async (context) => (await import('./support/run-backups.ts')).runCheck(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+      prune: task({
+        description: 'Remove what the policy does not keep; --dry-run shows which rule keeps what',
+        args: { ...environmentPositional, ...platformArgument, ...planArguments },
+        run: async (context) => (await import('./support/run-backup.ts')).runPrune(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+    },
+  })

@@ -1,0 +1,154 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { makeIdentity } from '../../lib/backup/age.ts'
+import { withDatabase } from '../../lib/database/connect.ts'
+import { ok, unwrap } from '../../lib/model/failure.ts'
+import { Secret } from '../../lib/model/secret.ts'
+import { skip, timeLimit } from '../support/index.ts'
+import { expectExit, writeSecrets } from './deploys.ts'
+import { makeWorld, type World } from './world.ts'
+
+timeLimit(280_000)
+
+const password = 'correct-horse-battery'
+const engines = [
+  { name: 'embedded server, physical', local: '', method: 'physical' },
+  { name: 'PostgreSQL 15 of the system, logical', local: '  version: 15\n  prefer: system\n', method: 'logical' },
+] as const
+
+for (const { name, local, method } of engines) {
+  const test = suite(`${name}: `)
+  let world: World
+  let keys: { one: string; recipients: string }
+
+  const query = (sql: string) =>
+    withDatabase(
+      {
+        host: '127.0.0.1',
+        port: world.ports.postgres,
+        database: 'shop',
+        user: 'shop',
+        password: new Secret('x', password),
+        applicationName: 'test',
+      },
+      async (connection) => ok((await connection.query(sql)).rows as Record<string, unknown>[]),
+    ).then(unwrap)
+  const count = async () => (await query('select count(*)::int as n, sum(n)::int as sum from hits'))[0]
+
+  test.before(async () => {
+    if (method === 'logical' && !existsSync('/usr/lib/postgresql/15/bin/postgres'))
+      skip('PostgreSQL 15 is not installed')
+    world = await makeWorld()
+    const yaml = `name: postgres\ncategory: databases\nlocal:\n  engine: postgres\n${local}  ports: { sql: ${world.ports.postgres} }
+database: { name: shop, user: shop, password: POSTGRES_PASSWORD }
+configuration:\n  secrets: [POSTGRES_PASSWORD]
+health:\n  probes: [{ type: postgres }]\n  interval: 100ms\n  passes: 1\n  deadline: 30s\n`
+    await world.write('config/services/postgres.yaml', yaml)
+    await writeSecrets(world, 'dev', { POSTGRES_PASSWORD: password, GREETING: 'hello' })
+    const [one, two] = await Promise.all([makeIdentity(), makeIdentity()])
+    keys = { one: join(world.folder, '../key-one'), recipients: `${one.recipient}, ${two.recipient}` }
+    writeFileSync(keys.one, `${one.identity}\n`, { mode: 0o600 })
+    await policy(`recipients: [${keys.recipients}]`)
+    await expectExit(0, world, ['setup', 'dev'])
+  })
+  test.after(() => world?.end())
+
+  const resultOf = async <T>(args: string[]) => (await world.json<{ result: T }>(args)).result
+  const policy = (lines: string) =>
+    world.write(
+      'config/environments/dev.yaml',
+      `name: dev\nplatform: local\ndatabase: { service: postgres }\nbackup:\n  targets: [{ type: folder, path: ../kept }]\n  keep: { last: 2 }\n  ${lines}\n`,
+    )
+
+  test('a backup is taken, and is not verified before a drill', async () => {
+    const text = await expectExit(0, world, ['backup', 'dev'])
+    assert.match(text, `back up postgres (${method}) to ../kept, for 2 keys`)
+    assert.match(await expectExit(0, world, ['backups']), 'not verified')
+    assert.match(await expectExit(1, world, ['backup', 'check']), 'no backup of dev was ever verified')
+    assert.match(await expectExit(3, world, ['backup', 'drill']), 'no private key was named')
+    assert.match(await expectExit(0, world, ['backup', 'drill', '--identity', keys.one]), 'verified: ')
+    assert.match(await expectExit(0, world, ['backups']), 'the newest verified one')
+    assert.match(await expectExit(0, world, ['backup', 'check']), '1 backup is whole; backup 1 is verified')
+    const shown = await resultOf<{ verified: boolean; drills: { compared: { tables: number } }[] }>([
+      'backups',
+      'show',
+      '1',
+    ])
+    assert.is(shown.verified, true)
+    assert.ok((shown.drills[0]?.compared.tables ?? 0) >= 3)
+  })
+
+  test('what was lost comes back by a restore, and what was there is backed up first and kept', async () => {
+    const before = await count()
+    await query('delete from hits; insert into hits values (99)')
+    const lost = await count()
+    assert.not.equal(lost, before)
+    await expectExit(3, world, ['restore', 'dev', '--identity', keys.one])
+    assert.equal(await count(), lost)
+    const text = await expectExit(0, world, ['restore', 'dev', '--identity', keys.one, '--yes'])
+    assert.match(text, 'before the restore')
+    assert.match(text, 'verified by a drill on')
+    assert.equal(await count(), before)
+    // The services go on with what was restored.
+    await expectExit(0, world, ['health-check'])
+    await expectExit(0, world, ['restore', 'dev', '--backup', '2', '--identity', keys.one, '--yes'])
+    assert.equal(await count(), lost)
+    await expectExit(0, world, ['restore', 'dev', '--backup', '1', '--identity', keys.one, '--yes'])
+    assert.equal(await count(), before)
+  })
+
+  test('the policy removes what it does not keep, and never the newest verified one', async () => {
+    for (let round = 0; round < 3; round++) await expectExit(0, world, ['backup', 'dev'])
+    const { backups } = await resultOf<{ backups: { number: number; state: string }[] }>(['backups'])
+    assert.equal(
+      backups.map(({ state }) => state),
+      ['verified', 'not verified', 'not verified'],
+    )
+    assert.is(backups[0]?.number, 1)
+  })
+
+  test('one key alone is refused, unless it is said aloud', async () => {
+    const [only] = keys.recipients.split(', ')
+    await policy(`recipients: [${only}]`)
+    assert.match(await expectExit(3, world, ['backup', 'dev']), 'for a single key')
+    await policy(`recipients: [${only}]\n  recoveryKey: false`)
+    assert.match(await expectExit(0, world, ['backup', 'dev']), 'one key opens the backups')
+  })
+
+  test('a damaged file is found by check, and a restore from it changes nothing', async () => {
+    await policy(`recipients: [${keys.recipients}]`)
+    await expectExit(0, world, ['backup', 'dev'])
+    const { backups } = await resultOf<{ backups: { number: number }[] }>(['backups'])
+    const newest = backups.at(-1)?.number ?? 0
+    const { manifest } = await resultOf<{ manifest: { files: { name: string }[] } }>([
+      'backups',
+      'show',
+      String(newest),
+    ])
+    const folder = join(world.folder, '../kept/shop0000test/dev', String(newest).padStart(6, '0'))
+    const { readFile } = await import('node:fs/promises')
+    const file = join(folder, manifest.files[0]?.name ?? '')
+    const bytes = await readFile(file)
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] as number) ^ 1
+    writeFileSync(file, bytes)
+    assert.match(await expectExit(1, world, ['backup', 'check']), 'is damaged')
+    const before = await count()
+    const args = ['restore', 'dev', '--identity', keys.one, '--yes', '--no-safety-backup']
+    assert.match(await expectExit(3, world, args), 'is damaged')
+    assert.equal(await count(), before)
+  })
+
+  if (method === 'logical') {
+    test('into another database, and single tables of it', async () => {
+      const args = ['restore', 'dev', '--backup', '1', '--identity', keys.one, '--into', 'beside']
+      await expectExit(0, world, args)
+      assert.match(await expectExit(3, world, args), 'there is a database beside already')
+      await expectExit(2, world, ['restore', 'dev', '--backup', '1', '--identity', keys.one, '--tables', 'public.hits'])
+      const some = [...args.slice(0, -1), 'some', '--tables', 'public.hits']
+      assert.match(await expectExit(0, world, some), '1 tables restored into some and compared')
+    })
+  }
+  test.run()
+}
