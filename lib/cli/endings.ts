@@ -8,7 +8,8 @@ import type { Invocation } from '../task/invocation.ts'
 import type { TaskEnd, TaskFailure } from '../task/run-end.ts'
 import type { LoadedTasks } from '../task/table.ts'
 import type { Ending } from './report.ts'
-import { hasColor } from './terminal.ts'
+import { isTerminal } from './standard-streams.ts'
+import { hasColor, standardOutput } from './terminal.ts'
 
 /** What making endings takes. */
 export type EndingContext = {
@@ -82,10 +83,12 @@ function rendered(name: string, task: Task, result: unknown, { invocation, color
   const ending: Ending = { task: name, outcome: 'done', result }
   const { render } = task.definition
   if (invocation.json || !render) return ending
+  const shown = isTerminal(1)
   const view = {
-    color: hasColor(process.stdout, color, process.env),
-    columns: process.stdout.columns ?? 80,
-    isTerminal: process.stdout.columns !== undefined,
+    color: hasColor(standardOutput, color, process.env),
+    // The stream is made only where it has more to tell.
+    columns: shown ? (process.stdout.columns ?? 80) : 80,
+    isTerminal: shown,
   }
   const text = render(result, view)
   return { ...ending, text: text === '' || text.endsWith('\n') ? text : `${text}\n` }

@@ -44,7 +44,7 @@ export function loadPacked({ require: own, folder }: Scope): (name: string) => u
   }
   const publish = (name: string): void => {
     const path = `${folder}/${name}`
-    modules[path] ??= new PackedFile(path, () => load(name))
+    modules[path] ??= new PackedFile(path, load)
   }
   const requireIn = Object.assign(
     (specifier: string): unknown => {
@@ -85,17 +85,15 @@ class PackedFile {
   readonly id: string
   readonly filename: string
   readonly loaded = true
-  readonly children: unknown[] = []
-  readonly paths: string[] = []
-  readonly #exports: () => unknown
+  readonly load: (name: string) => unknown
 
-  constructor(path: string, exports: () => unknown) {
+  constructor(path: string, load: PackedFile['load']) {
     this.id = path
     this.filename = path
-    this.#exports = exports
+    this.load = load
   }
 
   get exports(): unknown {
-    return this.#exports()
+    return this.load(this.id.slice(this.id.lastIndexOf('/') + 1))
   }
 }

@@ -33,14 +33,14 @@ export function report(streams: Streams, ending: Ending, { json, color, folder, 
     const value = ending.several
       ? ending.several.map((one) => jsonOf(typedEnding(one, command)))
       : jsonOf(typedEnding(ending, command))
-    streams.write(process.stdout, `${JSON.stringify(value, jsonable)}\n`)
+    streams.say('stdout', `${JSON.stringify(value, jsonable)}\n`)
     return exitCode
   }
   const { text = '', failures = [], hint = '' } = typedEnding(ending, command)
   // Node makes a stream when it is first asked for, which takes its time: not for nothing.
-  if (text !== '') streams.write(process.stdout, text)
-  if (failures.length > 0) streams.write(process.stderr, failuresText(failures, { color, folder }))
-  if (hint !== '') streams.write(process.stderr, hint)
+  if (text !== '') streams.say('stdout', text)
+  if (failures.length > 0) streams.say('stderr', failuresText(failures, { color, folder }))
+  if (hint !== '') streams.say('stderr', hint)
   return exitCode
 }
 

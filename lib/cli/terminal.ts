@@ -1,6 +1,6 @@
 import type { Invocation, Terminal } from '../task/invocation.ts'
 import { calledAs } from './called-as.ts'
-import { isTerminal } from './standard-streams.ts'
+import { isTerminal, writeAll } from './standard-streams.ts'
 
 type Write = (data: string | Uint8Array, done?: () => void) => boolean
 
@@ -12,6 +12,7 @@ export class Streams {
   readonly #closed = new Set<NodeJS.WriteStream>()
   /** How those that are in use write, whatever has been led elsewhere since. */
   readonly #write = new Map<NodeJS.WriteStream, Write>()
+  readonly #made = new Set<'stdout' | 'stderr'>()
 
   #stdoutTaken = false
   #sink: ((stream: NodeJS.WriteStream, data: string | Uint8Array) => void) | undefined
@@ -25,6 +26,7 @@ export class Streams {
   #prepare(name: 'stdout' | 'stderr'): void {
     const descriptor = Object.getOwnPropertyDescriptor(process, name) as PropertyDescriptor
     const open = (stream: NodeJS.WriteStream): NodeJS.WriteStream => {
+      this.#made.add(name)
       this.#write.set(stream, stream.write.bind(stream) as Write)
       stream.on('error', (error: NodeJS.ErrnoException) => {
         if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
@@ -41,6 +43,15 @@ export class Streams {
       return open(process[name])
     }
     Object.defineProperty(process, name, { ...descriptor, get })
+  }
+
+  /**
+   * The same as `write`, without making the stream where nobody has yet: what it writes is then with the system at once, as it is through
+   * the stream itself, which is synchronous for files, terminals and pipes.
+   */
+  say(name: 'stdout' | 'stderr', data: string | Uint8Array): void {
+    if (this.#sink === undefined && !this.#made.has(name)) writeAll(name === 'stdout' ? 1 : 2, data)
+    else this.write(process[name], data)
   }
 
   /** Writes, unless the reader went away; while `divert` holds, to where that says. */
@@ -99,8 +110,8 @@ export class Streams {
   /** The streams as tasks see them. */
   terminal(json: boolean): Terminal {
     return {
-      out: (data) => this.write(json ? process.stderr : process.stdout, data),
-      err: (data) => this.write(process.stderr, data),
+      out: (data) => this.say(json ? 'stderr' : 'stdout', data),
+      err: (data) => this.say('stderr', data),
       get columns() {
         return process.stderr.columns ?? process.stdout.columns ?? 80
       },

@@ -89,6 +89,31 @@ test('what is answered from the listing is what the command itself answers', asy
   }
 })
 
+test('a task that is up to date loads no package, nor what starts processes', async () => {
+  const own = folderWith({
+    'input.txt': 'a',
+    'Taskfile.ts': `import { writeFileSync } from 'node:fs'
+import { task } from 'vital-ops'
+export const made = task({ inputs: ['input.txt'], outputs: ['made.txt'], run() { writeFileSync('made.txt', 'b') } })`,
+    'hook.cjs': readFileSync(join(folder, 'hook.cjs'), 'utf8'),
+  })
+  const file = join(own, 'loaded')
+  const env = { LOADED: file, NODE_OPTIONS: `--require=${join(own, 'hook.cjs')}` }
+  await task(['made'], { cwd: own })
+  assert.match((await task(['made'], { cwd: own, env })).stderr, /✔ up to date/)
+  const { files, modules } = JSON.parse(readFileSync(file, 'utf8'))
+  assert.equal(
+    files.filter((path: string) => path.includes('/node_modules/')),
+    [],
+  )
+  assert.equal(
+    modules.filter((name: string) =>
+      /^NativeModule (?:child_process|net|http|internal\/modules\/esm\/loader)$/.test(name),
+    ),
+    [],
+  )
+})
+
 test('there is one of everything, whoever asks for it and by which way', async () => {
   const own = folderWith({
     'Taskfile.ts': `import { createRequire } from 'node:module'
