@@ -75,7 +75,9 @@ export const bundledFiles = (taskfile: string): string[] => {
   const manifest = readManifest(taskfile)
   if (manifest === undefined) return [taskfile]
   return [
-    ...new Set([manifest, ...importedManifests(taskfile)].flatMap(({ inputs }) => inputs.map(({ path }) => path))),
+    ...new Set(
+      [manifest, ...importedManifests(taskfile, manifest)].flatMap(({ inputs }) => inputs.map(({ path }) => path)),
+    ),
   ]
 }
 

@@ -16,7 +16,10 @@ import { exportOf, installedPackage, packageName, packagePlaces } from './packag
 import { sourceLine } from './sources.ts'
 
 /** A bundled Taskfile: the code, all local files that it was made of, and the packages that it imports. */
-export type Bundle = { code: BundleCode } & Pick<BundleManifest, 'inputs' | 'absent' | 'own' | 'packages' | 'linked'>
+export type Bundle = { code: BundleCode } & Pick<
+  BundleManifest,
+  'inputs' | 'absent' | 'own' | 'packages' | 'linked' | 'later'
+>
 
 /**
  * Bundles a Taskfile with the local files that it imports (by relative or absolute path); packages stay imports, which Node resolves from
@@ -62,6 +65,7 @@ export async function bundleTaskfile(taskfile: string, text?: { code: string; im
       own,
       packages: [...files.packages],
       ...(files.linked === undefined ? {} : { linked: files.linked }),
+      ...(files.later ? { later: true } : {}),
     }
   } catch (error) {
     const [first, ...rest] = ((error as Partial<BuildFailure>).errors ?? []).map((message) => files.failure(message))
@@ -86,6 +90,8 @@ class LocalFiles {
   /** The package.json of other packages. */
   readonly packages = new Set<string>()
   linked: string | undefined
+  /** A file imports by a computed name. */
+  later = false
   /** Something is imported that only Node's loader of modules finds and loads. */
   foreign = false
   readonly #taskfile: string
@@ -240,6 +246,7 @@ class LocalFiles {
     const code = await codeDigest(text, loader)
     if (code !== undefined) input.code = code
     const { text: own, found } = await withLaterImports(text, loader)
+    if (found) this.later = true
     const names = { path, taskfile: this.#taskfile, importsLater: found }
     return { contents: withOwnNames(own, names), loader, resolveDir: dirname(path) }
   }

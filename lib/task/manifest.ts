@@ -34,6 +34,8 @@ export type BundleManifest = {
   packages: string[]
   /** A package is not one of a registry but a linked folder, whose changes its package.json does not show. */
   linked?: string
+  /** Its code imports by names that it computes when it runs. */
+  later?: true
   /** When `inputs` were noted, in milliseconds since the epoch. */
   noted: number
 }
@@ -56,8 +58,8 @@ export const importedName = (taskfile: string, hash: string): string =>
   `${taskfile.replace(/\.import-[0-9a-f]+$/, '')}.import-${hash}`
 
 /** The manifests of all that a Taskfile's code has imported by computed names, in this process or an earlier one. */
-export function importedManifests(taskfile: string): BundleManifest[] {
-  const known = existsSync(manifestPath(taskfile)) ? readdirSync(bundleFolder(dirname(taskfile))) : []
+export function importedManifests(taskfile: string, { later }: BundleManifest): BundleManifest[] {
+  const known = later ? readdirSync(bundleFolder(dirname(taskfile))) : []
   const names = known.filter((name) => name.startsWith(`${basename(taskfile)}.import-`)).sort()
   return names
     .map((name) => /^(.*)\.manifest\.json$/.exec(name)?.[1])

@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -91,6 +91,10 @@ test('a task is not up to date when what it imported by a computed name has chan
   writeFileSync(join(folder, 'plugins/deep/mark.ts'), "export const mark = '2'\n")
   const why = await task(['--why', 'build'], { cwd: folder })
   assert.match(why.stdout, 'code: plugins/deep/mark.ts changed')
+  // A file that would be imported in its place counts, too.
+  writeFileSync(join(folder, 'plugins/deep/mark'), '')
+  assert.match((await task(['--why', 'build'], { cwd: folder })).stdout, 'code: plugins/deep/mark is new')
+  rmSync(join(folder, 'plugins/deep/mark'))
   assert.is(await build(), 'built by a2\n')
   assert.is(await build(), '')
 })

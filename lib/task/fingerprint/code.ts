@@ -28,12 +28,15 @@ export function readCode(taskfile: string, bundle: string | undefined, cache: St
   if (bundle !== undefined && bundle !== manifest.output) return { [shown(folder, taskfile)]: `bundle ${bundle}` }
   const code: Record<string, string> = {}
   for (const { path, sha256: hash, code: own } of manifest.inputs) code[shown(folder, path)] = own ?? hash
-  const later = importedManifests(taskfile)
+  const later = importedManifests(taskfile, manifest)
   // What was imported when a task ran may have changed since: not what it was counts, but what it is.
   for (const { path } of later.flatMap(({ inputs }) => inputs)) {
     const stats = statSync(path, { throwIfNoEntry: false })
     code[shown(folder, path)] ??= stats?.isFile() ? cache.hash(path, stats) : 'gone'
   }
+  // What would be imported in place of something.
+  for (const path of later.flatMap(({ absent }) => absent))
+    if (existsSync(path)) code[shown(folder, path)] ??= 'appeared'
   const roots = new Set<string>()
   for (const path of new Set([manifest, ...later].flatMap(({ packages }) => packages))) {
     if (!existsSync(path)) continue
