@@ -61,10 +61,10 @@ export async function runWords(words: readonly string[], options: RunWordsOption
   const [first] = wrong
   if (first) return { ending: { ...first, failures: wrong.flatMap(({ failures = [] }) => failures) }, json }
   const { output, color, workspace } = flags
-  const invocation = {
-    ...makeInvocation(streams, options.argv, { json, yes, output, color, workspace }),
+  // Not spread: that would ask for what is only made when somebody wants it.
+  const invocation = Object.assign(makeInvocation(streams, options.argv, { json, yes, output, color, workspace }), {
     shownArgv: shownWords(options.argv, requests),
-  }
+  })
   const execution = { requests, table, invocation, flags, streams }
   if (flags.why) return { ending: await (await import('./why.ts')).why(execution), json }
   return { ending: await (flags.dryRun ? dryRun(execution) : execute(execution)), json }

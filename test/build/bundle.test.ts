@@ -148,6 +148,18 @@ test('no package is required that only exists as modules', () => {
   )
 })
 
+test('the pack of every start holds nothing that only commands take', () => {
+  const { sources } = JSON.parse(readFileSync(join(repository, 'dist', 'pack.cjs.map'), 'utf8'))
+  assert.ok(sources.includes('../lib/task/run.ts'), sources.join())
+  // A new module beside these has to be named in `later` of lib/build/pack.mjs, too.
+  const wrong =
+    /\/(?:shell-command|command-runner|sync-command|watchdog|watched-child|groups|process-table|guard|failure-text)\.ts$/
+  assert.equal(
+    sources.filter((source: string) => wrong.test(source)),
+    [],
+  )
+})
+
 test('the package has all that runs, and no tests', async () => {
   const { stdout, status, stderr } = await run(['npm', 'pack', '--dry-run', '--json', '--ignore-scripts'])
   assert.is(status, 0, stderr)
