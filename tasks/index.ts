@@ -1,4 +1,4 @@
-import type { Task } from '../lib/task/definition.ts'
+import type { AnyDefinition, Task } from '../lib/task/definition.ts'
 import { backupTask } from './backup.ts'
 import { backupsTask } from './backups.ts'
 import { catalogTask } from './catalog.ts'
@@ -25,7 +25,7 @@ export type { Scope } from './support/flags.ts'
  * @param scope where the workspace is, when it is not the Taskfile's folder
  */
 export const operations = (scope: Scope = {}) =>
-  unrecorded({
+  prepared({
     setup: setupTask(scope),
     services: servicesTask(scope),
     healthCheck: healthCheckTask(scope),
@@ -45,12 +45,24 @@ export const operations = (scope: Scope = {}) =>
     catalog: catalogTask(scope),
   })
 
-/** An operation that changes something keeps a journal of its own, and one that only reads is not worth a record. */
-function unrecorded<Tasks extends Readonly<Record<string, Task>>>(tasks: Tasks): Tasks {
+/**
+ * An operation that changes something keeps a journal of its own, and one that only reads is not worth a record. What the failures of one that is
+ * about an environment say to type next names that environment.
+ */
+function prepared<Tasks extends Readonly<Record<string, Task>>>(tasks: Tasks): Tasks {
   for (const { definition, commands } of Object.values(tasks)) {
+    const { run, args = {} } = definition
+    const isAboutOne = 'environment' in args || 'target' in args
     // They were made here, a moment ago, for nobody else.
-    Object.assign(definition, { record: false })
-    unrecorded(commands)
+    Object.assign(definition, { record: false }, isAboutOne ? { run: naming(run) } : {})
+    prepared(commands)
   }
   return tasks
 }
+
+const naming =
+  (run: AnyDefinition['run']): AnyDefinition['run'] =>
+  async (context) => {
+    const { failuresInEnvironment } = await import('./support/in-environment.ts')
+    return failuresInEnvironment(context.args, () => run(context))
+  }

@@ -115,6 +115,12 @@ export class Streams {
       get columns() {
         return process.stderr.columns ?? process.stdout.columns ?? 80
       },
+      get errIsTerminal() {
+        return process.stderr.isTTY === true
+      },
+      get outIsTerminal() {
+        return (json ? process.stderr : process.stdout).isTTY === true
+      },
     }
   }
 }

@@ -1,3 +1,4 @@
+import { failureInEnvironment } from '../log/environment-command.ts'
 import type { Emit, OpEnd } from '../log/events.ts'
 import { formatDuration } from '../model/duration.ts'
 import { type Failure, FailureError, type Result } from '../model/failure.ts'
@@ -174,7 +175,9 @@ export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<
   function clean(op: Op, error: unknown): [Failure, ...Failure[]] {
     const found = error instanceof OpFailure ? error.failures : [defectOf(op, error)]
     const about = { op: op.id, ...(op.service ? { service: op.service } : {}) }
-    return found.map((failure) => redact.value({ ...about, ...failure })) as [Failure, ...Failure[]]
+    return found.map((failure) =>
+      failureInEnvironment(redact.value({ ...about, ...failure }) as Failure, plan.environment),
+    ) as [Failure, ...Failure[]]
   }
 
   const isDone = (op: Op) => ['done', 'present', 'warned'].includes(ended.get(op.id) ?? '')

@@ -82,7 +82,7 @@ async function attempt(operation: Operation, options: OperationOptions): Promise
     for (const holder of leftovers(takenFrom, unfinished)) await platform.endLeftovers(holder, options.signal)
     const { mine, others } = partByCover(unfinished, operation.covers)
     for (const { message, mend } of others ? unfinishedFindings(others) : []) {
-      options.emit({ type: 'message', level: 'warning', text: `${message}: ${mend}` })
+      options.emit({ type: 'message', level: 'warning', text: `${message}\n  mend: ${mend}` })
     }
     const way: Way = { operation, options, lease, takenFrom, ...(mine ? { unfinished: mine } : {}) }
     return await sharing(operation, { lease, run, purpose }, () => underLock(way, approved ?? plan, findings))

@@ -7,7 +7,7 @@ import type { LogEvent } from './events.ts'
  * @param command how the command was called, see `lib/cli/called-as.ts`
  */
 export const asTyped = (text: string, command: string): string =>
-  text.replace(/(^|, or )task (?=[a-z-])/g, (_, before: string) => `${before}${command} `)
+  text.replace(/(^|, or |— )task (?=[a-z-])/g, (_, before: string) => `${before}${command} `)
 
 /** The same for what a text has behind `next:` or `mend:`, on that line and on the lines below that are further in. The rest stays. */
 export function textAsTyped(text: string, command: string): string {
@@ -30,12 +30,13 @@ export function textAsTyped(text: string, command: string): string {
 export const failureAsTyped = (failure: Failure, command: string): Failure =>
   failure.next === undefined ? failure : { ...failure, next: failure.next.map((line) => asTyped(line, command)) }
 
-/** An event as people read it: the mends of a plan's findings and the commands of a message can be typed as they stand. */
+/** An event as people read it: the mends of a plan's findings, its notes, and the commands of a message can be typed as they stand. */
 export function eventAsTyped(event: LogEvent, command: () => string): LogEvent {
   if (event.type === 'message') return { ...event, text: textAsTyped(event.text, command()) }
   if (event.type !== 'plan-shown') return event
   const findings = event.findings.map((finding) =>
     finding.mend === undefined ? finding : { ...finding, mend: asTyped(finding.mend, command()) },
   )
-  return { ...event, findings }
+  const notes = event.plan.notes.map((note) => asTyped(note, command()))
+  return { ...event, plan: { ...event.plan, notes }, findings }
 }

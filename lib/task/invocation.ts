@@ -37,4 +37,7 @@ export interface Terminal {
   err(text: string | Uint8Array): void
   /** Width of the terminal in columns; 80 where there is none. */
   readonly columns: number
+  /** Whether stderr, or stdout, is a terminal: only then has a width a meaning for each. */
+  readonly errIsTerminal?: boolean
+  readonly outIsTerminal?: boolean
 }

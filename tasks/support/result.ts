@@ -1,4 +1,5 @@
 import type { OperationResult } from '../../lib/execute/operation-request.ts'
+import { findingInEnvironment } from '../../lib/log/environment-command.ts'
 import type { Desired } from '../../lib/model/desired.ts'
 import { formatDuration } from '../../lib/model/duration.ts'
 import type { Failure } from '../../lib/model/failure.ts'
@@ -54,7 +55,8 @@ export function reportOperation(
   given: { operation: string; environment: string; dryRun: boolean; text(view: View): string },
 ): Finished<Report<OperationData>> {
   const { plan } = result
-  const errors = result.findings.filter((finding) => finding.severity === 'error')
+  const findings = result.findings.map((finding) => findingInEnvironment(finding, given.environment))
+  const errors = findings.filter((finding) => finding.severity === 'error')
   const data: Report<OperationData> = {
     operation: given.operation,
     environment: given.environment,
@@ -65,7 +67,7 @@ export function reportOperation(
     changed: plan !== undefined && !isEmpty(plan) && !given.dryRun,
     dryRun: given.dryRun,
     ops: (plan?.ops ?? []).map(({ id, kind, cause, changes, after }) => ({ id, kind, cause, changes, after })),
-    findings: result.findings,
+    findings,
     text: given.text,
   }
   return finish(result.outcome, data, [...result.failures, ...errors.map(findingFailure)])

@@ -1,3 +1,4 @@
+import { asTyped } from '../../lib/log/typed-command.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
 import { FailureError, ok, unwrap } from '../../lib/model/failure.ts'
 import { isEmpty } from '../../lib/model/plan.ts'
@@ -38,7 +39,8 @@ async function setupTools(scope: Scope, context: Context, platforms: PlatformNam
       missing.length === 0 ? 'all there' : `${missing.length} missing: see the last column`
     }\nthis version deploys to the local platform; \`--platform local\` rehearses any environment here\n`
   const { terminal, color } = context.invocation
-  if (context.args.target === 'all') terminal.err(text({ color, columns: terminal.columns }))
+  if (context.args.target === 'all')
+    terminal.err(text({ color, columns: terminal.columns, isTerminal: terminal.errIsTerminal === true }))
   return finish(missing.length === 0 ? 'done' : 'unchanged', { requirements: rows, text })
 }
 
@@ -81,7 +83,7 @@ async function setupEnvironment(scope: Scope, context: Context, environment: str
       return [
         `${desired.workspace.name} ${desired.environment}: ${nothing}`,
         statusTable(states, desired, view),
-        ...result.plan.notes.slice(1),
+        ...result.plan.notes.slice(1).map((note) => asTyped(note, context.invocation.command)),
         `next: ${nextCommands(desired).join('\n      ')}`,
         '',
       ].join('\n')
@@ -91,7 +93,9 @@ async function setupEnvironment(scope: Scope, context: Context, environment: str
   async function requireTools(at: string, { invocation, signal }: Context): Promise<void> {
     const rows = await checkRequirements(['local'], { folder: at, signal })
     const { terminal, color } = invocation
-    terminal.err(`${requirementsTable(rows, { color, columns: terminal.columns })}\n`)
+    terminal.err(
+      `${requirementsTable(rows, { color, columns: terminal.columns, isTerminal: terminal.errIsTerminal === true })}\n`,
+    )
     // git is for deploys; a machine with Node and nothing else is set up all the same.
     const missing = rows.filter(({ found, what }) => !found && !what.startsWith('git'))
     const [first, ...more] = missing.map(({ what, mend }) => ({

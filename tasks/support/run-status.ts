@@ -1,5 +1,5 @@
 import type { PlatformName } from '../../lib/model/environment.ts'
-import type { TaskContext } from '../../lib/task/definition.ts'
+import type { TaskContext, View } from '../../lib/task/definition.ts'
 import type { Scope } from './flags.ts'
 import { followLogs } from './logs.ts'
 import { selectedNames } from './selection.ts'
@@ -29,7 +29,7 @@ export async function runStatus(scope: Scope, context: TaskContext & { args: Arg
       platform: session.desired.platform,
       environment: session.desired.environment,
       services: states,
-      text: (view: { color: boolean; columns: number }) => statusTable(states, desired, view),
+      text: (view: View) => statusTable(states, desired, view),
     }
   }
   if (args.watch) await watching(context, look)

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { newRunId } from '../../lib/execute/journal.ts'
 import { findUnfinished, unfinishedFindings } from '../../lib/execute/recovery.ts'
 import { isWithinOperation } from '../../lib/execute/shared.ts'
+import { eventInEnvironment } from '../../lib/log/environment-command.ts'
 import type { LogEvent } from '../../lib/log/events.ts'
 import { createRenderer } from '../../lib/log/index.ts'
 import { createRedactor, type Redactor } from '../../lib/log/redact.ts'
@@ -87,7 +88,7 @@ export async function openSession(scope: Scope, context: TaskContext, needs: Ses
     write: (text) => invocation.terminal.err(text),
   })
   const listeners: ((event: LogEvent) => void)[] = [
-    (event) => renderer.emit(eventAsTyped(event, () => invocation.command)),
+    (event) => renderer.emit(eventAsTyped(eventInEnvironment(event, desired.environment), () => invocation.command)),
   ]
   const ops = join(folder, '.ops')
   for (const warning of loaded.warnings) context.log.warn(warning)
@@ -136,6 +137,6 @@ async function sayUnfinished(ops: string, desired: Desired, platform: Platform, 
   const unfinished = await findUnfinished(place, holder)
   if (!unfinished) return
   for (const { message, mend } of unfinishedFindings(unfinished)) {
-    context.log.warn(`${message}: ${asTyped(mend ?? '', context.invocation.command)}`)
+    context.log.warn(`${message}\n  mend: ${asTyped(mend ?? '', context.invocation.command)}`)
   }
 }

@@ -8,7 +8,7 @@ export async function watching(context: TaskContext, look: () => Promise<{ text(
   const { terminal, color, output } = context.invocation
   let before = ''
   while (!context.signal.aborted) {
-    const text = (await look()).text({ color, columns: terminal.columns })
+    const text = (await look()).text({ color, columns: terminal.columns, isTerminal: terminal.outIsTerminal === true })
     if (text !== before) terminal.out(output === 'live' ? `\u001b[2J\u001b[H${text}` : `${text}\n`)
     before = text
     await pause(everyMs, undefined, { signal: context.signal }).catch(() => undefined)

@@ -14,6 +14,7 @@ import {
   start,
   temporaryFolder,
 } from '../support/index.ts'
+import { checkNext } from './next-commands.ts'
 
 /** What the API does once it is started. */
 export type Behaviour = 'good' | 'unready' | 'crash' | 'flap' | 'silent' | 'slow'
@@ -24,6 +25,7 @@ export type World = {
   ports: { api: number; postgres: number }
   /** Variables of every command here: among them where data go, which also marks this world's processes. */
   env: Record<string, string>
+  /** Runs a command to its end. Fails where it tells to type what cannot be typed. */
   task(args: readonly string[], options?: { env?: Record<string, string>; timeout?: number }): Promise<Ended>
   start(args: readonly string[], options?: { env?: Record<string, string>; timeout?: number }): Running
   write(path: string, text: string): Promise<void>
@@ -136,12 +138,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     folder,
     ports,
     env,
-    task: (args, given = {}) =>
-      run([process.execPath, join(repository, 'bin/task'), ...args], {
-        cwd: folder,
-        env: { ...env, ...given.env },
-        ...(given.timeout === undefined ? {} : { timeout: given.timeout }),
-      }),
+    task: async (args, given = {}) => checkNext(folder, args, await world.start(args, given).ended),
     start: (args, given = {}) =>
       start([process.execPath, join(repository, 'bin/task'), ...args], {
         cwd: folder,

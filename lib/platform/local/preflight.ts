@@ -125,7 +125,7 @@ async function programs(local: LocalContext, plan: Plan, spec: RunSpec): Promise
         severity: 'error',
         service,
         message: `the files of release ${source.release}, which ${service} is to run from, are not there: ${files}`,
-        mend: `task deploy, or choose another release: task releases ${local.environment}`,
+        mend: 'task deploy, or task releases   # which has the others to go back to',
       },
     ]
   }
