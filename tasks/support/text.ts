@@ -25,8 +25,8 @@ export function describeRelease(
     if (result.rolledBackTo === undefined) return ''
     return `${title}: release ${release} failed; release ${result.rolledBackTo} runs again\n`
   }
-  if (isEmpty(plan)) return `${title}: nothing to do\n`
-  if (release === undefined) return ''
+  // That nothing is to be done is said where the plan is shown.
+  if (isEmpty(plan) || release === undefined) return ''
   const rows = desired.services
     .filter(({ spec }) => spec !== undefined)
     .map(({ name }) => [name, addressesOf(desired, name).join(' ')])
@@ -42,7 +42,9 @@ export function describeServices(
   view: View,
 ): string {
   if (result.outcome !== 'done' || states.length === 0) return ''
-  return `${result.plan && isEmpty(result.plan) ? 'nothing to do' : title}\n${statusTable(states, desired, view)}`
+  // That nothing is to be done is said where the plan is shown.
+  const head = result.plan && isEmpty(result.plan) ? '' : `${title}\n`
+  return `${head}${statusTable(states, desired, view)}`
 }
 
 /** `running`, `healthy` and so on, in the colours of a traffic light. */
