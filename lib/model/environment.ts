@@ -104,7 +104,7 @@ export const environmentSchema = z
         seeds: z.string().optional().describe('Default database/seeds/<environment>'),
       })
       .optional()
-      .describe('The database that migrations and seeds go to'),
+      .describe('The database that migrations and seeds go to; default is its only service that is one'),
     deploy: z
       .strictObject({
         gate: gatePolicySchema.optional().describe('In place of what services say, while a deploy waits for them'),

@@ -82,6 +82,8 @@ export function roll(options: RollOptions): Roll {
       continue
     }
     const cause = wanted ? options.cause(target) : undefined
+    if (cause !== undefined && spec.engine && options.database?.service !== service)
+      findings.push(notItsDatabase(target))
     const own = cause === undefined ? [] : serviceOps(target, options, cause, after)
     ops.push(...own)
     // A service that stays as it is passes on what its dependencies wait for.
@@ -95,6 +97,15 @@ export function roll(options: RollOptions): Roll {
   }
   return { ops, readyAfter, findings }
 }
+
+/** The local platform makes and keeps the data of one database in an environment. */
+const notItsDatabase = ({ service }: Target): Finding => ({
+  rule: 'engine-without-database',
+  severity: 'error',
+  service,
+  message: `${service} is an embedded database, and not the one of this environment`,
+  mend: `name it in the environment’s file (database: { service: ${service} }), or run it by a command of its own (local.command)`,
+})
 
 /** Creates the data where there are none, starts the service, waits for its gate. */
 function serviceOps(target: Target, { snapshot, gates }: RollOptions, cause: string, after: OpId[]): Op[] {

@@ -6,6 +6,7 @@ import { type ConfigurationFailure, compareText, concerning, inOrderOfPlace } fr
 import { type EnvExample, parseEnvExample } from './env-plan.ts'
 import { configurationPaths, type Loaded, type Workspace, type WorkspaceTexts } from './files.ts'
 import { checkAgainst } from './issues.ts'
+import { withOnlyDatabase } from './only-database.ts'
 import { checkDependencies } from './rules/dependencies.ts'
 import { checkEnvironments } from './rules/environments.ts'
 import { checkNames, strayFiles } from './rules/names.ts'
@@ -30,12 +31,13 @@ export function loadWorkspace(
   const own = loadOwnFile(texts, failures)
   const services = loadServices(texts, failures)
   const environments = loadEnvironments(texts, failures)
-  const loaded = {
+  const files = {
     services: services.loaded,
     environments: environments.loaded,
     examples: loadExamples(texts, failures),
     names: { services: services.names, environments: environments.names },
   }
+  const loaded = { ...files, environments: withOnlyDatabase(files) }
   failures.push(
     ...strayFiles(texts, environments.names),
     ...checkServices(loaded),

@@ -81,7 +81,7 @@ export async function checkNext(folder: string, args: readonly string[], ended: 
 export async function mistakeIn(command: string, folder: string): Promise<string | undefined> {
   const { head, words } = splitCommandLine(command.replace(beginning, '').split(/ +/))
   const context = { env: {}, folder, workspaceFolder: folder }
-  const flags = await parseArguments(globalArguments, head, context)
+  const flags = await parseArguments(globalArguments(), head, context)
   const read = flags.ok && words.length > 0 && words[0] !== 'help' ? await reading(words, folder, context) : flags
   return read.ok ? undefined : failuresText(read.failures)
 }

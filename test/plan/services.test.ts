@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { isEmpty } from '../../lib/model/plan.ts'
 import { renderPlan } from '../../lib/plan/render.ts'
 import { planServicesDown, planServicesRestart, planServicesUp } from '../../lib/plan/services.ts'
-import { deployed, desired, empty, revised, up } from './world.ts'
+import { deployed, desired, empty, revised, service, up } from './world.ts'
 
 test('up starts everything after its dependencies', () => {
   assert.is(
@@ -166,6 +166,15 @@ test('restart builds first, then stops, then starts', () => {
       ['start:api', ['stop:api']],
       ['gate:api', ['start:api']],
     ],
+  )
+})
+
+test('an embedded database that is not the environment’s is an error before anything starts', () => {
+  const services = [...desired().services, service('other', [], 'engine')]
+  const plan = planServicesUp(desired({ services }), empty(), { workingTree: false })
+  assert.equal(
+    plan.findings.flatMap(({ rule, severity, message }) => (severity === 'error' ? [`${rule}: ${message}`] : [])),
+    ['engine-without-database: other is an embedded database, and not the one of this environment'],
   )
 })
 

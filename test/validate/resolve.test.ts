@@ -1,9 +1,10 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Secret } from '../../lib/model/secret.ts'
+import { loadWorkspace } from '../../lib/validate/workspace.ts'
 import { baseWorkspace } from './base-workspace.ts'
 import { broken } from './broken/index.ts'
-import { codesOf, desiredOf, resolved, serviceOf } from './support.ts'
+import { codesOf, desiredOf, loaded, resolved, serviceOf } from './support.ts'
 
 const api = 'config/services/api.yaml'
 const redis = 'config/services/redis.yaml'
@@ -62,6 +63,20 @@ test('the database is resolved with its password by reference', () => {
   const { spec } = serviceOf(desiredOf(baseWorkspace, 'dev'), 'postgres')
   assert.equal(spec?.database, { name: 'stats', user: 'stats', password })
   assert.equal(spec?.engine, { name: 'postgres', version: 17, prefer: 'embedded' })
+})
+
+test('the only service that is a database is the environment’s, when it names none', () => {
+  const path = 'config/environments/dev.yaml'
+  const unnamed = new Map(baseWorkspace).set(path, (baseWorkspace.get(path) ?? '').replace(/^database:\n.*\n/m, ''))
+  assert.not.match(unnamed.get(path) ?? '', 'database:')
+  assert.is(desiredOf(unnamed, 'dev').database?.service, 'postgres')
+  assert.is(loaded(unnamed).environments.get('dev')?.configuration.database?.migrations, 'database/migrations')
+  const postgres = baseWorkspace.get('config/services/postgres.yaml') ?? ''
+  const two = unnamed.set(
+    'config/services/other.yaml',
+    postgres.replaceAll('postgres', 'other').replace(/\d{4,5}/g, '15999'),
+  )
+  assert.is(loadWorkspace(two).workspace?.environments.get('dev')?.configuration.database, undefined)
 })
 
 const built: [title: string, text: string, value: unknown][] = [
