@@ -50,7 +50,10 @@ export async function commonJs(name, text) {
  * @param {string} text
  */
 export const laterImports = (text) =>
-  text.replaceAll(/\bimport\("\.\/([\w-]+)\.js"\)/g, '__later(() => require("./$1.cjs"))')
+  text.replaceAll(
+    /\bimport\("\.\/([\w-]+)\.js"\)/g,
+    (_, name) => `__later(() => require(${JSON.stringify(`./${name}.cjs`)}))`,
+  )
 
 /**
  * What has to be changed in CommonJS that esbuild has made of a module: dynamic imports of packages go through `__import`, and slow modules of Node
