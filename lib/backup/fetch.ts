@@ -49,19 +49,25 @@ export async function fetchText(...given: Parameters<typeof fetchFile>): Promise
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** Reads a file through as it lies there and compares size and digest, without any key. */
+/**
+ * Reads a file through as it lies there and compares size and digest. Needs no key; with one an encrypted file is decrypted, too, which proves that it can
+ * be, each part of it.
+ */
 export async function checkStored(
   target: Target,
   prefix: string,
   file: BackupFile,
   signal?: AbortSignal,
+  identities: readonly string[] = [],
 ): Promise<void> {
   const key = `${prefix}${file.name}`
   const raw = await target.read(key, signal)
   if (raw === undefined) throw missing(key, target)
   const stored = counter()
-  for await (const _ of stored.through(raw)) signal?.throwIfAborted()
   const name = `${key} in ${target.name}`
+  const bytes = stored.through(raw)
+  const read = file.encrypted && identities.length > 0 ? decrypt(bytes, identities, name) : bytes
+  for await (const _ of read) signal?.throwIfAborted()
   if (stored.bytes() !== file.bytes)
     throw damaged(name, `it has ${stored.bytes()} bytes, and had ${file.bytes} when it was written`)
   if (stored.sha256() !== file.sha256) throw damaged(name, 'its SHA-256 is not the one of the manifest')

@@ -8,7 +8,7 @@ import { makeIdentity } from './age.ts'
 import { backupPrefix, manifestDigest, readCatalogue } from './catalogue.ts'
 import { clientFor } from './clients.ts'
 import type { BackupPorts } from './context.ts'
-import { fetchFile } from './fetch.ts'
+import { checkStored } from './fetch.ts'
 import { type Taking, takeLogical } from './sources/logical.ts'
 import { takePhysical } from './sources/physical.ts'
 import { type Copy, failureOf } from './store.ts'
@@ -126,7 +126,7 @@ async function takeSource(
   return takePhysical(folder, address, source.service, run, taking)
 }
 
-/** Reads every file back, decrypts and expands it: what cannot be read now cannot be read when it is needed. */
+/** Reads every file back, and decrypts it: what cannot be read now cannot be read when it is needed. */
 async function readBack(
   copies: readonly Copy[],
   prefix: string,
@@ -137,7 +137,7 @@ async function readBack(
   for (const copy of copies) {
     if (copy.failure) continue
     try {
-      for (const file of files) for await (const _ of fetchFile(copy.target, prefix, file, identities, signal));
+      for (const file of files) await checkStored(copy.target, prefix, file, signal, identities)
     } catch (error) {
       if (signal.aborted) throw error
       copy.failure = failureOf(error, copy.target)

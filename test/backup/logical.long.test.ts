@@ -4,6 +4,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readCatalogue } from '../../lib/backup/catalogue.ts'
 import { folderTarget } from '../../lib/backup/targets/folder.ts'
+import { ok } from '../../lib/model/failure.ts'
 import { startServer, type TestServer, testEngine } from '../database/support/server.ts'
 import { note, processesWith, temporaryFolder, timeLimit, until } from '../support/index.ts'
 import { everyKind } from './every-kind.ts'
@@ -189,6 +190,55 @@ test('a target that fails does not spoil the others', async () => {
     ['file-not-found'],
   )
   assert.is((await bench.drill(manifest.number)).ok, true)
+})
+
+test('a role becomes another one: what it owns and may do goes with it, and it is gone', async () => {
+  const { manifest } = await bench.take()
+  const other = await startServer(server.engine)
+  try {
+    await other.query('create role newcomer nologin')
+    const { restoreDatabase } = await import('../../lib/backup/restore/database.ts')
+    const ports = {
+      ...bench.ports,
+      administrator: async () =>
+        ok({ host: '127.0.0.1', port: other.port, user: 'postgres', password: other.password }),
+    }
+    const { signal } = new AbortController()
+    const data = {
+      backup: manifest.number,
+      manifest: manifest.digest,
+      targets: [{ type: 'folder' as const, path: bench.target }] as [{ type: 'folder'; path: string }],
+      identity: null,
+      service: 'postgres',
+      version: 15,
+      method: 'logical' as const,
+      database,
+      into: 'copied',
+      tables: null,
+      roles: { everykind_owner: 'newcomer' },
+    }
+    await restoreDatabase(ports, data, { signal, run: 'r', secrets: { find: () => undefined }, output: () => {} })
+    const owner = await other.query(
+      `select pg_get_userbyid(relowner)::text as owner from pg_class where oid = 'app.plain'::regclass`,
+      [],
+      'copied',
+    )
+    assert.equal(owner, [{ owner: 'newcomer' }])
+    const roles = await other.query(`select rolname::text as name from pg_roles where rolname like 'everykind%'`)
+    assert.equal(roles, [{ name: 'everykind_reader' }])
+    assert.is(
+      await codeOf(() =>
+        restoreDatabase(
+          ports,
+          { ...data, into: 'copied2', roles: { everykind_owner: 'nobody' } },
+          { signal, run: 'r', secrets: { find: () => undefined }, output: () => {} },
+        ),
+      ),
+      'role-missing',
+    )
+  } finally {
+    await other.dispose()
+  }
 })
 
 test('several at once get numbers of their own', async () => {

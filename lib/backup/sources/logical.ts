@@ -64,14 +64,14 @@ export async function takeLogical(
       '--encoding=UTF8',
     ] as const
     // What fails first ends the other; both are waited for.
-    const [dump, read] = await Promise.all([
+    const [dump, read, globals] = await Promise.all([
       ending(store('dump', 'dump', outputOf([...argv], { address, signal, output: taking.output }))),
       ending(readBeside({ ...address, signal }, id)),
+      ending(store('globals.sql', 'globals', globalsOf(client, address, signal))),
     ])
-    if (dump === undefined || read === undefined) throw first
+    if (dump === undefined || read === undefined || globals === undefined) throw first
     await holder.query('commit')
     const after = await readSequences(holder)
-    const globals = await store('globals.sql', 'globals', globalsOf(client, address, signal))
     return ok({ files: [dump, globals], read, before, after, server })
   })
   if (first !== undefined && !taking.signal.aborted) throw first

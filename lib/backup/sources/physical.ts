@@ -104,6 +104,8 @@ async function readAtPoint(
   const read = await withDatabase(address, async (beside) => {
     let exact = false
     let name = point
+    // They are in no snapshot: what is read before the point is the least that a recovery comes to.
+    const sequences = await readSequences(session)
     for (let attempt = 1; ; attempt += 1) {
       const before = await session.query<{ seen: string }>('select pg_current_snapshot()::text as seen')
       // Recovery stops at the first point of a name.
@@ -117,7 +119,6 @@ async function readAtPoint(
       await pause(25 * Math.min(attempt, 8))
     }
     await prepareReading(beside)
-    const sequences = await readSequences(beside)
     const tables = await readTables(beside, await listTables(beside))
     const definitions = await readDefinitions(beside)
     await beside.query('commit')
