@@ -3,6 +3,9 @@ import type { GraphEdge, GraphNode, TaskGraph } from './model.ts'
 /** Sizes in pixels. A monospaced font of 13 px advances 7.83 px a column in the widest of the usual ones. */
 const size = { column: 7.83, height: 30, padding: 12, margin: 16 }
 
+/** From so many nodes and edges on, the shortest edges there could be are not looked for: at 1,500 that alone takes twice the rest. */
+const large = 400
+
 type Point = { x: number; y: number }
 type Laid = { width: number; height: number; nodes: Map<string, Point & { width: number }>; paths: Point[][] }
 
@@ -37,7 +40,8 @@ const style = `
 async function layOut(graph: TaskGraph, widthOf: (node: GraphNode) => number): Promise<Laid> {
   const { Graph, layout } = await import('@dagrejs/dagre')
   const drawn = new Graph({ multigraph: true })
-  drawn.setGraph({ rankdir: 'LR', nodesep: 14, ranksep: 56, edgesep: 8 })
+  const ranker = graph.nodes.length + graph.edges.length < large ? 'network-simplex' : 'tight-tree'
+  drawn.setGraph({ rankdir: 'LR', nodesep: 14, ranksep: 56, edgesep: 8, ranker })
   drawn.setDefaultEdgeLabel(() => ({}))
   for (const node of graph.nodes) drawn.setNode(node.id, { width: widthOf(node), height: size.height })
   for (const [index, { from, to }] of graph.edges.entries()) drawn.setEdge(from, to, {}, String(index))
