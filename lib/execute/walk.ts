@@ -38,7 +38,10 @@ export type WalkOptions<N, V> = {
    * depends on a failure runs, too.
    */
   mode: 'fail-fast' | 'continue' | 'continue-always'
-  /** Runs one node. Its signal is aborted when the walk ends early; the walk waits for it all the same. */
+  /**
+   * Runs one node. Its signal is aborted when the walk ends early; the walk waits for it all the same. What gives a value, and no promise, costs
+   * none: of 50,000 nodes, most may do nothing.
+   */
   run(node: N, signal: AbortSignal, id: string): Promise<V> | V
 }
 
@@ -98,17 +101,39 @@ export async function walkGraph<N, V = void>(
 
   let running = 0
   await new Promise<void>((resolve) => {
-    const start = async (index: number): Promise<void> => {
-      const { node, id, always, tolerated } = nodes[index] as WalkNode<N>
-      const own = always ? lastSignal : stopped
-      try {
-        end(index, { state: 'done', value: await run(node, own, id) })
-      } catch (error) {
-        end(index, { state: own.aborted ? 'aborted' : 'failed', error })
-        if (mode === 'fail-fast' && !tolerated) abort(error)
-      }
+    const done = (index: number, value: V): void => {
+      end(index, { state: 'done', value })
       running -= 1
-      pump()
+    }
+    const failed = (index: number, error: unknown): void => {
+      const { always, tolerated } = nodes[index] as WalkNode<N>
+      end(index, { state: (always ? lastSignal : stopped).aborted ? 'aborted' : 'failed', error })
+      if (mode === 'fail-fast' && !tolerated) abort(error)
+      running -= 1
+    }
+    const start = (index: number): void => {
+      const { node, id, always } = nodes[index] as WalkNode<N>
+      let value: Promise<V> | V
+      try {
+        value = run(node, always ? lastSignal : stopped, id)
+      } catch (error) {
+        failed(index, error)
+        return
+      }
+      if (!(value instanceof Promise)) {
+        done(index, value)
+        return
+      }
+      void value.then(
+        (later) => {
+          done(index, later)
+          pump()
+        },
+        (error: unknown) => {
+          failed(index, error)
+          pump()
+        },
+      )
     }
     const pump = () => {
       while ((anyAlways || !stopped.aborted) && running < Math.max(1, concurrency)) {
@@ -117,7 +142,7 @@ export async function walkGraph<N, V = void>(
         if (ends[index] !== undefined) continue
         begun[index] = 1
         running += 1
-        void start(index)
+        start(index)
       }
       if (running === 0) resolve()
     }

@@ -3,8 +3,8 @@ import { FailureError } from '../model/failure.ts'
 import { isFinished, OutcomeError } from './definition.ts'
 import type { TaskNode } from './graph.ts'
 import type { Retry } from './options.ts'
-import { type ContextHost, OwnContext } from './task-context.ts'
-import { type OwnSurroundings, type SharedSurroundings, TaskScope } from './task-scope.ts'
+import { type ContextHost, OwnContext, type TaskRunParts } from './task-context.ts'
+import type { OwnSurroundings, SharedSurroundings } from './task-scope.ts'
 
 /** What the tasks of an invocation share. */
 export type TaskHost = ContextHost &
@@ -16,28 +16,69 @@ export type TaskHost = ContextHost &
 /** The longest wait between two attempts, in milliseconds. */
 const longestWait = 300_000
 
+/** An attempt that has begun: what the task's code gave at once, or threw. */
+type Attempt = { context: OwnContext; returned?: unknown; thrown?: unknown; hasThrown: boolean }
+
+/** A run of a task. */
+type Run = TaskRunParts & {
+  host: TaskHost
+  /** When it began, as `performance.now()` has it. */
+  started: number
+}
+
 /**
- * Runs a task, as often as its `retry` says, with the `$`, signal and log of its own, and gives its result. Rejects with what it throws, with
- * its timeout, or with an `OutcomeError` when its outcome is not `done`. When this settles, all commands that it has started are gone.
+ * Runs a task, as often as its `retry` says, with the `$`, signal and log of its own, and gives its result; at once where its code returned at once,
+ * and left nothing to wait for. Rejects with what it throws, with its timeout, or with an `OutcomeError` when its outcome is not `done`. When
+ * this settles, all commands that it has started are gone.
  */
-export async function executeTask(
+export function executeTask(
   node: TaskNode,
   needs: Readonly<Record<string, unknown>>,
   own: OwnSurroundings,
   host: TaskHost,
-): Promise<unknown> {
-  const { label, signal } = own
-  const { definition } = node.task
-  const { timeout, retry, deprecated } = definition
-  const span = timeout === undefined ? undefined : parseDuration(timeout)
+): Promise<unknown> | unknown {
+  const { label } = own
+  const { deprecated } = node.task.definition
   const started = performance.now()
   host.emit({ type: 'task-started', task: label, at: started })
   if (deprecated !== undefined) say(host, label, `${node.name} is deprecated: ${deprecated}`)
+  const run: Run = { node, needs, own, host, started }
+  const first = attempt(run, 1)
+  const { context, returned } = first
+  const scope = OwnContext.usedScope(context)
+  if (first.hasThrown || isPromise(returned) || scope?.hasCommands || scope?.late || isFinished(returned)) {
+    return executeOn(run, first)
+  }
+  scope?.dispose()
+  host.emit({ type: 'task-ended', task: label, state: 'done', durationMs: performance.now() - started })
+  return returned
+}
+
+function attempt(run: Run, count: number): Attempt {
+  const { definition } = run.node.task
+  const context = new OwnContext(run, count)
+  if (definition.timeout !== undefined) {
+    const span = parseDuration(definition.timeout)
+    if (span !== undefined) OwnContext.scope(context).limit(span)
+  }
+  try {
+    return { context, returned: definition.run(context), hasThrown: false }
+  } catch (thrown) {
+    return { context, thrown, hasThrown: true }
+  }
+}
+
+/** Waits for an attempt to end, and makes others where it has failed. */
+async function executeOn(run: Run, first: Attempt): Promise<unknown> {
+  const { node, host, started } = run
+  const { label, signal } = run.own
+  let begun = first
   for (let count = 1; ; count += 1) {
-    const scope = new TaskScope(node.name, own, host)
-    if (span !== undefined) scope.limit(span)
+    if (count > 1) begun = attempt(run, count)
+    const { context, returned } = begun
+    const scope = OwnContext.scope(context)
     try {
-      const returned: unknown = definition.run(new OwnContext(node, scope, host, needs, count))
+      if (begun.hasThrown) throw begun.thrown
       const value = isPromise(returned) ? await scope.bounded(returned) : returned
       if (scope.hasCommands) {
         for (const text of await scope.endCommands()) scope.log.warn(`ended a command that nobody waited for: ${text}`)
@@ -50,7 +91,7 @@ export async function executeTask(
     } catch (thrown) {
       if (scope.hasCommands) await scope.endCommands()
       const error = scope.late ?? thrown
-      const waitMs = signal.aborted ? undefined : waitBefore(retry, count, error)
+      const waitMs = signal.aborted ? undefined : waitBefore(node.task.definition.retry, count, error)
       if (waitMs === undefined || !(await waited(node, { error, count, waitMs, label, signal }, host))) {
         const state = signal.aborted ? 'aborted' : 'failed'
         host.emit({ type: 'task-ended', task: label, state, durationMs: performance.now() - started })

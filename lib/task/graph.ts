@@ -173,7 +173,13 @@ function order(nodes: ReadonlyMap<string, TaskNode>): Result<TaskNode[]> {
   const enter = (node: TaskNode): void => {
     states.set(node.id, 'open')
     const needs = needIds(node)
-    stack.push({ node, before: node.after ? [...needs, ...node.after] : needs, at: 0 })
+    const before = node.after ? [...needs, ...node.after] : needs
+    if (before.length > 0) {
+      stack.push({ node, before, at: 0 })
+      return
+    }
+    states.set(node.id, 'closed')
+    ordered.push(node)
   }
   for (const start of nodes.values()) {
     if (states.has(start.id)) continue

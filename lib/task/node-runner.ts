@@ -9,6 +9,7 @@ import { cycle, needIds, nodeOf, type TaskNode, withDefaultCommand } from './gra
 import type { Invocation } from './invocation.ts'
 import { Labels } from './labels.ts'
 import { Mutexes } from './mutexes.ts'
+import { noValue, resultsOf, type NodeState as State, type NodeValue as Value } from './node-state.ts'
 import type { TaskReader } from './reader.ts'
 import { mayBeUpToDate, type Services } from './services.ts'
 import { Slots } from './slots.ts'
@@ -31,24 +32,6 @@ export type NodeRunnerOptions = {
   services?: Services
   /** Runs a task that another one runs from its code, with all that it needs, and gives its value. */
   call(caller: TaskNode, root: TaskNode, signal: AbortSignal): Promise<unknown>
-}
-
-/** What is known of a node. One object each: of 50,000 nodes, several maps would be much. */
-type State = {
-  readonly node: TaskNode
-  /** Who comes first to a place that is free: the lowest. */
-  readonly rank: number
-  readonly label: string
-  run?: Promise<unknown>
-  /** It has got so far that its code ran. */
-  begun: boolean
-  ended: boolean
-  /** Somebody uses its result. */
-  wanted: boolean
-  /** When it failed, beside others. */
-  failedAt: number
-  /** How many calls of other tasks it waits for. */
-  calls: number
 }
 
 const noResults: Readonly<Record<string, unknown>> = Object.freeze({})
@@ -152,11 +135,47 @@ export class NodeRunner {
     return this.#states.get(id) as State
   }
 
-  /** The run of a node: the one that has begun, or a new one. */
-  once(node: TaskNode, signal: AbortSignal): Promise<unknown> {
+  /** The run of a node: the one that has begun, or a new one. Gives its value where the node has ended at once, else a promise of it. */
+  once(node: TaskNode, signal: AbortSignal): Promise<unknown> | unknown {
     const state = this.#state(node)
-    state.run ??= this.#run(node, state, signal)
-    return state.run
+    state.run ??= this.#runAtOnce(node, state, signal) ?? this.#run(node, state, signal)
+    return state.run instanceof Promise ? state.run : state.run.value
+  }
+
+  /** Runs a node that nothing has to be waited for; undefined where there may be. Of many nodes that do little, the promises are what costs. */
+  #runAtOnce(node: TaskNode, state: State, signal: AbortSignal): Promise<unknown> | Value | undefined {
+    const { skip, after, task } = node
+    const { mutex, persistent } = task.definition
+    if (skip !== undefined || after || mutex !== undefined || persistent || mayBeUpToDate(node)) return undefined
+    const { reader } = this.#options
+    const env = reader.environment(task)
+    if (env instanceof Promise || needIds(node).length > 0 || signal.aborted || !this.#slots.tryTake()) return undefined
+    state.begun = true
+    const own = { label: state.label, folder: reader.workingFolder(task), env, signal }
+    const value = executeTask(node, noResults, own, this.#host)
+    if (value instanceof Promise) return this.#settle(state, value)
+    this.#slots.release()
+    state.ended = true
+    return value === undefined ? noValue : { value }
+  }
+
+  async #settle(state: State, running: Promise<unknown>): Promise<unknown> {
+    try {
+      return await running
+    } catch (error) {
+      throw this.#blamedOn(state, error)
+    } finally {
+      this.#slots.release()
+      state.ended = true
+    }
+  }
+
+  /** Notes whose an error is, and when it came beside others; gives it. */
+  #blamedOn(state: State, error: unknown): unknown {
+    this.#failures += 1
+    state.failedAt = this.#failures
+    if (typeof error === 'object' && error !== null && !this.#blame.has(error)) this.#blame.set(error, state.label)
+    return error
   }
 
   async #run(node: TaskNode, state: State, signal: AbortSignal): Promise<unknown> {
@@ -171,7 +190,7 @@ export class NodeRunner {
       }
       const serve = (inner: AbortSignal) => {
         state.begun = true
-        return this.#execute(node, state, inner)
+        return this.#execute(node, state.label, inner)
       }
       if (this.#options.services?.takes(node, serve)) return undefined
       if (mutex !== undefined) release = await this.#mutexes.take(node.id, [mutex].flat(), signal)
@@ -179,37 +198,24 @@ export class NodeRunner {
       try {
         signal.throwIfAborted()
         state.begun = true
-        return await this.#execute(node, state, signal)
+        return await this.#execute(node, state.label, signal)
       } finally {
         this.#slots.release()
       }
     } catch (error) {
-      this.#failures += 1
-      state.failedAt = this.#failures
-      if (typeof error === 'object' && error !== null && !this.#blame.has(error)) this.#blame.set(error, state.label)
-      throw error
+      throw this.#blamedOn(state, error)
     } finally {
       state.ended = true
       await release?.()
     }
   }
 
-  #execute(node: TaskNode, { label }: State, signal: AbortSignal): Promise<unknown> {
-    const { reader } = this.#options
-    const env = reader.environment(node.task)
-    const isPlain = !mayBeUpToDate(node) && !(env instanceof Promise)
-    if (isPlain && needIds(node).length === 0) {
-      return executeTask(node, noResults, { label, folder: reader.workingFolder(node.task), env, signal }, this.#host)
-    }
-    return this.#executeFully(node, label, signal)
-  }
-
-  async #executeFully(node: TaskNode, label: string, signal: AbortSignal): Promise<unknown> {
+  async #execute(node: TaskNode, label: string, signal: AbortSignal): Promise<unknown> {
     const { reader } = this.#options
     const env = await reader.environment(node.task)
-    const needs = await this.#results(node)
+    const needs = await resultsOf(node, this.#states)
     const folder = reader.workingFolder(node.task)
-    const execute = (marked: TaskContext['env'], given: Readonly<Record<string, unknown>>) =>
+    const execute = async (marked: TaskContext['env'], given: Readonly<Record<string, unknown>>) =>
       executeTask(node, given, { label, folder, env: marked, signal }, this.#host)
     if (!mayBeUpToDate(node)) return execute(env, needs)
     const guard = await this.#guarding()
@@ -228,19 +234,6 @@ export class NodeRunner {
       redact: (text) => this.redactor.text(text),
     })
     return this.#guard
-  }
-
-  /** What the needs returned; of one that failed and need not have succeeded, undefined. */
-  async #results({ needs }: TaskNode): Promise<Record<string, unknown>> {
-    const results: Record<string, unknown> = {}
-    for (const key in needs) {
-      try {
-        results[key] = await this.#states.get(needs[key] as string)?.run
-      } catch {
-        results[key] = undefined
-      }
-    }
-    return results
   }
 
   /** `run(other, input)` within a task. The caller's place is free while it waits, so that one place is enough for all. */

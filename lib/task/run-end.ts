@@ -35,9 +35,14 @@ export type Blame = {
 
 /** The failures of a walk in the order of time, each once; when there are none, but not all is done, what ended the walk. */
 export function failuresOf({ ends, roles }: Walked, blame: Blame): TaskFailure[] {
-  const failed = [...ends].flatMap(([id, end]) =>
-    end.state === 'failed' && !roles.tolerated.has(id) ? [{ id, error: end.error }] : [],
-  )
+  const failed: { id: string; error: unknown }[] = []
+  let isAllDone = true
+  for (const [id, end] of ends) {
+    if (end.state === 'done') continue
+    isAllDone = false
+    if (end.state === 'failed' && !roles.tolerated.has(id)) failed.push({ id, error: end.error })
+  }
+  if (isAllDone) return []
   if (failed.length > 0) {
     const known = new Set<unknown>()
     return failed
@@ -59,7 +64,8 @@ export function failuresOf({ ends, roles }: Walked, blame: Blame): TaskFailure[]
 export function endOf(roots: readonly TaskNode[], walked: Walked, blame: Blame): RunEnd {
   const failures = failuresOf(walked, blame)
   const only = roots.length === 1 ? failures[0] : undefined
-  const skips = new Map(walked.nodes.flatMap(({ id, skip }) => (skip === undefined ? [] : [[id, skip]])))
+  const skips = new Map<string, string>()
+  for (const { id, skip } of walked.nodes) if (skip !== undefined) skips.set(id, skip)
   const ends = roots.map(({ id }): TaskEnd => {
     const end = walked.ends.get(id)
     const reason = skips.get(id)

@@ -2,7 +2,7 @@ import type { Secret } from '../model/secret.ts'
 import type { Task, TaskContext, TaskTable } from './definition.ts'
 import type { TaskNode } from './graph.ts'
 import type { Invocation } from './invocation.ts'
-import type { TaskScope } from './task-scope.ts'
+import { type OwnSurroundings, type SharedSurroundings, TaskScope } from './task-scope.ts'
 
 /** What all tasks of an invocation are given. */
 export type ContextHost = {
@@ -16,38 +16,55 @@ export type ContextHost = {
   ask(question: string): Promise<string>
 }
 
+/** A run of a task: what all its attempts have in common. */
+export type TaskRunParts = {
+  readonly node: TaskNode
+  readonly needs: Readonly<Record<string, unknown>>
+  readonly own: OwnSurroundings
+  readonly host: ContextHost & SharedSurroundings
+}
+
 /** What `run` of a task is given. All of it is made when it is first used: there may be 50,000 of these in a run. */
 export class OwnContext implements TaskContext {
-  readonly #node: TaskNode
-  readonly #scope: TaskScope
-  readonly #host: ContextHost
-  readonly needs: Readonly<Record<string, unknown>>
+  readonly #parts: TaskRunParts
   readonly attempt: number
+  #made: TaskScope | undefined
 
-  constructor(
-    node: TaskNode,
-    scope: TaskScope,
-    host: ContextHost,
-    needs: Readonly<Record<string, unknown>>,
-    attempt: number,
-  ) {
-    this.#node = node
-    this.#scope = scope
-    this.#host = host
-    this.needs = needs
+  constructor(parts: TaskRunParts, attempt: number) {
+    this.#parts = parts
     this.attempt = attempt
   }
 
+  /** The scope of a context that has used anything of it; undefined else. */
+  static usedScope(context: OwnContext): TaskScope | undefined {
+    return context.#made
+  }
+
+  /** The scope of a context. */
+  static scope(context: OwnContext): TaskScope {
+    return context.#scope
+  }
+
+  get #scope(): TaskScope {
+    const { node, own, host } = this.#parts
+    this.#made ??= new TaskScope(node.name, own, host)
+    return this.#made
+  }
+
+  get needs(): TaskRunParts['needs'] {
+    return this.#parts.needs
+  }
+
   get name(): string {
-    return this.#node.name
+    return this.#parts.node.name
   }
 
   get args(): TaskNode['values'] {
-    return this.#node.values
+    return this.#parts.node.values
   }
 
   get env(): TaskContext['env'] {
-    return this.#scope.env
+    return this.#parts.own.env
   }
 
   get $(): TaskContext['$'] {
@@ -67,28 +84,29 @@ export class OwnContext implements TaskContext {
   }
 
   get run(): TaskContext['run'] {
-    const [host, node, scope] = [this.#host, this.#node, this.#scope]
+    const { host, node } = this.#parts
+    const scope = this.#scope
     // biome-ignore lint/suspicious/noExplicitAny: the type of the result is that of the other task, checked where it is called
     return (other, ...input): Promise<any> => host.call(node, other, input[0], scope.signal)
   }
 
   get tasks(): TaskTable {
-    return this.#host.table
+    return this.#parts.host.table
   }
 
   get workspaceFolder(): string {
-    return this.#host.base(this.#node.task)
+    return this.#parts.host.base(this.#parts.node.task)
   }
 
   get invocation(): Invocation {
-    return this.#host.invocation
+    return this.#parts.host.invocation
   }
 
   get conceal(): TaskContext['conceal'] {
-    return (secret) => this.#host.conceal(secret)
+    return (secret) => this.#parts.host.conceal(secret)
   }
 
   get ask(): TaskContext['ask'] {
-    return (question) => this.#host.ask(question)
+    return (question) => this.#parts.host.ask(question)
   }
 }

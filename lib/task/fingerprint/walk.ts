@@ -30,6 +30,8 @@ export function walk(patterns: readonly Pattern[], visitor: Visitor, options: Wa
   if (states.some(isPositive)) new Walk(visitor, options).folder('', states, [])
 }
 
+const orUndefined = { throwIfNoEntry: false } as const
+
 class Walk {
   readonly #visitor: Visitor
   readonly #followLinks: boolean
@@ -52,15 +54,18 @@ class Walk {
     if (entries.length === 0 && states.some((state) => isPositive(state) && isWithin(state)) && !excluded(states)) {
       this.#visitor.emptyFolder?.(path)
     }
+    const visitor = this.#visitor
+    const isMatch = matcher(states)
+    // Nearly all that is met are files: what is done for each of them counts.
     for (const entry of entries) {
       const { name } = entry
-      if (entry.isDirectory()) this.#enter(`${path}/${name}`, advance(states, name), links)
-      else if (entry.isFile()) {
-        if (this.#visitor.file === undefined || !matches(states, name)) continue
+      if (entry.isFile()) {
+        if (visitor.file === undefined || !isMatch(name)) continue
         const full = `${path}/${name}`
-        const stats = lstatSync(full, { throwIfNoEntry: false })
-        if (stats !== undefined) this.#visitor.file(full, stats)
-      } else if (entry.isSymbolicLink()) this.#link(`${path}/${name}`, name, states, links)
+        const stats = lstatSync(full, orUndefined)
+        if (stats !== undefined) visitor.file(full, stats)
+      } else if (entry.isDirectory()) this.#enter(`${path}/${name}`, advance(states, name), links)
+      else if (entry.isSymbolicLink()) this.#link(`${path}/${name}`, name, states, links)
     }
   }
 
@@ -190,6 +195,17 @@ const unique = (states: readonly State[]): State[] =>
   states.filter(
     (state, index) => states.findIndex((other) => other.pattern === state.pattern && other.at === state.at) === index,
   )
+
+/** `matches` for many names: most folders have one pattern that a name in them can end. */
+function matcher(states: readonly State[]): (name: string) => boolean {
+  const open = states.filter(({ pattern, at }) => at >= pattern.segments.length - 1)
+  const [only] = open
+  if (only === undefined) return () => false
+  const segment = segmentOf(only)
+  if (open.length > 1 || only.pattern.negative || segment === undefined) return (name) => matches(open, name)
+  if (segment.kind === 'any-depth') return () => true
+  return segment.kind === 'literal' ? (name) => name === segment.name : segment.test
+}
 
 /** Whether a file of this name is matched. */
 function matches(states: readonly State[], name: string): boolean {
