@@ -57,6 +57,24 @@ export const migrateTask = (scope: Scope) =>
         run: async (context) => (await import('./support/run-migration-files.ts')).runNewMigration(scope, context),
         render: (result) => result.text(),
       }),
+      check: task({
+        description: 'Compare the files with the ledger, and the live schema with the one that the migrations left',
+        args: { ...environmentPositional, ...platformArgument, ...json },
+        run: async (context) => (await import('./support/run-migration-check.ts')).runMigrationCheck(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+      lint: task({
+        description: 'Find what is dangerous in the pending migrations before it runs',
+        args: {
+          ...environmentPositional,
+          ...platformArgument,
+          all: flag().describe('also those that are applied'),
+          strict: flag().describe('fail for warnings, too'),
+          ...json,
+        },
+        run: async (context) => (await import('./support/run-lint.ts')).runLint(scope, context),
+        render: (result, view) => result.text(view),
+      }),
       repair: task({
         description:
           'Make the ledger agree with the files: accept changed ones as they are, forget missing ones; runs nothing',

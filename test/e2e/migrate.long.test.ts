@@ -88,6 +88,21 @@ test('repair is planned, asks, and makes changed and missing ones agree', async 
   assert.match(await expectExit(0, world, ['migrate', 'repair']), /the ledger agrees with the files/)
 })
 
+test('check finds drift, lint what is dangerous: findings in JSON, annotations under GitHub Actions', async () => {
+  assert.match(
+    await expectExit(0, world, ['migrate', 'check']),
+    /4 applied, as their files say; the schema is as they left it/,
+  )
+  await world.write(
+    'database/migrations/005_dangerous.sql',
+    '-- migrate:up\nalter table labels add column c int not null;\nalter table labels rename column b to d;\n-- migrate:down\nselect 1;\n',
+  )
+  const linted = await world.task(['migrate', 'lint', '--json'])
+  assert.is(linted.status, 0, linted.stderr)
+  const { result } = JSON.parse(linted.stdout) as { result: { checked: number; findings: { rule: string }[] } }
+  assert.equal([result.checked, result.findings.map(({ rule }) => rule)], [1, ['renames']], 'the table is empty')
+})
+
 test('baseline and import are refused where there is a history', async () => {
   assert.match(
     await expectExit(3, world, ['migrate', 'baseline', '--to', '002']),

@@ -3,7 +3,9 @@ import type { MigrationFile } from '../../model/desired.ts'
 import { type Failure, FailureError, failed, ok, type Result } from '../../model/failure.ts'
 import { pendingAmong } from '../../model/migration.ts'
 import type { Connection } from '../connect.ts'
+import { isServerError } from '../failures.ts'
 import { readSql } from '../files.ts'
+import { recordSchema } from '../schema/fingerprint.ts'
 import type { Statement } from '../sql/parser.ts'
 import { parserMajor } from '../sql/parser.ts'
 import { blockingFailures, migrationStatus } from './compare.ts'
@@ -82,13 +84,25 @@ async function applyLocked(
     if (one === undefined) throw new Error(`migration ${version} became pending while the lock was waited for`)
     const failure = await applyOne(connection, one, ledger, options)
     if (failure) {
+      if (applied.length > 0) await noteSchema(connection, options)
       // Only for `status`; where the connection is gone, the failure is said here all the same.
       await recordFailure(connection, version, failure.message).catch(() => {})
       return failed(failure)
     }
     applied.push(version)
   }
+  if (applied.length > 0) await noteSchema(connection, options)
   return ok(applied)
+}
+
+/** Records the schema for `check`. What cannot be recorded is said, and makes no applied migration a failed one. */
+export async function noteSchema(connection: Connection, { output }: ApplyOptions): Promise<void> {
+  try {
+    await recordSchema(connection)
+  } catch (error) {
+    if (!isServerError(error)) throw error
+    output(`the schema was not recorded for task migrate check: ${error.message}`)
+  }
 }
 
 async function findPending(

@@ -4,7 +4,7 @@ import type { OpData } from '../../model/op.ts'
 import type { Connection } from '../connect.ts'
 import { readSql } from '../files.ts'
 import { lexSql } from '../sql/lexer.ts'
-import { type ApplyOptions, notAsPlanned } from './apply.ts'
+import { type ApplyOptions, notAsPlanned, noteSchema } from './apply.ts'
 import { ensureLedger, forgetMigration, readLedger, recordMigration } from './ledger.ts'
 import { lockMigrations, unlockMigrations } from './lock.ts'
 import { prepareSession } from './session.ts'
@@ -66,6 +66,7 @@ export async function editLedger(
       await connection.query('rollback').catch(() => {})
       throw error
     }
+    if (changes > 0) await noteSchema(connection, options)
     return ok(changes)
   } finally {
     await unlockMigrations(connection).catch(() => {})

@@ -92,7 +92,7 @@ type Header = { found?: NonNullable<Format['declared']> } | { start: number; mes
 
 function readHeader(text: string, lexed: Lexed, file: string): Header {
   const headers = lexed.commentLines.filter(
-    ({ start, end, inBody }) => !inBody && /^--\s*vital-ops:/.test(text.slice(start, end)),
+    ({ start, end, inBody }) => !inBody && /^--\s*vital-ops:(?!\s*ignore\b)/.test(text.slice(start, end)),
   )
   const [first, second] = headers
   if (second) return { start: second.start, message: 'a second header vital-ops: a migration has one effect' }

@@ -4,7 +4,7 @@ import { type Failure, FailureError, failed, ok, type Result } from '../../model
 import type { Connection } from '../connect.ts'
 import { readSql } from '../files.ts'
 import type { Statement } from '../sql/parser.ts'
-import { type ApplyOptions, notAsPlanned, stateAfter } from './apply.ts'
+import { type ApplyOptions, notAsPlanned, noteSchema, stateAfter } from './apply.ts'
 import { scriptFailure } from './failure.ts'
 import { ensureLedger, forgetMigration, type Ledger, readLedger } from './ledger.ts'
 import { lockMigrations, unlockMigrations } from './lock.ts'
@@ -50,9 +50,13 @@ export async function revertMigrations(
     const done: string[] = []
     for (const one of prepared.filter(({ file }) => left.value.includes(file.version))) {
       const failure = await revertOne(connection, one, ledger, options)
-      if (failure) return failed(failure)
+      if (failure) {
+        if (done.length > 0) await noteSchema(connection, options)
+        return failed(failure)
+      }
       done.push(one.file.version)
     }
+    if (done.length > 0) await noteSchema(connection, options)
     return ok(done)
   } finally {
     await unlockMigrations(connection).catch(() => {})

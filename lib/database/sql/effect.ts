@@ -20,7 +20,7 @@ export function inferEffect(statements: readonly Statement[]): Effect {
 }
 
 /** Names that a statement creates, without schema: a search_path may lead either form to the other. */
-function createdNames({ kind, node }: Statement): string[] {
+export function createdNames({ kind, node }: Statement): string[] {
   switch (kind) {
     case 'CreateStmt':
       return [relationName(child(node, 'relation')).name]
@@ -168,7 +168,8 @@ function additionReason(subtype: string, command: Node): string | undefined {
     : undefined
 }
 
-function isSerial(command: Node): boolean {
+/** Whether the column that a command adds has a type of `serial`. */
+export function isSerial(command: Node): boolean {
   const names = entries(child(child(child(command, 'def'), 'ColumnDef'), 'typeName'), 'names')
   return /^(small|big)?serial[248]?$/.test(String(names.at(-1)?.[1].sval))
 }
