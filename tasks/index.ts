@@ -1,7 +1,8 @@
-import type { AnyDefinition, Task } from '../lib/task/definition.ts'
+import { type AnyDefinition, isTask, type Task } from '../lib/task/definition.ts'
 import { backupTask } from './backup.ts'
 import { backupsTask } from './backups.ts'
 import { catalogTask } from './catalog.ts'
+import { databaseTasks } from './db.ts'
 import { deployTask } from './deploy.ts'
 import { doctorTask } from './doctor.ts'
 import { healthCheckTask } from './health-check.ts'
@@ -35,6 +36,7 @@ export const operations = (scope: Scope = {}) =>
     migrate: migrateTask(scope),
     query: queryTask(scope),
     seed: seedTask(scope),
+    db: databaseTasks(scope),
     backup: backupTask(scope),
     backups: backupsTask(scope),
     restore: restoreTask(scope),
@@ -49,8 +51,13 @@ export const operations = (scope: Scope = {}) =>
  * An operation that changes something keeps a journal of its own, and one that only reads is not worth a record. What the failures of one that is
  * about an environment say to type next names that environment.
  */
-function prepared<Tasks extends Readonly<Record<string, Task>>>(tasks: Tasks): Tasks {
-  for (const { definition, commands } of Object.values(tasks)) {
+function prepared<Tasks extends Readonly<Record<string, Task | Readonly<Record<string, Task>>>>>(tasks: Tasks): Tasks {
+  for (const entry of Object.values(tasks)) {
+    if (!isTask(entry)) {
+      prepared(entry)
+      continue
+    }
+    const { definition, commands } = entry
     const { run, args = {} } = definition
     const isAboutOne = 'environment' in args || 'target' in args
     // They were made here, a moment ago, for nobody else.

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Source } from '../model/desired.ts'
+import { parseDuration } from '../model/duration.ts'
 import { type Failure, failed, ok, type Result } from '../model/failure.ts'
 import { pendingAmong } from '../model/migration.ts'
 import type { DatabaseAdministrator, Handler, OpContext, OpResult } from '../model/platform.ts'
@@ -8,6 +9,7 @@ import { applicationName, type Connection, withDatabase } from './connect.ts'
 import { createCluster, inspectCluster } from './engine/cluster.ts'
 import type { Engine } from './engine/postgres.ts'
 import { readSql } from './files.ts'
+import { maintainTable, pruneRows } from './maintenance.ts'
 import { applyMigrations } from './migrations/apply.ts'
 import type { migrationStatus } from './migrations/compare.ts'
 import { type MigrationHandlers, migrationHandlers } from './migrations/handlers.ts'
@@ -42,6 +44,9 @@ export type DatabaseHandlers = {
   'apply-migrations': Handler<'apply-migrations'>
   'apply-seeds': Handler<'apply-seeds'>
   'run-query': Handler<'run-query'>
+  'reset-database': Handler<'reset-database'>
+  'maintain-table': Handler<'maintain-table'>
+  'prune-rows': Handler<'prune-rows'>
 } & MigrationHandlers
 
 /** Makes the handlers for a platform. Each is idempotent and finds out by itself what is already done. */
@@ -56,6 +61,9 @@ export function databaseHandlers(ports: DatabasePorts): DatabaseHandlers {
       ({ service, database }, context, use) => asOwner(ports, service, database, context, use),
       ports,
     ),
+    'reset-database': reset(ports),
+    'maintain-table': maintain(ports),
+    'prune-rows': prune(ports),
   }
 }
 
@@ -200,6 +208,43 @@ function changingQuery(ports: DatabasePorts): Handler<'run-query'> {
       return ok({ message: `${command} ${count}` })
     },
     // Whether it ran cannot be seen afterwards.
+    check: async () => 'unknown',
+  }
+}
+
+function reset(ports: DatabasePorts): Handler<'reset-database'> {
+  return {
+    async run({ data }, context) {
+      const password = context.secrets.find(data.password)
+      if (password === undefined) return failed(secretMissing(data.password.secret))
+      return withAdministrator(ports, data.service, 'postgres', context, async (admin) => {
+        await admin.query(`drop database if exists ${admin.escapeIdentifier(data.name)} with (force)`)
+        await ensureDatabase(admin, { name: data.name, user: data.user, password })
+        return ok({ message: `${data.name} is empty` })
+      })
+    },
+    check: async () => 'unknown',
+  }
+}
+
+function maintain(ports: DatabasePorts): Handler<'maintain-table'> {
+  return {
+    run: ({ data }, context) =>
+      withAdministrator(ports, data.service, data.database, context, async (connection) =>
+        ok({ message: await maintainTable(connection, data) }),
+      ),
+    check: async () => 'unknown',
+  }
+}
+
+function prune(ports: DatabasePorts): Handler<'prune-rows'> {
+  return {
+    run: ({ data }, context) =>
+      asOwner(ports, data.service, data.database, context, async (connection) => {
+        const keepMs = parseDuration(data.keep) ?? Number.POSITIVE_INFINITY
+        const say = (count: number) => context.output(`${count} rows deleted so far`)
+        return ok({ message: `${await pruneRows(connection, { ...data, keepMs }, say)} rows deleted` })
+      }),
     check: async () => 'unknown',
   }
 }

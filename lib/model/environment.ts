@@ -102,6 +102,16 @@ export const environmentSchema = z
         url: z.string().optional().describe('Where it is, when no service of this environment runs it'),
         migrations: z.string().default('database/migrations').describe('Folder of the migration files'),
         seeds: z.string().optional().describe('Default database/seeds/<environment>'),
+        prune: z
+          .array(
+            z.strictObject({
+              table: z.string().min(1).describe('Of this table'),
+              column: z.string().min(1).describe('rows whose time in this column'),
+              keep: durationSchema.describe('is longer ago than this'),
+            }),
+          )
+          .default([])
+          .describe('What `task db:maintain` deletes'),
       })
       .optional()
       .describe('The database that migrations and seeds go to; default is its only service that is one'),

@@ -5,10 +5,14 @@ import { drillBackup } from './drill-backup.ts'
 import { editLedger } from './edit-ledger.ts'
 import { ensureDatabase } from './ensure-database.ts'
 import { exportSource } from './export-source.ts'
+import { maintainTable } from './maintain-table.ts'
 import { pruneBackups } from './prune-backups.ts'
 import { pruneReleases } from './prune-releases.ts'
+import { pruneRows } from './prune-rows.ts'
+import { resetDatabase } from './reset-database.ts'
 import { restoreDatabase } from './restore-database.ts'
 import { revertMigrations } from './revert-migrations.ts'
+
 import { runBuild } from './run-build.ts'
 import { runHook } from './run-hook.ts'
 import { runQuery } from './run-query.ts'
@@ -33,6 +37,9 @@ export const opKinds = {
   'run-query': runQuery,
   'revert-migrations': revertMigrations,
   'edit-ledger': editLedger,
+  'reset-database': resetDatabase,
+  'maintain-table': maintainTable,
+  'prune-rows': pruneRows,
   'export-source': exportSource,
   'run-build': runBuild,
   'start-service': startService,

@@ -71,6 +71,7 @@ SELECT
   pg_size_pretty(pages * current_setting('block_size')::numeric) AS size,
   pg_size_pretty((pages - needed) * current_setting('block_size')::numeric) AS empty,
   round(100 * (pages - needed) / nullif(pages, 0), 1) AS empty_percent,
+  ((pages - needed) * current_setting('block_size')::numeric)::bigint AS empty_bytes,
   statistics.n_dead_tup AS dead_rows
 FROM both_kinds
 JOIN pg_class AS class ON class.oid = both_kinds.oid

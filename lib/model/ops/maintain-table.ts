@@ -1,0 +1,14 @@
+import { z } from 'zod'
+import { defineOpKind } from './shared.ts'
+
+/** Vacuums, analyses or rebuilds one table or index, because its figures say so. Locks nobody out for longer than a moment. */
+export const maintainTable = defineOpKind({
+  schema: z.strictObject({
+    service: z.string(),
+    database: z.string(),
+    action: z.enum(['vacuum', 'analyze', 'vacuum analyze', 'reindex']),
+    /** As it is written in SQL. */
+    target: z.string(),
+  }),
+  text: ({ service, action, target }) => `${action} ${target} on ${service}`,
+})
