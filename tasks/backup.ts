@@ -1,4 +1,4 @@
-import { flag, number, path } from '../lib/task/arguments.ts'
+import { choice, flag, number, path, text } from '../lib/task/arguments.ts'
 import { task } from '../lib/task/definition.ts'
 import { environmentPositional, planArguments, platformArgument, type Scope } from './support/flags.ts'
 
@@ -9,7 +9,7 @@ const which = {
   identity: path().optional().describe('file with the private key, as age-keygen writes it'),
 }
 
-/** `task backup [environment]`, `task backup drill|check|prune [environment]`. */
+/** `task backup [environment]`, `task backup drill|check|schedule|prune [environment]`. */
 export const backupTask = (scope: Scope) =>
   task({
     description: 'Take a backup, prove one by restoring it, look whether all is well',
@@ -37,6 +37,25 @@ export const backupTask = (scope: Scope) =>
           json: flag().describe('print the result as JSON'),
         },
         run: async (context) => (await import('./support/run-backups.ts')).runCheck(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+      schedule: task({
+        description:
+          'What takes backups and drills them by itself: timers of systemd, lines for cron, jobs of a cluster',
+        args: {
+          ...environmentPositional,
+          as: choice(['systemd', 'cron', 'kubernetes'])
+            .optional()
+            .describe('default is what this system or platform has'),
+          to: path().optional().describe('write the files into this folder, in place of showing them'),
+          image: text().optional().describe('kubernetes: an image with Node, this workspace and its tools'),
+          secret: text()
+            .optional()
+            .describe('kubernetes: the Secret with the values of the .env file; default <name>-<environment>'),
+          size: text().default('20Gi').describe('kubernetes: how large a volume is claimed for backups in a folder'),
+          json: flag().describe('print the result as JSON'),
+        },
+        run: async (context) => (await import('./support/run-backup-schedule.ts')).runSchedule(scope, context),
         render: (result, view) => result.text(view),
       }),
       prune: task({

@@ -45,6 +45,13 @@ const targetSchema = z.discriminatedUnion('type', [
   sftpTargetSchema,
 ])
 
+const cronSchema = z
+  .string()
+  .regex(
+    /^\s*(@(hourly|daily|midnight|weekly|monthly|yearly|annually)|[\w*,/-]+(\s+[\w*,/-]+){4})\s*$/i,
+    'expected minute, hour, day of the month, month, day of the week, as in "30 2 * * *"',
+  )
+
 const kept = (text: string) => z.int().min(0).max(10_000).default(0).describe(text)
 
 /** `backup` of an environment's file: what is taken, where to, under which keys, and how long it is kept. */
@@ -75,6 +82,8 @@ export const backupSchema = z
       })
       .default({ last: 7, daily: 7, weekly: 4, monthly: 6, yearly: 0 })
       .describe('What is kept; the newest one, and the newest verified one, always are'),
+    schedule: cronSchema.default('30 2 * * *').describe('When backups are taken, as a line of cron says it, in UTC'),
+    drills: cronSchema.default('0 4 * * 0').describe('When the newest one is restored and compared, likewise'),
     verifiedWithin: durationSchema
       .default('8d')
       .describe('`task backup check` fails when no backup younger than this was verified by a drill'),

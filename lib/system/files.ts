@@ -41,6 +41,13 @@ export async function writeFileAtomic(
   }
 }
 
+/** Makes a folder with its parents, when it is not there. Throws `FailureError`. */
+export async function ensureFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true }).catch((error: unknown) => {
+    throw new FailureError(fileFailure(error, 'made', path))
+  })
+}
+
 /** The name under which a file is written before it gets its own: hidden, unique, recognisable by `isTemporaryName`. */
 export function temporaryName(name: string): string {
   return `.${name}.${process.pid}-${randomBytes(6).toString('hex')}.ops-tmp`

@@ -68,6 +68,7 @@ const invalid = (line: string, why: string) =>
   failed({
     code: 'schedule-invalid',
     message: `${JSON.stringify(line)} is no schedule`,
+    outcome: 'unchanged',
     why: `${why}; expected minute, hour, day of the month, month, day of the week, as in "30 2 * * *"`,
   })
 

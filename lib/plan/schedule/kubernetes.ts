@@ -16,25 +16,27 @@ export type ScheduledPod = {
   argv: readonly [string, ...string[]]
   /** A Secret of the namespace whose values become the environment: the same names as in the environment's `.env` file. */
   secret: string
-  /** Where in the pod the backups' volume is, and how large a claim for it is. */
-  volume: { path: string; size: string }
+  /** Where in the pod the backups' volume is, and how large a claim for it is; without one they go elsewhere (S3, SFTP). */
+  volume?: { path: string; size: string }
+  /** Name of that claim; several jobs have the same volume. */
+  claim: string
   labels: Record<string, string>
 }
 
 /**
- * A CronJob with a claim for the volume that the backups go to (the seed's `backup-job.yaml` and `backup-pvc.yaml`), by file name. One backup runs at a
+ * A CronJob with a claim for the volume that the backups go to, each as YAML. One backup runs at a
  * time, with no privileges, and the pod is not started again when it failed: the next one is.
  *
  * @see https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/
  */
-export function backupCronJob(pod: ScheduledPod): Record<string, string> {
-  const { name, namespace, labels } = pod
+export function backupCronJob(pod: ScheduledPod): { job: string; claim?: string } {
+  const { name, namespace, labels, volume } = pod
   const metadata = { name, namespace, labels }
-  const claim = {
+  const claim = volume && {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
-    metadata,
-    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: pod.volume.size } } },
+    metadata: { ...metadata, name: pod.claim },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: volume.size } } },
   }
   const container = {
     name: 'backup',
@@ -44,14 +46,14 @@ export function backupCronJob(pod: ScheduledPod): Record<string, string> {
     envFrom: [{ secretRef: { name: pod.secret } }],
     resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '512Mi' } },
     securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
-    volumeMounts: [{ name: 'backups', mountPath: pod.volume.path }],
+    ...(volume && { volumeMounts: [{ name: 'backups', mountPath: volume.path }] }),
   }
   const podSpec = {
     restartPolicy: 'Never',
     automountServiceAccountToken: false,
     securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' }, fsGroup: 1000 },
     containers: [container],
-    volumes: [{ name: 'backups', persistentVolumeClaim: { claimName: name } }],
+    ...(volume && { volumes: [{ name: 'backups', persistentVolumeClaim: { claimName: pod.claim } }] }),
   }
   const job = {
     apiVersion: 'batch/v1',
@@ -70,8 +72,5 @@ export function backupCronJob(pod: ScheduledPod): Record<string, string> {
       },
     },
   }
-  return {
-    'backup-pvc.yaml': stringify(claim),
-    'backup-job.yaml': stringify(job),
-  }
+  return { job: stringify(job), ...(claim && { claim: stringify(claim) }) }
 }

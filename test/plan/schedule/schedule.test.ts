@@ -53,8 +53,9 @@ test('the units are what systemd takes, with every word as it was', async () => 
 })
 
 test('the cluster runs one backup at a time, without privileges, into a claim', () => {
-  const files = backupCronJob({
+  const made = backupCronJob({
     name: 'shop-production-backup',
+    claim: 'shop-backups',
     namespace: 'shop',
     description: 'Backup of shop production',
     schedule: '30 2 * * *',
@@ -65,10 +66,10 @@ test('the cluster runs one backup at a time, without privileges, into a claim', 
     volume: { path: '/workspace/.ops/backups', size: '20Gi' },
     labels: { 'app.kubernetes.io/name': 'shop' },
   })
-  assert.equal(Object.keys(files), ['backup-pvc.yaml', 'backup-job.yaml'])
-  const claim = parse(files['backup-pvc.yaml'] ?? '')
+  const claim = parse(made.claim ?? '')
+  assert.is(claim.metadata.name, 'shop-backups')
   assert.equal(claim.spec, { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '20Gi' } } })
-  const job = parse(files['backup-job.yaml'] ?? '')
+  const job = parse(made.job)
   assert.is(job.spec.schedule, '30 2 * * *')
   assert.is(job.spec.concurrencyPolicy, 'Forbid')
   const { spec } = job.spec.jobTemplate.spec.template
