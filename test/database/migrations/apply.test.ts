@@ -1,9 +1,10 @@
+import { writeFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { withDatabase } from '../../../lib/database/connect.ts'
 import { observeDatabase } from '../../../lib/database/observe.ts'
 import { ok, unwrap } from '../../../lib/model/failure.ts'
-import { until } from '../../support/index.ts'
+import { note, until } from '../../support/index.ts'
 import { impatient, MigrationFolder } from '../support/migrator.ts'
 import { failureOf, secret, startServer, type TestServer } from '../support/server.ts'
 
@@ -159,21 +160,30 @@ test('a changed applied file stops everything, with the place of the change', as
   assert.equal(await folder.applied(), ['1'])
 })
 
-test('a one-byte edit anywhere in an applied file is found', async () => {
+test('a one-byte edit anywhere in an applied file is found: all positions of three files, of three formats', async () => {
   const folder = await make()
-  const text = '-- ü\ncreate table a (b int default 1); -- x\ninsert into a values (2);'
-  folder.write({ '1_a.sql': text })
-  unwrap(await folder.up())
-  const bytes = Buffer.from(text)
-  for (let at = 0; at < bytes.length; at++) {
-    const edited = Buffer.from(bytes)
-    edited[at] = edited[at] === 0x5a ? 0x59 : 0x5a
-    folder.write({ '1_a.sql': edited.toString('latin1') })
-    const { writeFileSync } = await import('node:fs')
-    writeFileSync(`${folder.root}/migrations/1_a.sql`, edited)
-    const result = await folder.up()
-    assert.is(result.ok, false, `byte ${at}`)
+  const texts = {
+    '1_a.sql': '-- migrate:up\n-- ü\ncreate table a (b int default 1); -- x\n-- migrate:down\ndrop table a;',
+    '2_b.up.sql': "copy a from stdin;\n1\n2\n\\.\ncomment on table a is '€ 5';",
+    'V3__c.sql': 'create function c() returns int language plpgsql as $f$\nbegin\n  return 1; -- $\nend $f$;',
   }
+  folder.write(texts)
+  unwrap(await folder.up())
+  let positions = 0
+  for (const [name, text] of Object.entries(texts)) {
+    const bytes = Buffer.from(text)
+    for (let at = 0; at < bytes.length; at++) {
+      const edited = Buffer.from(bytes)
+      edited[at] = edited[at] === 0x5a ? 0x59 : 0x5a
+      writeFileSync(`${folder.root}/migrations/${name}`, edited)
+      const result = await folder.up()
+      assert.is(result.ok, false, `${name}: byte ${at}`)
+      positions++
+    }
+    folder.write({ [name]: text })
+    assert.equal(unwrap(await folder.up()), [], name)
+  }
+  note(`${positions} positions`)
 })
 
 test('a file out of order is refused, not skipped; a missing file is no obstacle', async () => {
