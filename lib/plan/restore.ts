@@ -118,7 +118,16 @@ export function planRestore(
       const restart = planServicesRestart(desired, snapshot, { names: [service], workingTree: false })
       const starting = restart.ops.filter(({ kind }) => kind !== 'stop-service')
       if (isAtWork(observed)) ops.push(stop(service, snapshot, 'its data are replaced', []))
-      ops.push(change, ...starting)
+      ops.push(change, ...starting, {
+        id: `ensure:${service}`,
+        kind: 'ensure-database',
+        after: [],
+        cause: 'roles have the passwords of the day of the backup',
+        changes: true,
+        service,
+        timeoutMs: 60_000,
+        data: { service, name: database.name, user: database.user, password: database.password },
+      })
       findings.push(...restart.findings)
     }
   }

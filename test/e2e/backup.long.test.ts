@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -6,7 +6,7 @@ import { makeIdentity } from '../../lib/backup/age.ts'
 import { withDatabase } from '../../lib/database/connect.ts'
 import { ok, unwrap } from '../../lib/model/failure.ts'
 import { Secret } from '../../lib/model/secret.ts'
-import { skip, timeLimit } from '../support/index.ts'
+import { repository, skip, timeLimit } from '../support/index.ts'
 import { expectExit, writeSecrets } from './deploys.ts'
 import { makeWorld, type World } from './world.ts'
 
@@ -107,6 +107,43 @@ health:\n  probes: [{ type: postgres }]\n  interval: 100ms\n  passes: 1\n  deadl
       ['verified', 'not verified', 'not verified'],
     )
     assert.is(backups[0]?.number, 1)
+  })
+
+  test('a bare machine: only the repository, the target and a key, as the runbook says', async () => {
+    const fresh = await makeWorld()
+    try {
+      const paths = ['config/services/postgres.yaml', 'config/environments/dev.yaml']
+      for (const path of paths) {
+        const text = readFileSync(join(world.folder, path), 'utf8')
+        const here = text.replace(String(world.ports.postgres), String(fresh.ports.postgres))
+        await fresh.write(path, here.replace('../kept', join(world.folder, '../kept')))
+      }
+      // Passwords are made anew there.
+      await writeSecrets(fresh, 'dev', { POSTGRES_PASSWORD: `${password}-2`, GREETING: 'hello' })
+      const runbook = readFileSync(join(repository, 'example/docs/runbooks/disaster-recovery.md'), 'utf8')
+      const commands = [...runbook.matchAll(/^task ([^#\n]*[^#\s])/gm)].map(([, words = '']) =>
+        words.replaceAll('<environment>', 'dev').replaceAll('<key>', keys.one).split(' '),
+      )
+      assert.ok(commands.length >= 8, `${commands.length} commands in the runbook`)
+      await expectExit(0, fresh, ['setup', 'dev'])
+      for (const words of commands) await expectExit(0, fresh, words)
+      const { rows } = unwrap(
+        await withDatabase(
+          {
+            host: '127.0.0.1',
+            port: fresh.ports.postgres,
+            database: 'shop',
+            user: 'shop',
+            password: new Secret('x', `${password}-2`),
+            applicationName: 'test',
+          },
+          async (connection) => ok(await connection.query('select count(*)::int as n, sum(n)::int as sum from hits')),
+        ),
+      )
+      assert.equal(rows, [{ n: 2, sum: 3 }])
+    } finally {
+      await fresh.end()
+    }
   })
 
   test('one key alone is refused, unless it is said aloud', async () => {

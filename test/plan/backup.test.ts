@@ -98,7 +98,15 @@ test('a restore backs up what it replaces, and switches last; into another name 
   const physical = planRestore(policy, up(), knowledge, { ...options, entry: entry(4, 'physical') })
   assert.equal(
     physical.ops.map(({ id }) => id),
-    ['backup', 'restore:postgres', 'stop:postgres', 'switch:postgres', 'start:postgres', 'gate:postgres'],
+    [
+      'backup',
+      'restore:postgres',
+      'stop:postgres',
+      'switch:postgres',
+      'start:postgres',
+      'gate:postgres',
+      'ensure:postgres',
+    ],
   )
   const whole = planRestore(policy, up(), knowledge, { ...options, entry: entry(4, 'physical'), into: 'other' })
   assert.ok(rulesOf(whole).includes('error restore-whole-only'))
