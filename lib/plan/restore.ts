@@ -7,7 +7,7 @@ import type { Plan } from '../model/plan.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { type BackupKnowledge, backupOp, backupTargets, backupTimeoutMs } from './backup.ts'
 import { chain } from './roll.ts'
-import { planServicesRestart, stop } from './services.ts'
+import { planServicesUp, stop } from './services.ts'
 import { isAtWork, isUp } from './target.ts'
 
 /** What is to be restored. */
@@ -115,20 +115,12 @@ export function planRestore(
     if (!physical) ops.push(change)
     else {
       // A data folder changes hands while nobody has it in use.
-      const restart = planServicesRestart(desired, snapshot, { names: [service], workingTree: false })
-      const starting = restart.ops.filter(({ kind }) => kind !== 'stop-service')
+      const { [service]: _, ...others } = snapshot.services
+      const up = planServicesUp(desired, { ...snapshot, services: others }, { names: [service], workingTree: false })
       if (isAtWork(observed)) ops.push(stop(service, snapshot, 'its data are replaced', []))
-      ops.push(change, ...starting, {
-        id: `ensure:${service}`,
-        kind: 'ensure-database',
-        after: [],
-        cause: 'roles have the passwords of the day of the backup',
-        changes: true,
-        service,
-        timeoutMs: 60_000,
-        data: { service, name: database.name, user: database.user, password: database.password },
-      })
-      findings.push(...restart.findings)
+      // With the gate behind it the roles get the passwords of this environment: those of the backup may be others.
+      ops.push(change, ...up.ops)
+      findings.push(...up.findings)
     }
   }
   plan.ops = chain(ops, [])

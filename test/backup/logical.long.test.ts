@@ -6,7 +6,7 @@ import { readCatalogue } from '../../lib/backup/catalogue.ts'
 import { folderTarget } from '../../lib/backup/targets/folder.ts'
 import { ok } from '../../lib/model/failure.ts'
 import { startServer, type TestServer, testEngine } from '../database/support/server.ts'
-import { note, processesWith, temporaryFolder, timeLimit, until } from '../support/index.ts'
+import { note, processesWith, run, skip, temporaryFolder, timeLimit, until } from '../support/index.ts'
 import { everyKind } from './every-kind.ts'
 import { type Bench, codeOf, makeBench } from './support.ts'
 
@@ -190,6 +190,28 @@ test('a target that fails does not spoil the others', async () => {
     ['file-not-found'],
   )
   assert.is((await bench.drill(manifest.number)).ok, true)
+})
+
+test('a full disk: no backup, nothing left, and another target has it all the same', async () => {
+  if (process.getuid?.() !== 0) skip('only root can make a small disk')
+  const small = temporaryFolder()
+  const mounted = await run(['mount', '-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', small])
+  if (mounted.status !== 0) skip('no tmpfs can be mounted here')
+  try {
+    const filling = await server.database()
+    await server.query(`create table a as select md5(i::text) as t from generate_series(1, 100000) i`, [], filling)
+    const full = await makeBench(server, filling, 'logical')
+    assert.is(await codeOf(() => full.take({ targets: [folderTarget(small)] })), 'disk-full')
+    assert.equal(await folderTarget(small).list(''), [])
+    const { manifest, missed } = await full.take({ targets: [folderTarget(small), folderTarget(full.target)] })
+    assert.equal(
+      missed.map(({ failure }) => failure.code),
+      ['disk-full'],
+    )
+    assert.equal((await full.drill(manifest.number)).differences, [])
+  } finally {
+    await run(['umount', small])
+  }
 })
 
 test('a role becomes another one: what it owns and may do goes with it, and it is gone', async () => {
