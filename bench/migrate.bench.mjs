@@ -85,7 +85,13 @@ export default {
           `${count} migrations on an empty database`,
           [
             { name: bare, argv: [...psql, '-1', '-f', 'all.sql'], cwd: work, env, before: empty },
-            { name: own, argv: [process.execPath, task, 'migrate', 'up', '--confirm=dev'], cwd: work, env, before: empty },
+            {
+              name: own,
+              argv: [process.execPath, task, 'migrate', 'up', '--confirm=dev'],
+              cwd: work,
+              env,
+              before: empty,
+            },
           ],
           {
             rounds,
