@@ -2,6 +2,7 @@ import { type AnyDefinition, isTask, type Task } from '../lib/task/definition.ts
 import { backupTask } from './backup.ts'
 import { backupsTask } from './backups.ts'
 import { catalogTask } from './catalog.ts'
+import { dataTask } from './data.ts'
 import { databaseTasks } from './db.ts'
 import { deployTask } from './deploy.ts'
 import { doctorTask } from './doctor.ts'
@@ -37,6 +38,7 @@ export const operations = (scope: Scope = {}) =>
     query: queryTask(scope),
     seed: seedTask(scope),
     db: databaseTasks(scope),
+    data: dataTask(scope),
     backup: backupTask(scope),
     backups: backupsTask(scope),
     restore: restoreTask(scope),

@@ -19,6 +19,7 @@ import { csvText } from './queries/format.ts'
 import { parseQuery } from './queries/query.ts'
 import { runQuery } from './queries/run.ts'
 import { applySeeds, pendingSeeds } from './seeds/apply.ts'
+import { importHandler } from './transfer/handler.ts'
 
 /** What the database's handlers need to know of a platform. */
 export type DatabasePorts = {
@@ -47,6 +48,7 @@ export type DatabaseHandlers = {
   'reset-database': Handler<'reset-database'>
   'maintain-table': Handler<'maintain-table'>
   'prune-rows': Handler<'prune-rows'>
+  'import-data': Handler<'import-data'>
 } & MigrationHandlers
 
 /** Makes the handlers for a platform. Each is idempotent and finds out by itself what is already done. */
@@ -64,6 +66,9 @@ export function databaseHandlers(ports: DatabasePorts): DatabaseHandlers {
     'reset-database': reset(ports),
     'maintain-table': maintain(ports),
     'prune-rows': prune(ports),
+    'import-data': importHandler(({ service, database }, context, use) =>
+      asOwner(ports, service, database, context, use),
+    ),
   }
 }
 

@@ -86,6 +86,31 @@ export const planSeed = (desired: Desired, snapshot: Snapshot): Plan =>
     return { ops: op ? [op] : [], findings }
   })
 
+/** An export's tables that a database has not taken yet, as a plan. */
+export const planImport = (
+  desired: Desired,
+  snapshot: Snapshot,
+  data: Omit<OpOf<'import-data'>['data'], 'service' | 'database'>,
+): Plan =>
+  planOnDatabase('data import', desired, snapshot, ({ service, name }) => ({
+    ops:
+      data.parts.length === 0
+        ? []
+        : [
+            {
+              id: `import:${service}`,
+              kind: 'import-data',
+              after: [],
+              cause: 'asked for',
+              changes: true,
+              ...(data.replace ? { destructive: true } : {}),
+              service,
+              timeoutMs: 12 * 3_600_000,
+              data: { ...data, service, database: name },
+            },
+          ],
+  }))
+
 /** Drops an environment's database and makes it anew with its migrations and seeds; only where nobody else's data can be lost. */
 export function planReset(desired: Desired, snapshot: Snapshot): Plan {
   const { database, configuration } = desired

@@ -124,6 +124,16 @@ test('db:maintain shows the figures, does what they say, and then has nothing to
   assert.match(await expectExit(0, world, ['db:maintain']), /nothing needs maintenance/)
 })
 
+test('data export and import: out of a folder again, replaced only when that is agreed to', async () => {
+  assert.match(await expectExit(0, world, ['data', 'export', 'hits', '--out', '.ops/out']), /3 rows of 1 tables/)
+  const replace = ['data', 'import', '.ops/out', '--replace']
+  assert.match(await expectExit(3, world, replace), /! import:postgres +replace 3 rows of public\.hits on postgres/)
+  assert.match(await expectExit(0, world, [...replace, '--yes']), /3 rows imported/)
+  assert.match(await rows('select count(*) from hits'), / 3\n/)
+  assert.match(await expectExit(0, world, ['data', 'import', '.ops/out']), /was imported already/)
+  assert.match(await expectExit(3, world, ['data', 'import', 'database']), /holds no export that is complete/)
+})
+
 test('db:reset makes a development database anew, also one that is missing, and no protected one', async () => {
   assert.match(await expectExit(3, world, ['db:reset', 'dev']), /loses data/)
   const text = await expectExit(0, world, ['db:reset', 'dev', '--yes'])

@@ -5,6 +5,7 @@ import { drillBackup } from './drill-backup.ts'
 import { editLedger } from './edit-ledger.ts'
 import { ensureDatabase } from './ensure-database.ts'
 import { exportSource } from './export-source.ts'
+import { importData } from './import-data.ts'
 import { maintainTable } from './maintain-table.ts'
 import { pruneBackups } from './prune-backups.ts'
 import { pruneReleases } from './prune-releases.ts'
@@ -40,6 +41,7 @@ export const opKinds = {
   'reset-database': resetDatabase,
   'maintain-table': maintainTable,
   'prune-rows': pruneRows,
+  'import-data': importData,
   'export-source': exportSource,
   'run-build': runBuild,
   'start-service': startService,

@@ -1,0 +1,99 @@
+import type { Connection as Protocol } from 'pg'
+import type { Connection } from '../connect.ts'
+
+type CopyProtocol = Protocol & {
+  sendCopyFromChunk(chunk: Buffer): void
+  endCopyFrom(): void
+  sendCopyFail(message: string): void
+  stream: { writableNeedDrain?: boolean; once(event: 'drain' | 'close', listener: () => void): void }
+}
+
+const pieceBytes = 256 * 1024
+
+/**
+ * Runs a `COPY … TO STDOUT` and gives its data as they come, in pieces of whole rows. The server waits while the consumer does. Returns how many
+ * rows there were.
+ */
+export async function copyOut(
+  connection: Connection,
+  sql: string,
+  consume: (piece: Buffer) => Promise<void> | void,
+): Promise<number> {
+  const { default: pg } = await import('pg')
+  const { connection: protocol } = connection as unknown as {
+    connection: { stream: { pause(): void; resume(): void } }
+  }
+  let rows = 0
+  let failure: unknown
+  let gathered: Buffer[] = []
+  let bytes = 0
+  let last: Promise<void> = Promise.resolve()
+  const flush = () => {
+    const piece = Buffer.concat(gathered)
+    gathered = []
+    bytes = 0
+    protocol.stream.pause()
+    last = last
+      .then(() => (failure === undefined ? consume(piece) : undefined))
+      .catch((error: unknown) => {
+        failure ??= error
+      })
+      .finally(() => protocol.stream.resume())
+  }
+  await new Promise<void>((resolve, reject) => {
+    const query = new pg.Query(sql, undefined, (error?: Error | null) => (error ? reject(error) : resolve()))
+    Object.assign(query, {
+      handleCopyData({ chunk }: { chunk: Buffer }) {
+        rows += 1
+        // Copied: the buffer is the reader's own.
+        gathered.push(Buffer.from(chunk))
+        bytes += chunk.length
+        if (bytes >= pieceBytes) flush()
+      },
+    })
+    connection.query(query)
+  })
+  if (bytes > 0) flush()
+  await last
+  if (failure !== undefined) throw failure
+  return rows
+}
+
+/** Runs a `COPY … FROM STDIN` with data as a source gives them. What the source throws ends the COPY, and nothing of it stays. */
+export async function copyIn(
+  connection: Connection,
+  sql: string,
+  source: AsyncIterable<Buffer> | Iterable<Buffer>,
+): Promise<number> {
+  const { default: pg } = await import('pg')
+  let failure: unknown
+  const { rowCount } = await new Promise<{ rowCount: number | null }>((resolve, reject) => {
+    const query = new pg.Query(sql, undefined, ((error?: Error | null, result?: { rowCount: number | null }) =>
+      error ? reject(failure ?? error) : resolve(result ?? { rowCount: null })) as never)
+    Object.assign(query, {
+      handleCopyInResponse(protocol: CopyProtocol) {
+        feed(protocol, source).catch((error: unknown) => {
+          failure = error
+          protocol.sendCopyFail('the source of the rows failed')
+        })
+      },
+    })
+    connection.query(query)
+  })
+  return rowCount ?? 0
+}
+
+async function feed(protocol: CopyProtocol, source: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
+  for await (const chunk of source) {
+    protocol.sendCopyFromChunk(chunk)
+    const { stream } = protocol
+    if (stream.writableNeedDrain) {
+      await new Promise<void>((resolve) => {
+        stream.once('drain', resolve)
+        // A lost connection drains nothing; the query itself fails then.
+        stream.once('close', resolve)
+      })
+    }
+  }
+  protocol.endCopyFrom()
+}

@@ -1,0 +1,37 @@
+import { choice, flag, path, text } from '../lib/task/arguments.ts'
+import { task } from '../lib/task/definition.ts'
+import { environmentFlag, planArguments, platformArgument, type Scope } from './support/flags.ts'
+
+/** `task data export|import`: rows of tables as files, and back. */
+export const dataTask = (scope: Scope) =>
+  task({
+    description: 'Rows of tables as files, and back',
+    group: 'operations',
+    commands: {
+      export: task({
+        description: 'Write tables into files of a folder, from one snapshot; goes on where it was broken off',
+        args: {
+          tables: text().positional().repeated().describe('only these tables; default is all'),
+          ...environmentFlag,
+          ...platformArgument,
+          out: path().describe('the folder, which is made'),
+          format: choice(['csv', 'jsonl']).default('csv').describe('how rows are written'),
+          json: flag().describe('print the result as JSON'),
+        },
+        run: async (context) => (await import('./support/run-data.ts')).runExport(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+      import: task({
+        description: 'Take the files of an export into the tables; goes on where it was broken off',
+        args: {
+          folder: path({ exists: 'directory' }).positional().describe('the folder of an export'),
+          ...environmentFlag,
+          ...platformArgument,
+          replace: flag().describe('empty the tables first, in the same transaction'),
+          ...planArguments,
+        },
+        run: async (context) => (await import('./support/run-data.ts')).runImport(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+    },
+  })
