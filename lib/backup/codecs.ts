@@ -20,8 +20,7 @@ const chunkSize = 256 * 1024
 export const bestCodec = (): Exclude<Codec, 'none'> => (createZstdCompress ? 'zstd' : 'gzip')
 
 /**
- * A stream that compresses; undefined for `none`. gzip at level 1: on a dump, level 6 takes twice as long for a tenth less
-
+ * A stream that compresses; undefined for `none`. gzip at level 1: on a dump, level 6 takes twice as long for a tenth less.
  */
 export function compressor(codec: Codec): Transform | undefined {
   if (codec === 'none') return undefined
