@@ -24,7 +24,7 @@ export const dataTask = (scope: Scope) =>
       import: task({
         description: 'Take the files of an export into the tables; goes on where it was broken off',
         args: {
-          folder: path({ exists: 'directory' }).positional().describe('the folder of an export'),
+          folder: path().positional().describe('the folder of an export'),
           ...environmentFlag,
           ...platformArgument,
           replace: flag().describe('empty the tables first, in the same transaction'),
