@@ -153,12 +153,13 @@ export function planServicesRestart(
   const down = planServicesDown(desired, snapshot, options)
   const stopped: Snapshot = { ...snapshot, services: { ...snapshot.services } }
   for (const name of names) delete stopped.services[name]
-  const { targets, note } = upTargets(desired, snapshot, options.workingTree)
+  const { targets, note, roll: given } = upTargets(desired, snapshot, options.workingTree)
   const builds = buildOps(targets, snapshot, names)
   // A failed build stops nothing, and nothing is started before what it replaces has been stopped.
   const built = builds.map((op) => op.id)
   const stops = down.ops.map((op) => (op.after.length > 0 ? op : { ...op, after: built }))
   const { ops, findings } = roll({
+    ...databaseAs(given.database),
     targets,
     snapshot: stopped,
     only: names,

@@ -169,6 +169,18 @@ test('restart builds first, then stops, then starts', () => {
   )
 })
 
+test('the environment’s own embedded database is restarted', () => {
+  const plan = planServicesRestart(desired(), up(), { names: ['postgres'], workingTree: false })
+  assert.equal(
+    plan.findings.filter(({ severity }) => severity === 'error'),
+    [],
+  )
+  assert.equal(
+    plan.ops.slice(0, 3).map(({ id }) => id),
+    ['stop:postgres', 'start:postgres', 'gate:postgres'],
+  )
+})
+
 test('an embedded database that is not the environment’s is an error before anything starts', () => {
   const services = [...desired().services, service('other', [], 'engine')]
   const plan = planServicesUp(desired({ services }), empty(), { workingTree: false })
