@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path'
 import type { MigrationFile, SeedFile } from '../model/desired.ts'
 import { type Failure, failed, ok, type Result } from '../model/failure.ts'
 import { errorCode, fileFailure, writeFileAtomic } from '../system/files.ts'
-import { type Format, parseFormat } from './migrations/format.ts'
+import type { KnownFiles } from './known-files.ts'
+import type { Format } from './migrations/format.ts'
 import { compareVersions, parseMigrationName } from './migrations/names.ts'
 import { type ParsedMigration, parseMigration } from './migrations/script.ts'
 import { lexSql } from './sql/lexer.ts'
@@ -52,12 +53,12 @@ function encodingFailure(file: string, why: string): Failure {
  * folder that is not there has no files. All failures at once: `migration-name`, `migration-duplicate`, `migration-format`,
  * `migration-down-alone`, `migration-transaction-control`, `migration-effect-unexplained`, `sql-file-encoding` and those of reading.
  *
- * @param known effects by digest of files that are already known (the ledger's): PostgreSQL's parser is only loaded for others
+ * @param known what was found in files before: PostgreSQL's parser is only loaded for others
  */
 export async function readMigrations(
   root: string,
   folder: string,
-  known: ReadonlyMap<string, MigrationFile['effect']> = new Map(),
+  known?: KnownFiles,
 ): Promise<Result<MigrationFile[]>> {
   const names = await sqlFiles(join(root, folder))
   if (!names.ok) return names
@@ -83,10 +84,9 @@ export async function readMigrations(
       continue
     }
     const entry = { version, name, path, sha256, ...(kind === 'repeatable' && { repeatable: true as const }) }
-    const effect = known.get(sha256)
-    if (effect) {
-      const format = parseFormat(read.value.text, path)
-      files.push({ ...entry, effect, ...(format.ok && downWithin(format.value, read.value.text, { path, sha256 })) })
+    const found = known?.get(sha256)
+    if (found) {
+      files.push({ ...entry, effect: found.effect, ...(found.down && { down: { path, sha256 } }) })
       continue
     }
     const parsed = await parseMigration(read.value.text, path)
@@ -94,20 +94,23 @@ export async function readMigrations(
       failures.push(...parsed.failures)
       continue
     }
+    const { effect, format } = parsed.value
     const problem = firstProblem(parsed.value)
-    const down = downWithin(parsed.value.format, read.value.text, { path, sha256 })
-    files.push({ ...entry, effect: parsed.value.effect, ...down, ...(problem && { problem }) })
+    const down = hasDown(format, read.value.text)
+    // What cannot run is told with its place each time.
+    if (!problem) known?.set(sha256, { effect, down })
+    files.push({ ...entry, effect, ...(down && { down: { path, sha256 } }), ...(problem && { problem }) })
   }
   files.sort((a, b) => compareVersions(a.version, b.version))
   failures.push(...duplicates(files), ...attachDowns(files, downs))
+  await known?.keep()
   const [first, ...rest] = failures
   return first === undefined ? ok(files) : failed(first, ...rest)
 }
 
-/** A down part with something in it. */
-function downWithin({ down }: Format, text: string, file: NonNullable<MigrationFile['down']>) {
-  return down && lexSql(text.slice(down.from, down.to)).statements.length > 0 ? { down: file } : {}
-}
+/** Whether there is a down part with something in it. */
+const hasDown = ({ down }: Format, text: string): boolean =>
+  down !== undefined && lexSql(text.slice(down.from, down.to)).statements.length > 0
 
 type DownFile = { version: string; path: string; sha256: string }
 

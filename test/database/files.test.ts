@@ -1,8 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readMigrations, readSeeds } from '../../lib/database/files.ts'
+import { KnownFiles } from '../../lib/database/known-files.ts'
 import { compareVersions } from '../../lib/database/migrations/names.ts'
 import { unwrap } from '../../lib/model/failure.ts'
 import { repository, temporaryFolder } from '../support/index.ts'
@@ -75,12 +76,32 @@ test('a syntax error is no failure of reading: the file counts as breaking, and 
   assert.is(file?.effect, 'breaking')
 })
 
-test('the effect of a file that is already known is not inferred again', async () => {
-  const root = folderOf({ 'm/1_a.sql': 'drop table a' })
-  const [file] = unwrap(await readMigrations(root, 'm'))
-  assert.is(file?.effect, 'breaking')
-  const [known] = unwrap(await readMigrations(root, 'm', new Map([[file?.sha256 ?? '', 'expand']])))
-  assert.is(known?.effect, 'expand')
+test('what was found in many files is noted, and not looked for again until they change', async () => {
+  const names = Array.from({ length: 40 }, (_, index) => `m/${index + 1}_a.sql`)
+  const text = (index: number) =>
+    `-- migrate:up\ncreate table t${index} (a int);\n-- migrate:down\ndrop table t${index};\n`
+  const root = folderOf(Object.fromEntries(names.map((name, index) => [name, text(index)])))
+  const note = join(root, 'cache/migrations.json')
+  const read = async () => unwrap(await readMigrations(root, 'm', await KnownFiles.read(note)))
+  const files = await read()
+  assert.equal(
+    new Set(files.map(({ effect, down, path }) => `${effect} ${down?.path === path}`)),
+    new Set(['expand true']),
+  )
+  assert.equal(await read(), files)
+  // Another answer in the note shows that it is asked.
+  const noted = readFileSync(note, 'utf8')
+  writeFileSync(note, noted.replaceAll('expand', 'breaking'))
+  writeFileSync(join(root, 'm/7_a.sql'), text(100))
+  assert.equal(
+    (await read()).flatMap(({ version, effect }) => (effect === 'expand' ? [version] : [])),
+    ['7'],
+  )
+  for (const useless of [noted.slice(0, 100), noted.replace('"rules":', '"rules":9'), '']) {
+    writeFileSync(note, useless.replaceAll('expand', 'breaking'))
+    assert.is((await read())[0]?.effect, 'expand')
+    assert.is(JSON.parse(readFileSync(note, 'utf8')).rules, 1)
+  }
 })
 
 test('the digest forgives a byte order mark, line ends and white space at the end, and nothing else', async () => {

@@ -1,0 +1,67 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { z } from 'zod'
+import { readJson, writeFileAtomic } from '../system/files.ts'
+
+/** What reading a migration's file with PostgreSQL's parser has shown. It depends on the file's content alone. */
+export type KnownFile = {
+  effect: 'expand' | 'breaking'
+  /** Whether it has a down part with something in it. */
+  down: boolean
+}
+
+/** To be raised with every change of what is inferred from a file's content: what was noted before counts no more then. */
+const rules = 1
+
+const noteSchema = z.object({
+  rules: z.literal(rules),
+  files: z.record(z.string(), z.object({ effect: z.enum(['expand', 'breaking']), down: z.boolean() })),
+})
+
+/** Fewer new files than this are not worth a note: reading them takes less than a blink. */
+const worthNoting = 32
+
+/**
+ * What was found in migration files, by their digests, noted in a file: a thousand of them take seconds to parse, and every command of an environment
+ * wants to know of each. A note that is missing, torn or of another version is no note.
+ */
+export class KnownFiles {
+  readonly #path: string
+  readonly #noted: ReadonlyMap<string, KnownFile>
+  readonly #seen = new Map<string, KnownFile>()
+  #learned = 0
+
+  private constructor(path: string, noted: ReadonlyMap<string, KnownFile>) {
+    this.#path = path
+    this.#noted = noted
+  }
+
+  /** Reads the note in a file. */
+  static async read(path: string): Promise<KnownFiles> {
+    const note = noteSchema.safeParse(await readJson(path).catch(() => undefined))
+    return new KnownFiles(path, new Map(note.success ? Object.entries(note.data.files) : []))
+  }
+
+  /** What is known of the file with this digest. */
+  get(sha256: string): KnownFile | undefined {
+    const known = this.#noted.get(sha256)
+    if (known) this.#seen.set(sha256, known)
+    return known
+  }
+
+  /** Notes what was found in a file. */
+  set(sha256: string, found: KnownFile): void {
+    this.#seen.set(sha256, found)
+    this.#learned += 1
+  }
+
+  /** Keeps what is known of the files that are still there, where that saves time. That it cannot be kept is no failure. */
+  async keep(): Promise<void> {
+    if (this.#learned < worthNoting) return
+    const text = `${JSON.stringify({ rules, files: Object.fromEntries(this.#seen) })}\n`
+    try {
+      await mkdir(dirname(this.#path), { recursive: true })
+      await writeFileAtomic(this.#path, text)
+    } catch {}
+  }
+}
