@@ -82,7 +82,10 @@ async function applyLocked(
     const one = prepared.find(({ file }) => file.version === version)
     // The ledger only grows: what is pending now was so before the lock was had.
     if (one === undefined) throw new Error(`migration ${version} became pending while the lock was waited for`)
-    const failure = await applyOne(connection, one, ledger, options)
+    const failure = await applyOne(connection, one, ledger, {
+      ...options,
+      last: version === pending.value.at(-1)?.version,
+    })
     if (failure) {
       if (applied.length > 0) await noteSchema(connection, options)
       // Only for `status`; where the connection is gone, the failure is said here all the same.
@@ -168,17 +171,18 @@ async function applyOne(
   connection: Connection,
   prepared: Prepared,
   ledger: Ledger,
-  options: ApplyOptions,
+  options: ApplyOptions & { last: boolean },
 ): Promise<Failure | undefined> {
   const { file, migration } = prepared
   const { output, signal, patience = defaultPatience } = options
   const how = { what: `${file.version} ${file.name}`, output, ...(signal && { signal }) }
   const started = performance.now()
   try {
-    await setLockTimeout(connection, `${patience.lockTimeoutMs}ms`)
     if (migration.up.transaction) {
-      await patiently(connection, patience, how, () => applyWhole(connection, prepared, started, options))
+      const begin = beginning(patience, options.last)
+      await patiently(connection, patience, how, () => applyWhole(connection, prepared, { ...options, started, begin }))
     } else {
+      await setLockTimeout(connection, `${patience.lockTimeoutMs}ms`)
       await applyStepwise(connection, prepared, ledger.progress, {
         ...how,
         patience,
@@ -215,16 +219,22 @@ export function stateAfter({ up }: Pick<ParsedMigration, 'up'>, statement: State
   return `${done} in the database and recorded (it cannot be one transaction: ${up.reason}); the next run goes on with this one`
 }
 
+/**
+ * Begins a migration's transaction. Only the last commit of a run waits for the disk, and takes all before it along: a server that loses its power earlier
+ * has lost the last migrations of an unfinished run with their rows in the ledger, and the next run applies them again.
+ */
+const beginning = ({ lockTimeoutMs }: Patience, last: boolean): string =>
+  `begin; set local lock_timeout = '${lockTimeoutMs}ms'${last ? '' : '; set local synchronous_commit = off'}`
+
 async function applyWhole(
   connection: Connection,
   { file, migration }: Prepared,
-  started: number,
-  options: ApplyOptions,
+  { started, begin, release }: Pick<ApplyOptions, 'release'> & { started: number; begin: string },
 ): Promise<void> {
   const { statements } = migration.up
   let current: Statement | undefined
   try {
-    await connection.query('begin')
+    await connection.query(begin)
     for (current of statements) await runStatement(connection, current)
     current = undefined
     // Deferred constraints are looked at here, so that an error is still the migration's; and it may have become another role.
@@ -233,7 +243,7 @@ async function applyWhole(
       text: migration.text,
       statements: statements.length,
       durationMs: performance.now() - started,
-      ...(options.release !== undefined && { release: options.release }),
+      ...(release !== undefined && { release }),
     })
     await connection.query('commit')
   } catch (error) {

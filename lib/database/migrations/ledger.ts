@@ -168,7 +168,9 @@ export async function recordMigration(
   done: { text: string; statements: number; durationMs: number; release?: number },
 ): Promise<void> {
   await connection.query(
-    `insert into vital_ops.migrations (version, name, sha256, effect, statements, applied_by, duration_ms, release, source)
+    `with progress as (delete from vital_ops.migration_progress where version = $1),
+       failures as (delete from vital_ops.migration_failures where version = $1)
+     insert into vital_ops.migrations (version, name, sha256, effect, statements, applied_by, duration_ms, release, source)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
      ${
        file.repeatable
@@ -189,7 +191,6 @@ export async function recordMigration(
       done.text,
     ],
   )
-  await forgetAttempts(connection, file.version)
 }
 
 /** Takes away what is known of attempts at a migration. */

@@ -33,21 +33,28 @@ export async function prepareSession(connection: Connection): Promise<Result<{ m
   return ok({ major: Math.floor(Number(rows[0]?.version) / 10_000) })
 }
 
-/** Takes back what a migration has set for its session, and sets what holds for the next one. */
+/** Servers that cannot look whether this process still lives: before PostgreSQL 14, and on systems that cannot tell. */
+const cannotCheck = new WeakSet<Connection>()
+
+/** Takes back what a migration has set for its session, and sets what holds for the next one: one round trip. */
 export async function resetSession(connection: Connection): Promise<void> {
-  await connection.query('reset session authorization; reset role; reset all; discard temp')
-  await setLockTimeout(connection, lockTimeout)
-  // Limits that somebody set for the role are meant for its queries, not for the schema's changes.
-  await connection.query(
+  const reset = [
+    'reset session authorization; reset role; reset all; discard temp',
+    `set lock_timeout = '${lockTimeout}'`,
+    // Limits that somebody set for the role are meant for its queries, not for the schema's changes.
     'set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set standard_conforming_strings = on',
-  )
-  try {
-    // The server notices within a second that this process was killed, ends the statement and frees its locks.
-    await connection.query("set client_connection_check_interval = '1s'")
-  } catch (error) {
-    // Before PostgreSQL 14, and on systems that cannot tell.
-    if (!isServerError(error)) throw error
+  ].join('; ')
+  if (!cannotCheck.has(connection)) {
+    try {
+      // The server notices within a second that this process was killed, ends the statement and frees its locks.
+      await connection.query(`${reset}; set client_connection_check_interval = '1s'`)
+      return
+    } catch (error) {
+      if (!isServerError(error)) throw error
+      cannotCheck.add(connection)
+    }
   }
+  await connection.query(reset)
 }
 
 /** Sets how long statements wait for locks. */
