@@ -41,6 +41,7 @@ export async function underLock(way: Way, approved: Plan, findings: Finding[]): 
   if (difference) return ended('unchanged', { ...shown, failures: [difference] })
   if (!(await lease.prove(recordMs))) return ended('locked', { ...shown, failures: lostLock(lease) })
   if (isEmpty(plan)) {
+    if (!isEmpty(approved)) options.emit({ type: 'message', level: 'info', text: doneMeanwhile(plan) })
     await settleLeft(way)
     return ended('done', shown)
   }
@@ -74,6 +75,9 @@ export async function underLock(way: Way, approved: Plan, findings: Finding[]): 
   }
   return result
 }
+
+const doneMeanwhile = ({ operation, environment }: Plan): string =>
+  `${operation} ${environment}: nothing to do any more; somebody else did it meanwhile`
 
 /** A record that could not be written: before the first change nothing has happened; after it, the work is there and nobody knows. */
 function unrecorded({ failures }: FailureError, plan: Plan, { release, changing }: Progress): Executed {

@@ -49,7 +49,8 @@ export async function readHistory(
       return failed({
         code: 'history-missing',
         message: `there is no table ${table}: ${tool} has no history in this database`,
-        next: ['task migrate import … --table schema.name, where it is another', 'task migrate up'],
+        why: 'where it has another table, `--table schema.name` names that',
+        next: ['task migrate status'],
         outcome: 'unchanged',
       })
     }
