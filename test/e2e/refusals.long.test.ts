@@ -152,7 +152,7 @@ test('unknown tasks, commands, services, runs and surplus words are refused', as
   const cases: [string[], number, RegExp][] = [
     [['deply', 'dev'], 2, /unknown task deply[\s\S]*deploy/],
     [['services', 'strat'], 2, /no service strat/],
-    [['migrate', 'stats'], 3, /there is no environment `stats`/],
+    [['migrate', 'stats'], 2, /unknown command migrate stats[\s\S]*migrate status/],
     [['runs', 'shwo'], 2, /unknown command runs shwo[\s\S]*runs show/],
     [['services', 'up', 'apii'], 2, /no service apii[\s\S]*api/],
     [['services', 'logs', 'postgrs'], 2, /no service postgrs[\s\S]*postgres/],

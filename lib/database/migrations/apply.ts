@@ -82,10 +82,7 @@ async function applyLocked(
     const one = prepared.find(({ file }) => file.version === version)
     // The ledger only grows: what is pending now was so before the lock was had.
     if (one === undefined) throw new Error(`migration ${version} became pending while the lock was waited for`)
-    const failure = await applyOne(connection, one, ledger, {
-      ...options,
-      last: version === pending.value.at(-1)?.version,
-    })
+    const failure = await applyOne(connection, one, ledger, options)
     if (failure) {
       if (applied.length > 0) await noteSchema(connection, options)
       // Only for `status`; where the connection is gone, the failure is said here all the same.
@@ -171,7 +168,7 @@ async function applyOne(
   connection: Connection,
   prepared: Prepared,
   ledger: Ledger,
-  options: ApplyOptions & { last: boolean },
+  options: ApplyOptions,
 ): Promise<Failure | undefined> {
   const { file, migration } = prepared
   const { output, signal, patience = defaultPatience } = options
@@ -179,7 +176,7 @@ async function applyOne(
   const started = performance.now()
   try {
     if (migration.up.transaction) {
-      const begin = beginning(patience, options.last)
+      const begin = `begin; set local lock_timeout = '${patience.lockTimeoutMs}ms'`
       await patiently(connection, patience, how, () => applyWhole(connection, prepared, { ...options, started, begin }))
     } else {
       await setLockTimeout(connection, `${patience.lockTimeoutMs}ms`)
@@ -218,13 +215,6 @@ export function stateAfter({ up }: Pick<ParsedMigration, 'up'>, statement: State
     index === 0 ? 'nothing of it is' : index === 1 ? 'its first statement is' : `its first ${index} statements are`
   return `${done} in the database and recorded (it cannot be one transaction: ${up.reason}); the next run goes on with this one`
 }
-
-/**
- * Begins a migration's transaction. Only the last commit of a run waits for the disk, and takes all before it along: a server that loses its power earlier
- * has lost the last migrations of an unfinished run with their rows in the ledger, and the next run applies them again.
- */
-const beginning = ({ lockTimeoutMs }: Patience, last: boolean): string =>
-  `begin; set local lock_timeout = '${lockTimeoutMs}ms'${last ? '' : '; set local synchronous_commit = off'}`
 
 async function applyWhole(
   connection: Connection,
