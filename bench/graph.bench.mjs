@@ -149,7 +149,9 @@ function ownFolder(parent, count) {
 }
 
 /** @param {string} name */
-const programOf = (name) => /** @type {string} */ (name.split(',')[0])
+function programOf(name) {
+  return /** @type {string} */ (name.split(',')[0])
+}
 
 /**
  * The same for a peer.

@@ -227,8 +227,11 @@ async function applyWhole(
     await connection.query(begin)
     for (current of statements) await runStatement(connection, current)
     current = undefined
-    // Deferred constraints are looked at here, so that an error is still the migration's; and it may have become another role.
-    await connection.query('set constraints all immediate; reset session authorization; reset role')
+    // Deferred constraints are looked at here, so that an error is still the migration's; it may have become another role, and a
+    // limit that it set is not for the ledger.
+    await connection.query(
+      'set statement_timeout = 0; set constraints all immediate; reset session authorization; reset role',
+    )
     await recordMigration(connection, file, {
       text: migration.text,
       statements: statements.length,

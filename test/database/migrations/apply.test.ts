@@ -131,8 +131,8 @@ test('what a migration sets for its session does not reach the next one, nor the
     '1_a.sql': `set role ${role}; create table public.a (b int); create temp table t (x int);`,
     '2_b.sql':
       "select pg_catalog.set_config('search_path', '', false); create table public.b (a int); create temp table t (x int);",
-    '3_c.sql': "set statement_timeout = '1ms'; set standard_conforming_strings = off;",
-    '4_d.sql': 'create table d (a int); select pg_sleep(0.05);',
+    '3_c.sql': "set standard_conforming_strings = off; set statement_timeout = '1s';",
+    '4_d.sql': 'create table d (a int); select pg_sleep(1.2);',
   })
   assert.equal(unwrap(await folder.up()), ['1', '2', '3', '4'])
   const owners = await folder.query(
