@@ -150,7 +150,9 @@ async function inOneTransaction(
     await connection.query('begin')
     for (current of statements) await runStatement(connection, current)
     current = undefined
-    await connection.query('set constraints all immediate; reset session authorization; reset role')
+    await connection.query(
+      'set statement_timeout = 0; set constraints all immediate; reset session authorization; reset role',
+    )
     await record()
     await connection.query('commit')
   } catch (error) {

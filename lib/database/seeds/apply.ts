@@ -146,7 +146,9 @@ async function inTransaction(connection: Connection, file: SeedFile, work: Work,
   try {
     await connection.query('begin')
     const did = await work(connection)
-    await connection.query('set constraints all immediate; reset session authorization; reset role')
+    await connection.query(
+      'set statement_timeout = 0; set constraints all immediate; reset session authorization; reset role',
+    )
     await connection.query(
       `insert into vital_ops.seeds (name, sha256, applied_by, duration_ms) values ($1, $2, $3, $4)
        on conflict (name) do update set sha256 = excluded.sha256, applied_by = excluded.applied_by,
