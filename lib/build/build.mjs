@@ -1,8 +1,9 @@
 // @ts-check
 
 /**
- * `npm run build`, which npm also runs after an installation in a clone and before packing: dist/, its declarations, and the link that
- * lets `npx task` find this repository's own command.
+ * `npm run build`: dist/, its declarations, and the links that let scripts and `node_modules/.bin/task` find this repository's own
+ * commands. With `--if-changed` (`npm run prepare`, which npm calls after an installation in a clone, before packing, and in the first
+ * `npx task` of a clone) nothing is built that is as it would be.
  */
 import { existsSync } from 'node:fs'
 import { rm, symlink } from 'node:fs/promises'
@@ -10,13 +11,19 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { formatMessages } from 'esbuild'
 import { bundle } from './bundle.mjs'
+import { isCurrent, noteBuild, sourcesOf } from './current.mjs'
 import { declarations } from './declarations.mjs'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url)).slice(0, -1)
 
 try {
-  await bundle(repository, { keepMs: 0 })
-  if (!(await declarations(repository))) console.log('build: typescript is not installed, no declarations made')
+  if (!process.argv.includes('--if-changed') || !(await isCurrent(repository))) {
+    const from = await sourcesOf(repository)
+    await bundle(repository, { keepMs: 0 })
+    // What is not whole is not noted: the next build makes what is missing.
+    if (await declarations(repository)) await noteBuild(repository, from)
+    else console.log('build: typescript is not installed, no declarations made')
+  }
   await linkOwnCommands()
 } catch (error) {
   console.error(await textOf(error))

@@ -3,6 +3,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -13,6 +14,7 @@ import { dirname, join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { bundle } from '../../lib/build/bundle.mjs'
+import { isCurrent, noteBuild, sourcesOf } from '../../lib/build/current.mjs'
 import { entryPoints } from '../../lib/build/entry-points.mjs'
 import { repository, run, temporaryFolder } from '../support/index.ts'
 
@@ -47,6 +49,42 @@ test('each entry point becomes a file, with a source map', async () => {
   assert.ok(existsSync(join(root, 'dist', 'task.cjs.map')))
   assert.is((await start(root, 'a b')).stdout, '1 1 ["a b"]\n')
   assert.equal(readdirSync(join(root, '.cache')), [])
+})
+
+test('a build is current until a source or a file of it changes, appears or goes', async () => {
+  const root = sources(1)
+  const write = (path: string, text: string) => writeFileSync(join(root, path), text)
+  const build = async () => {
+    const from = await sourcesOf(root)
+    await bundle(root, { keepMs: 0 })
+    return from
+  }
+  assert.not(await isCurrent(root), 'never built')
+  await noteBuild(root, await build())
+  assert.ok(await isCurrent(root))
+  write('dist/.code-pack.cjs-x', 'what a start has compiled')
+  write('unrelated.txt', 'x')
+  assert.ok(await isCurrent(root))
+
+  const changes: [string, () => void][] = [
+    ['a source', () => write('lib/later.ts', 'export const generation = 2\n')],
+    ['a new source', () => write('tasks/new.ts', '')],
+    ['a source that is gone', () => rmSync(join(root, 'tasks/new.ts'))],
+    ['the manifest', () => write('package.json', '{ "type": "module", "version": "2.0.0" }')],
+    ['what was built', () => write('dist/task.js', '')],
+    ['what was built and is gone', () => rmSync(join(root, 'dist/index.js'))],
+  ]
+  for (const [what, change] of changes) {
+    change()
+    assert.not(await isCurrent(root), what)
+    await noteBuild(root, await build())
+    assert.ok(await isCurrent(root), `built after ${what}`)
+  }
+
+  const from = await build()
+  write('lib/later.ts', 'export const generation = 3\n')
+  await noteBuild(root, from)
+  assert.not(await isCurrent(root), 'edited while it was built')
 })
 
 test('an entry point that does not exist is named', async () => {
