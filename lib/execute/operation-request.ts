@@ -9,6 +9,7 @@ import type { Snapshot } from '../model/snapshot.ts'
 import { isApproved, type PlanDifference } from '../plan/digest.ts'
 import type { Consent } from './confirm.ts'
 import type { ExecuteOptions } from './execute.ts'
+import type { Settlement } from './run-record.ts'
 
 /** What a plan was made from. */
 export type Prepared = { plan: Plan; snapshot: Snapshot; desired?: Desired }
@@ -37,7 +38,7 @@ export type Operation = {
    * How it deals with what a dead run left; other operations supersede it. Where it is given, the lock is taken even where nothing is
    * to be done and nobody has left anything.
    */
-  recovers?: 'aborted' | 'superseded'
+  recovers?: Settlement['how']
   /**
    * The services that it is about, where that is not all of the environment: of what dead runs left it supersedes only what was about
    * no others. Empty: it supersedes nothing.

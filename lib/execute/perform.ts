@@ -23,7 +23,7 @@ import { stuckFailures } from './stuck.ts'
 import { failedWay } from './way-back.ts'
 
 /** How far a run has come, for records that cannot be written: `changing` once its plan may have changed something. */
-type Progress = { release?: number; changing: boolean }
+type Progress = { release?: number; changing: boolean; healthy?: boolean }
 
 /**
  * Observes and plans again, and runs what is still the plan that was shown.
@@ -80,14 +80,12 @@ const doneMeanwhile = ({ operation, environment }: Plan): string =>
   `${operation} ${environment}: nothing to do any more; somebody else did it meanwhile`
 
 /** A record that could not be written: before the first change nothing has happened; after it, the work is there and nobody knows. */
-function unrecorded({ failures }: FailureError, plan: Plan, { release, changing }: Progress): Executed {
+function unrecorded({ failures }: FailureError, plan: Plan, { release, changing, healthy }: Progress): Executed {
   const [first, ...rest] = failures as [Failure, ...Failure[]]
   if (!changing && release === undefined) return { outcome: first.outcome ?? 'unchanged', failures }
   const { environment, operation } = plan
-  const next =
-    release === undefined
-      ? [command(operation, environment)]
-      : [command('resume', environment), command('abort', environment)]
+  const words = release === undefined ? [operation] : healthy ? ['resume', 'rollback'] : ['resume', 'abort']
+  const next = words.map((word) => command(word, environment))
   return {
     outcome: 'unfinished',
     failures: [{ ...first, outcome: 'unfinished', next: [...(first.next ?? []), ...next] }, ...rest],
@@ -103,6 +101,10 @@ async function settleLeft({ operation, options, lease, unfinished }: Way): Promi
   if (!unfinished || !(await lease.prove(recordMs))) return
   const place = { ops: operation.ops, environment: operation.environment, releases: operation.platform.releases }
   try {
+    const { healthy } = unfinished
+    const { releases } = place
+    if (healthy && (await releases.current()) === healthy.number)
+      await releases.setCurrent(healthy.number, operation.run)
     await settle(place, unfinished, operation.run, operation.recovers ?? 'superseded')
   } catch (error) {
     if (!(error instanceof FailureError)) throw error
@@ -157,6 +159,7 @@ async function recordAndExecute(
   const done = { outcome: 'done', failures: [], supersedes: true } as const
   if (release) {
     await releases.close(release.number, { outcome: 'healthy', ended: new Date().toISOString() })
+    progress.healthy = true
     await releases.setCurrent(release.number, operation.run)
     const { environment, number } = release
     await say(way, journal, { type: 'release-closed', environment, release: number, outcome: 'healthy' })

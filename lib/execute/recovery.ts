@@ -11,6 +11,8 @@ export type Unfinished = {
   runs: Run[]
   /** Pending releases of dead runs, oldest first. */
   releases: Release[]
+  /** The newest release that such a run has found healthy, and then could not write down to be the current one. */
+  healthy?: Release
 }
 
 /** Where to look. */
@@ -29,16 +31,20 @@ export async function findUnfinished(
   place: RecoveryPlace,
   holder: Holder | undefined,
 ): Promise<Unfinished | undefined> {
-  const pending = (await place.releases.list()).filter(({ outcome }) => outcome === 'pending')
+  const all = await place.releases.list()
+  const pending = all.filter(({ outcome }) => outcome === 'pending')
   const releases = pending.filter(({ run }) => run !== holder?.run)
   const open = new Set(pending.map(({ number }) => number))
   const runs = await unfinishedRuns(place.ops, place.environment, holder, open)
-  return runs.length + releases.length === 0 ? undefined : { environment: place.environment, runs, releases }
+  if (runs.length + releases.length === 0) return undefined
+  const opened = new Set(runs.flatMap(({ openReleases }) => openReleases))
+  const healthy = all.findLast(({ number, outcome, left }) => outcome === 'healthy' && !left && opened.has(number))
+  return { environment: place.environment, runs, releases, ...(healthy ? { healthy } : {}) }
 }
 
 /**
- * The release that unfinished work is about: the newest pending one, else the one that the last dead run had opened and closed as
- * failed before it had gone back. Undefined when it is about none.
+ * The release that unfinished work is about: the newest pending one, else one that a dead run had found healthy, else the one that the
+ * last dead run had opened and closed as failed before it had gone back. Undefined when it is about none.
  */
 export async function leftRelease(
   unfinished: Unfinished | undefined,
@@ -47,6 +53,7 @@ export async function leftRelease(
   if (!unfinished) return undefined
   const pending = unfinished.releases.at(-1)
   if (pending) return pending
+  if (unfinished.healthy) return unfinished.healthy
   const runs = new Set(unfinished.runs.map(({ run }) => run))
   return (await releases.list()).findLast(({ run, outcome }) => outcome === 'failed' && runs.has(run))
 }
@@ -67,7 +74,10 @@ export function partByCover(
   const part = (wanted: boolean) => {
     const releases = unfinished.releases.filter((release) => isMine(release) === wanted)
     const runs = unfinished.runs.filter((run) => isMyRun(run) === wanted)
-    return releases.length + runs.length === 0 ? undefined : { ...unfinished, releases, runs }
+    if (releases.length + runs.length === 0) return undefined
+    const { environment, healthy } = unfinished
+    const isHere = healthy && runs.some(({ openReleases }) => openReleases.includes(healthy.number))
+    return { environment, releases, runs, ...(isHere ? { healthy } : {}) }
   }
   const [mine, others] = [part(true), part(false)]
   return { ...(mine ? { mine } : {}), ...(others ? { others } : {}) }
@@ -94,10 +104,11 @@ export function unfinishedFindings(unfinished: Unfinished): Finding[] {
 }
 
 /** What a person can type about it: an open deploy is finished or gone back from, everything else is done again. */
-export function nextCommands({ environment, runs, releases }: Unfinished): string[] {
+export function nextCommands({ environment, runs, releases, healthy }: Unfinished): string[] {
   if (releases.length > 0) {
     return [command('resume', environment), command('abort', environment)]
   }
+  if (healthy) return [command('resume', environment)]
   const operation = lastRun({ environment, runs, releases })?.header?.operation ?? 'setup'
   // Its release is closed as failed, and it was going back.
   return [command(operation === 'deploy' ? 'abort' : operation, environment)]
@@ -144,7 +155,8 @@ export async function settle(
 function headline(run: Run, unfinished: Unfinished): string {
   const { header, entries } = run
   const by = header ? ` by ${header.user}@${header.host}` : ''
-  const releases = unfinished.releases.filter(({ number }) => run.openReleases.includes(number))
+  const known = [...unfinished.releases, ...(unfinished.healthy ? [unfinished.healthy] : [])]
+  const releases = known.filter(({ number }) => run.openReleases.includes(number))
   const what = releases.map(({ number, revision }) => ` of release ${number} (${revision})`).join('')
   const end = run.state === 'ended' ? 'left work' : 'ended without a word'
   const at = entries.at(-1)?.at

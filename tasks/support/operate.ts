@@ -1,5 +1,5 @@
 import { runOperation } from '../../lib/execute/operation.ts'
-import type { OperationResult, Prepared } from '../../lib/execute/operation-request.ts'
+import type { Operation, OperationResult, Prepared } from '../../lib/execute/operation-request.ts'
 import { type Failure, FailureError, ok, type Result, unwrap } from '../../lib/model/failure.ts'
 import type { Plan } from '../../lib/model/plan.ts'
 import { parsePlanFile, planFileText } from '../../lib/plan/plan-file.ts'
@@ -32,7 +32,7 @@ export type Work = {
   /** Asks for the environment's name as a protected one does. */
   asksForName?: boolean
   /** Closes what a dead run left pending even where nothing is to be done. */
-  recovers?: 'aborted' | 'superseded'
+  recovers?: NonNullable<Operation['recovers']>
   /** The services that it is about, where that is not all; empty where it supersedes nothing that a dead run left. */
   covers?: readonly string[] | undefined
 }

@@ -1,6 +1,7 @@
 import { findUnfinished, leftRelease } from '../../lib/execute/recovery.ts'
+import type { Desired } from '../../lib/model/desired.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
-import { FailureError, ok, unwrap } from '../../lib/model/failure.ts'
+import { type Failure, FailureError, ok, unwrap } from '../../lib/model/failure.ts'
 import type { Release } from '../../lib/model/release.ts'
 import { planRollback, planStopRelease } from '../../lib/plan/rollback.ts'
 import { filesOfRevision } from '../../lib/system/revision-files.ts'
@@ -14,12 +15,13 @@ import { describeRelease } from './text.ts'
 
 type Arguments = PlanFlags & { readonly environment: string; readonly platform?: PlatformName | undefined }
 
-/** The release that a dead deploy, or the dead abort of one, left; to go on with it is only possible while it is pending. */
-async function unfinishedRelease({ ops, desired, platform }: Session, onlyPending: boolean): Promise<Release> {
+/** The release that a dead deploy, or the dead abort of one, left, with an outcome that can be dealt with. */
+async function unfinishedRelease({ ops, desired, platform }: Session, but: Release['outcome']): Promise<Release> {
   const { lock, releases } = platform
   const place = { ops, environment: desired.environment, releases }
   const left = await leftRelease(await findUnfinished(place, await lock.inspect()), releases)
-  if (left && !(onlyPending && left.outcome !== 'pending')) return left
+  if (left && left.outcome !== but) return left
+  if (left?.outcome === 'healthy') throw new FailureError(isHealthy(left, desired))
   throw new FailureError({
     code: 'nothing-unfinished',
     message: `${desired.environment} has no unfinished deploy`,
@@ -28,11 +30,20 @@ async function unfinishedRelease({ ops, desired, platform }: Session, onlyPendin
   })
 }
 
+const isHealthy = ({ number }: Release, { configuredAs }: Desired): Failure => ({
+  code: 'release-is-healthy',
+  message: `release ${number} of ${configuredAs} is healthy, and cannot be aborted any more`,
+  why: 'its deploy failed only after that, at writing down that it is the current one',
+  outcome: 'unchanged',
+  next: [`task resume ${configuredAs}`, `task rollback ${configuredAs}`],
+})
+
 /** `task resume`: the same revision and services as a new deploy, planned from what is true now. */
 export async function runResume(scope: Scope, context: TaskContext & { args: Arguments }) {
   const { args } = context
   const looked = await openSession(scope, context, { ...args, platform: args.platform, needs: 'record' })
-  const pending = await unfinishedRelease(looked, true)
+  const pending = await unfinishedRelease(looked, 'failed')
+  if (pending.outcome === 'healthy') return writeDown(context, looked, pending)
   const dirty = pending.commit.startsWith('tree-')
   const revision = dirty ? undefined : pending.commit
   const files = await filesOfRevision(looked.folder, revision, context.signal)
@@ -52,13 +63,35 @@ export async function runResume(scope: Scope, context: TaskContext & { args: Arg
   })
 }
 
+/** What is left of a deploy whose release is healthy: to write down that it is current, which settling does. */
+async function writeDown(context: TaskContext & { args: Arguments }, session: Session, { number }: Release) {
+  const { desired } = session
+  const dryRun = context.args.dryRun === true
+  const result = await operate(context, session, context.args, {
+    purpose: `resume release ${number}`,
+    recovers: 'resumed',
+    prepare: async (signal) => {
+      const snapshot = unwrap(await session.platform.observe(desired, { signal }))
+      const plan = { operation: 'resume', environment: desired.environment, ops: [], findings: [], notes: [] }
+      return ok({ plan, snapshot, desired })
+    },
+  })
+  return reportRelease(result, session.platform.releases, {
+    operation: 'resume',
+    environment: desired.environment,
+    dryRun,
+    text: () =>
+      result.outcome === 'done' && !dryRun ? `release ${number} of ${desired.environment} is healthy and current\n` : '',
+  })
+}
+
 /** `task abort`: back to the current release, or, where there is none, what the dead deploy started is stopped. */
 export async function runAbort(scope: Scope, context: TaskContext & { args: Arguments }) {
   const { args } = context
   const started = performance.now()
   const session = await openSession(scope, context, { ...args, platform: args.platform, needs: 'record' })
   const { desired } = session
-  const pending = await unfinishedRelease(session, false)
+  const pending = await unfinishedRelease(session, 'healthy')
   const result = await operate(context, session, args, {
     purpose: `abort release ${pending.number}`,
     recovers: 'aborted',

@@ -1,5 +1,5 @@
 /** Operations that hooks and tasks of one's own call: one invocation holds one lock. And a way back that was killed. */
-import { rm } from 'node:fs/promises'
+import { rename, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -91,6 +91,29 @@ test('a deploy that dies on its way back is unfinished for every clone, and abor
   assert.is((await world.get('/version'))?.body, 'v2 2')
   assert.is((await releasesOf(world)).releases.at(-1)?.outcome, 'failed')
   assert.equal(await health(world), { api: 'running healthy', postgres: 'running healthy' })
+})
+
+test('a healthy release that could not be made current: abort says no, and resume writes it down', async () => {
+  if (process.platform !== 'linux') return
+  await world.commit('good', 'v5')
+  const pointer = join(world.folder, '.ops/releases/dev/current.json')
+  await rename(pointer, `${pointer}.kept`)
+  await symlink('/proc/sys/kernel/ostype', pointer)
+  const text = await expectExit(8, world, ['deploy', 'dev'])
+  assert.match(text, /task resume dev\n +.*task rollback dev/)
+  await rename(`${pointer}.kept`, pointer)
+  const number = (await releasesOf(world)).releases.at(-1)?.number
+  assert.match((await done(world, ['services', 'status'])).stderr, new RegExp(`of release ${number} .* left work`))
+  const refused = await expectExit(3, world, ['abort', 'dev'])
+  assert.match(refused, new RegExp(`release ${number} of dev is healthy, and cannot be aborted`))
+  await expectExit(0, world, ['resume', 'dev', '--dry-run'])
+  assert.match(
+    await expectExit(0, world, ['resume', 'dev']),
+    new RegExp(`release ${number} of dev is healthy and current`),
+  )
+  assert.not.match((await done(world, ['services', 'status'])).stderr, /left work/)
+  assert.match(await expectExit(3, world, ['resume', 'dev']), /dev has no unfinished deploy/)
+  assert.is((await releasesOf(world)).current, number)
 })
 
 test.run()

@@ -1,11 +1,22 @@
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { newRunId } from '../../lib/execute/journal.ts'
 import { runOperation } from '../../lib/execute/operation.ts'
 import type { Operation, OperationOptions } from '../../lib/execute/operation-request.ts'
+import { findUnfinished, leftRelease, nextCommands, unfinishedFindings } from '../../lib/execute/recovery.ts'
 import { listRuns } from '../../lib/execute/runs.ts'
 import { failed, ok } from '../../lib/model/failure.ts'
 import type { Op } from '../../lib/model/op.ts'
@@ -330,6 +341,49 @@ test('a record that cannot be written: exit 3 before a change, unfinished after 
     assert.equal([(await releaseOf(full, 1))?.outcome, (await releaseOf(full, 2))?.outcome], ['failed', 'healthy'])
   } finally {
     spawnSync('umount', [at])
+  }
+})
+
+test('a release that is healthy, but could not be made current: the next command writes that down', async () => {
+  if (process.platform !== 'linux') return note('skipped: no file here that can be read and never be replaced')
+  for (const next of ['resume', 'deploy', 'rollback'] as const) {
+    const ops = newOps()
+    const store = localReleases(ops, 'dev')
+    assert.is((await operate(ops, { ...planOf(step('one')), release: release(1) })).outcome, 'done')
+    const pointer = join(ops, 'releases/dev/current.json')
+    const written = readFileSync(pointer, 'utf8')
+    rmSync(pointer)
+    symlinkSync('/proc/sys/kernel/ostype', pointer)
+
+    const ended = await operate(ops, { ...planOf(step('one')), release: release(2) })
+    assert.is(ended.outcome, 'unfinished')
+    assert.equal(ended.failures[0]?.next?.slice(-2), ['task resume dev', 'task rollback dev'])
+    assert.is((await releaseOf(ops, 2))?.outcome, 'healthy')
+    assert.is(await store.current(), 2, 'the records say so')
+    const place = { ops, environment: 'dev', releases: store }
+    const left = await findUnfinished(place, undefined)
+    assert.equal(left && [left.healthy?.number, nextCommands(left)], [2, ['task resume dev']])
+    assert.is((await leftRelease(left, store))?.number, 2)
+    assert.match(left ? (unfinishedFindings(left)[0]?.message ?? '') : '', /of release 2 \(v1\.4\) .* left work/)
+
+    const nothing = planOf()
+    const recover = () => {
+      if (next === 'resume') return operate(ops, nothing, { operation: { recovers: 'resumed' } })
+      if (next === 'deploy') return operate(ops, nothing)
+      const back: Plan = { ...planOf(step('back')), operation: 'rollback', target: 1 }
+      const prepare = async () =>
+        ok({ plan: back, snapshot: { ...snapshot, current: 2, releases: await store.list() } })
+      return operate(ops, back, { operation: { prepare } })
+    }
+    if (next === 'resume') {
+      assert.is((await recover()).outcome, 'done')
+      assert.ok(await findUnfinished(place, undefined), 'it still cannot be written down, and is reported again')
+    }
+    rmSync(pointer)
+    writeFileSync(pointer, written)
+    assert.is((await recover()).outcome, 'done')
+    assert.is(await findUnfinished(place, undefined), undefined)
+    assert.is(JSON.parse(readFileSync(pointer, 'utf8')).release, next === 'rollback' ? 1 : 2)
   }
 })
 
