@@ -257,4 +257,34 @@ test('an interrupted run ends its test processes, what they started, and leaves 
   assert.equal(readdirSync(temporary), [])
 })
 
+test('a file that fails may be run once more, which is said; its second result counts', async () => {
+  const once = `import { existsSync, writeFileSync } from 'node:fs'
+test('x', () => {
+  const again = existsSync('.cache/second')
+  writeFileSync('.cache/second', '')
+  assert.ok(again, 'first try')
+})
+test('y', () => {})
+test.run()`
+  const root = suites({ 'a.test.ts': once, 'b.test.ts': "test('z', () => {})\ntest.run()" })
+  const ended = await runSuites(root, ['--retries', '1'])
+  assert.match(ended.stdout, /FAIL test\/a\.test\.ts {2}1 passed, 1 failed/)
+  assert.match(ended.stdout, /first try/)
+  assert.match(ended.stdout, /ok {3}test\/a\.test\.ts {2}2 passed, run again/)
+  assert.match(ended.stdout, /Failed at first, passed when its file was run again alone:\n {2}test\/a\.test\.ts › x\n/)
+  assert.is(lastLine(ended), '3 passed, 0 failed')
+  assert.is(ended.status, 0)
+})
+
+test('what fails twice has failed, and many failures are not tried again', async () => {
+  const fault = "test('x', () => assert.ok(false))\ntest.run()"
+  const twice = await runSuites(suites({ 'a.test.ts': fault }), ['--retries', '1'])
+  assert.is(twice.stdout.match(/^FAIL/gm)?.length, 2)
+  assert.is(lastLine(twice), '0 passed, 1 failed')
+  assert.is(twice.status, 1)
+  const many = await runSuites(suites({ 'a.test.ts': fault, 'b.test.ts': fault }), ['--retries', '1'])
+  assert.is(many.stdout.match(/^FAIL/gm)?.length, 2)
+  assert.is(lastLine(many), '0 passed, 2 failed')
+})
+
 test.run()

@@ -14,8 +14,8 @@ export type TestFile = { source: string; bundle: string }
 /** Limits in milliseconds: for one test, and beyond it for a process that does not react or does not end. */
 export type Limits = { testMs: number; graceMs: number }
 
-/** A file's result with its time in milliseconds and everything that its process wrote. */
-export type FileResult = Result & { source: string; durationMs: number; output: string }
+/** A file's result with its time in milliseconds, everything that its process wrote, and what failed the first time if this is the second. */
+export type FileResult = Result & { source: string; durationMs: number; output: string; before?: Result['failed'] }
 
 const running = new Map<ChildProcess, Promise<FileResult>>()
 

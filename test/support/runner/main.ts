@@ -39,6 +39,15 @@ export async function main(repository: string, argv: string[]): Promise<number> 
       const { files, broken } = await bundle(sources, root, join(repository, 'test', 'support'), folder)
       for (const { source, text } of broken) add(notRun(source, `cannot be bundled:\n${text}`))
       await inParallel(files, options.jobs, async (file) => add(await runFile(file, root, options, ci)))
+      const again = files.filter(({ source }) => results.some((one) => one.source === source && one.failed.length > 0))
+      // Many failures are no accident of a busy machine.
+      if (again.length <= options.retries) {
+        await inParallel(again, 1, async (file) => {
+          const first = results.findIndex(({ source }) => source === file.source)
+          const [failed] = results.splice(first, 1)
+          add({ ...(await runFile(file, root, options, ci)), before: failed?.failed ?? [] })
+        })
+      }
     }
     console.log(summary(results, options))
     return results.length > 0 && results.every(({ failed }) => failed.length === 0) ? 0 : 1

@@ -5,6 +5,8 @@ export type Options = {
   filters: string[]
   long: 'without' | 'with' | 'only'
   jobs: number
+  /** How many failed files may be run once more. */
+  retries: number
   root: string | undefined
   build: boolean
   testMs: number
@@ -18,6 +20,7 @@ export const usage = `npm test -- [filter…] [--long | --only-long] [--jobs N] 
   --long         adds the long suites (*.long.test.ts)
   --only-long    runs the long suites alone
   --jobs N       files at a time (2)
+  --retries N    runs up to N failed files once more, alone; with more, none (0)
   --no-build     does not build dist first
   --limit MS     the time of a test that sets none (60000)
   --grace MS     what a blocked or lingering process gets beyond it (15000)
@@ -33,18 +36,22 @@ export function parseOptions(argv: string[]): Options | string {
         long: { type: 'boolean', default: false },
         'only-long': { type: 'boolean', default: false },
         jobs: { type: 'string', default: '2' },
+        retries: { type: 'string', default: '0' },
         'no-build': { type: 'boolean', default: false },
         limit: { type: 'string', default: '60000' },
         grace: { type: 'string', default: '15000' },
         root: { type: 'string' },
       },
     })
+    const retries = Number(values.retries)
+    if (!Number.isInteger(retries) || retries < 0) return '--retries must be a whole number'
     const [jobs, testMs, graceMs] = [values.jobs, values.limit, values.grace].map(Number)
     if (!isCount(jobs) || !isCount(testMs) || !isCount(graceMs)) return 'a count must be a whole number above 0'
     return {
       filters: positionals,
       long: values['only-long'] ? 'only' : values.long ? 'with' : 'without',
       jobs,
+      retries,
       root: values.root,
       build: !values['no-build'] && values.root === undefined,
       testMs,

@@ -2,10 +2,11 @@ import type { FileResult } from './file.ts'
 import type { Options } from './options.ts'
 
 /** One line about a file that has run, and its notes below. */
-export function lineOfFile({ source, passed, failed, skipped, durationMs, notes }: FileResult): string {
+export function lineOfFile({ source, passed, failed, skipped, durationMs, notes, before }: FileResult): string {
   const counts = [`${passed} passed`]
   if (failed.length > 0) counts.push(`${failed.length} failed`)
   if (skipped.length > 0) counts.push(`${skipped.length} skipped`)
+  if (before) counts.push('run again')
   const line = `${failed.length > 0 ? 'FAIL' : 'ok  '} ${source}  ${counts.join(', ')}  ${(durationMs / 1000).toFixed(1)} s`
   return [line, ...notes.map((note) => `     ${note}`)].join('\n')
 }
@@ -26,6 +27,10 @@ export function summary(results: FileResult[], options: Options): string {
   if (results.length === 0) lines.push(`No test file matches${hint(options)}`, '')
   const failed = results.flatMap(({ source, failed }) => failed.map(({ name }) => `  ${source} › ${name}`))
   if (failed.length > 0) lines.push('Failed:', ...failed, '')
+  const unsteady = results
+    .filter((one) => one.failed.length === 0)
+    .flatMap(({ source, before = [] }) => before.map(({ name }) => `  ${source} › ${name}`))
+  if (unsteady.length > 0) lines.push('Failed at first, passed when its file was run again alone:', ...unsteady, '')
   const skipped = results.flatMap(({ skipped }) => skipped)
   const reasons = [...new Set(skipped.map(({ reason }) => reason))]
   if (reasons.length > 0) {
