@@ -152,7 +152,8 @@ export function targetText(target: BackupTarget): string {
 /** Which roles of a backup become which. */
 export const roleMapSchema = roleMap
 
-const fileSchema = z.strictObject({
+/** The schema of `BackupFile`. */
+export const backupFileSchema = z.strictObject({
   name: z.string().describe('Within the folder of the backup'),
   source: z.string(),
   holds: z.enum(['dump', 'globals', 'contents', 'cluster', 'wal']),
@@ -164,7 +165,7 @@ const fileSchema = z.strictObject({
   plainSha256: z.string(),
 })
 /** A file of a backup: what lies there, and what it is once decrypted and expanded. */
-export type BackupFile = z.output<typeof fileSchema>
+export type BackupFile = z.output<typeof backupFileSchema>
 
 const manifestSourceSchema = z.looseObject({
   name: z.string(),
@@ -196,7 +197,7 @@ export const manifestSchema = z.strictObject({
   finished: z.string(),
   recipients: z.array(z.string()),
   sources: z.array(manifestSourceSchema),
-  files: z.array(fileSchema),
+  files: z.array(backupFileSchema),
   /** SHA-256 over all of the above, as JSON with sorted keys. */
   digest: z.string(),
 })

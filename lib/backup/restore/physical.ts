@@ -15,7 +15,15 @@ import { fileOf, firstThatWorks, type Opened, textOf } from './files.ts'
  */
 export async function restorePhysical(
   opened: Opened,
-  restore: { service: string; engine: Engine; dataFolder: string; folder: string; durable: boolean },
+  restore: {
+    service: string
+    engine: Engine
+    dataFolder: string
+    folder: string
+    durable: boolean
+    /** Where recovery ends and what it reads, as settings; default is the backup's restore point. */
+    recovery?: readonly string[]
+  },
 ): Promise<ScratchServer> {
   const { service, engine, dataFolder } = restore
   const source = opened.manifest.sources.find(({ name }) => name === service)
@@ -50,9 +58,11 @@ export async function restorePhysical(
     durable: restore.durable,
     signal: opened.signal,
     settings: [
-      // All WAL is in its folder; a command is asked for all the same, and has nothing to give.
-      'restore_command=false',
-      `recovery_target_name=${String(source?.point ?? '')}`,
+      ...(restore.recovery ?? [
+        // All WAL is in its folder; a command is asked for all the same, and has nothing to give.
+        'restore_command=false',
+        `recovery_target_name=${String(source?.point ?? '')}`,
+      ]),
       'recovery_target_action=promote',
     ],
   })

@@ -8,6 +8,8 @@ import { bestCodec } from '../codecs.ts'
 import { type Contents, listTables, prepareReading, readDefinitions, readSequences, readTables } from '../contents.ts'
 import { storeFile } from '../store.ts'
 import { archive, type Selector } from '../tar.ts'
+import type { BaseWal } from '../wal/coverage.ts'
+import { observeWal } from '../wal/slot.ts'
 import { type Taking, textStream } from './logical.ts'
 
 /** Folders whose content belongs to the running server and not to the data (PostgreSQL's documentation, 26.3.4). */
@@ -62,16 +64,28 @@ export async function takePhysical(
       point,
     ])
     const cluster = await store('cluster.tar', 'cluster', archive([{ path: dataFolder, name: 'data' }], select))
-    const stopped = await session.query<{ label: string }>('select labelfile as label from pg_backup_stop(false)')
+    const stopped = await session.query<{ label: string; at: Date }>(
+      'select labelfile as label, clock_timestamp() as at from pg_backup_stop(false)',
+    )
+    const kept = await observeWal(session)
     const { contents, point: reached } = await readAtPoint(session, { ...address, signal }, point)
     const ended = await session.query<{ file: string }>('select pg_walfile_name(pg_switch_wal()) as file')
     const label = stopped.rows[0]?.label ?? ''
     const wal = await store('wal.tar', 'wal', walOf(dataFolder, started.rows[0]?.file ?? '', ended.rows[0]?.file ?? ''))
     const labelFile = await store('backup_label', 'wal', textStream(label))
     const written = await store('contents.json', 'contents', textStream(JSON.stringify(contents)))
-    return ok({ files: [cluster, wal, labelFile, written], contents, reached, server: slot.rows[0]?.server ?? '' })
+    // The WAL that follows, where a slot keeps it: with that the backup can be brought to a later time.
+    const following: BaseWal | undefined = kept.slot && {
+      stream: kept.slot.stream,
+      first: started.rows[0]?.file ?? '',
+      last: ended.rows[0]?.file ?? '',
+      segmentBytes: kept.segmentBytes,
+      stopped: stopped.rows[0]?.at.toISOString() ?? '',
+    }
+    const server = slot.rows[0]?.server ?? ''
+    return ok({ files: [cluster, wal, labelFile, written], contents, reached, server, following })
   })
-  const { files, contents, reached, server } = unwrap(taken)
+  const { files, contents, reached, server, following } = unwrap(taken)
   return {
     files,
     source: {
@@ -85,6 +99,7 @@ export async function takePhysical(
       tables: contents.tables.length,
       rows: contents.tables.reduce((sum, { rows }) => sum + Number(rows), 0),
       migrations: contents.migrations,
+      ...(following && { wal: following }),
     },
   }
 }

@@ -1,0 +1,72 @@
+import { join } from 'node:path'
+import type { Engine } from '../../database/engine/postgres.ts'
+import { type Failure, FailureError } from '../../model/failure.ts'
+import type { BackupOwner } from '../catalogue.ts'
+import type { ScratchServer } from '../scratch.ts'
+import { feedWal } from '../wal/feed.ts'
+import { fetchSegment, openWal } from '../wal/fetch.ts'
+import { fileOf, type Opened } from './files.ts'
+import { restorePhysical } from './physical.ts'
+
+/** A moment, and the stream that leads from a backup to it. */
+export type PointInTime = {
+  /** ISO 8601, in UTC: `2026-11-20T12:00:00.000Z`. */
+  time: string
+  stream: string
+  segmentBytes: number
+}
+
+/**
+ * Unpacks a physical backup and recovers it with the WAL of a stream up to a time: every transaction that was committed until then is in, none after it. Throws
+ * `FailureError`; when this resolves the server takes statements.
+ */
+export async function restoreToTime(
+  owner: BackupOwner,
+  opened: Opened,
+  point: PointInTime,
+  restore: { service: string; engine: Engine; dataFolder: string; folder: string; durable: boolean },
+): Promise<ScratchServer> {
+  const { stream, segmentBytes, time } = point
+  // A backup that is not there fails before anything is unpacked.
+  fileOf(opened, restore.service, 'cluster')
+  const { identities, signal } = opened
+  const wal = await openWal(opened.targets, { owner, stream, segmentBytes, identities, signal })
+  const feed = await feedWal(join(restore.folder, 'wal'), restore.engine.user, (name, path) =>
+    fetchSegment(wal, name, path),
+  )
+  let started: ScratchServer | undefined
+  try {
+    started = await restorePhysical(opened, {
+      ...restore,
+      recovery: [
+        `restore_command=${feed.command}`,
+        `recovery_target_time=${postgresTime(time)}`,
+        // The stream is of one timeline; what a restore has begun later has a stream of its own.
+        'recovery_target_timeline=current',
+      ],
+    })
+  } catch (error) {
+    // That a file could not be fetched says more than that the server has not found it.
+    await feed.stop()
+    throw error instanceof FailureError ? new FailureError(...withTime(error.failures, time)) : error
+  }
+  try {
+    await feed.stop()
+    return started
+  } catch (error) {
+    await started.stop()
+    throw error
+  }
+}
+
+/** As the setting takes it: while settings are read, PostgreSQL does not know yet what `Z` is. */
+const postgresTime = (time: string): string => `${new Date(time).toISOString().slice(0, 23).replace('T', ' ')}+00`
+
+function withTime(failures: readonly Failure[], time: string): [Failure, ...Failure[]] {
+  const said = failures.map((failure) =>
+    failure.code === 'scratch-not-started'
+      ? { ...failure, message: `recovery to ${time} did not come to its end` }
+      : failure,
+  )
+  return said as [Failure, ...Failure[]]
+}

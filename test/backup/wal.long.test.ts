@@ -1,0 +1,239 @@
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { makeIdentity } from '../../lib/backup/age.ts'
+import { readCatalogue } from '../../lib/backup/catalogue.ts'
+import { openBackup } from '../../lib/backup/open.ts'
+import { restoreToTime } from '../../lib/backup/restore/point-in-time.ts'
+import { inFolder } from '../../lib/backup/scratch.ts'
+import { folderTarget } from '../../lib/backup/targets/folder.ts'
+import { listStreams, readWalManifest, streamPrefix } from '../../lib/backup/wal/archive.ts'
+import { type BaseWal, followWal } from '../../lib/backup/wal/coverage.ts'
+import { findWalPrograms, walProgramFor } from '../../lib/backup/wal/program.ts'
+import { receiveWal } from '../../lib/backup/wal/receiver.ts'
+import { withDatabase } from '../../lib/database/connect.ts'
+import { adminUser } from '../../lib/database/engine/cluster.ts'
+import { ok, unwrap } from '../../lib/model/failure.ts'
+import { startServer, type TestServer, testEngine } from '../database/support/server.ts'
+import { processesWith, skip, temporaryFolder, timeLimit, until } from '../support/index.ts'
+import { type Bench, codeOf, makeBench } from './support.ts'
+
+timeLimit(280_000)
+
+let server: TestServer
+let bench: Bench
+let database: string
+let program: string
+let spool: string
+let keys: { identity: string; recipient: string }
+let receiving: { abort: AbortController; done: Promise<void>; lines: string[] } | undefined
+
+test.before(async () => {
+  server = await startServer(await testEngine(15, 'system'))
+  const found = walProgramFor(await findWalPrograms(), 15)
+  if (!found) skip('pg_receivewal is not installed')
+  program = found.path
+  database = await server.database()
+  await server.query(`create table a (n int primary key, t text)`, [], database)
+  bench = await makeBench(server, database, 'physical')
+  spool = join(temporaryFolder(), 'spool')
+  keys = await makeIdentity()
+})
+test.after(async () => {
+  await end()
+  await server?.dispose()
+})
+
+function begin(everyMs = 500): void {
+  const abort = new AbortController()
+  const lines: string[] = []
+  const done = receiveWal(
+    {
+      owner: bench.ports,
+      service: 'postgres',
+      targets: [folderTarget(bench.target)],
+      recipients: [keys.recipient],
+      address: {
+        host: '127.0.0.1',
+        port: server.port,
+        database: 'postgres',
+        user: adminUser,
+        password: server.password,
+        applicationName: 'vital-ops/test-wal',
+      },
+      program,
+      spool,
+      everyMs,
+      keepBytes: 1e9,
+      output: (line) => lines.push(line),
+    },
+    abort.signal,
+  )
+  receiving = { abort, done, lines }
+}
+
+async function end(): Promise<void> {
+  receiving?.abort.abort()
+  await receiving?.done
+  receiving = undefined
+}
+
+const target = () => folderTarget(bench.target)
+const streams = async () => [...(await listStreams(target(), bench.ports))].sort(([a], [b]) => (a < b ? -1 : 1))
+const baseOf = async (number: number): Promise<BaseWal> => {
+  const { entries } = await readCatalogue([target()], bench.ports)
+  return entries.find((entry) => entry.number === number)?.manifest?.sources[0]?.wal as BaseWal
+}
+/** The moment up to which the run behind a backup goes. */
+async function reach(number: number): Promise<string> {
+  const base = await baseOf(number)
+  const listed = new Map(await streams()).get(base.stream)
+  const { segments, partial } = followWal(base, listed ?? { segments: [], partials: [] })
+  for (const item of [...segments, ...(partial ? [partial] : [])].reverse()) {
+    const manifest = await readWalManifest(target(), bench.ports, base.stream, item)
+    if (manifest?.until) return manifest.until
+  }
+  return ''
+}
+const serverTime = async (): Promise<string> => {
+  const [row] = await server.query('select clock_timestamp() as at')
+  return (row as { at: Date }).at.toISOString()
+}
+const reached = (number: number, time: string) =>
+  until(async () => (await reach(number)) > time, { what: `the archive to reach ${time}`, deadline: 60_000 })
+
+/** Rows of the tables as they were at a time. */
+async function rowsAt(number: number, time: string): Promise<Record<string, unknown>[]> {
+  const base = await baseOf(number)
+  const { entries } = await readCatalogue([target()], bench.ports)
+  const manifest = entries.find((entry) => entry.number === number)?.manifest?.digest ?? ''
+  const opened = await openBackup(
+    bench.ports,
+    { backup: number, manifest, targets: [{ type: 'folder', path: bench.target }], identity: null },
+    { signal: new AbortController().signal, secrets: { find: () => undefined } },
+  )
+  return inFolder(join(await bench.ports.scratchFolder(), 'point'), async (folder) => {
+    const scratch = await restoreToTime(
+      bench.ports,
+      { ...opened, identities: [keys.identity] },
+      { time, stream: base.stream, segmentBytes: base.segmentBytes },
+      { service: 'postgres', engine: server.engine, dataFolder: join(folder, 'data'), folder, durable: false },
+    )
+    try {
+      return unwrap(
+        await withDatabase({ ...scratch.server, database, applicationName: 'test' }, async (connection) =>
+          ok((await connection.query('select t, count(*)::int as n from a group by t order by t')).rows),
+        ),
+      )
+    } finally {
+      await scratch.stop()
+    }
+  })
+}
+
+const add = (from: number, to: number, text: string) =>
+  server.query(`insert into a select i, '${text}' from generate_series(${from}, ${to}) i`, [], database)
+
+test('rows before and after a time, a table dropped: restored to just before, nothing later, nothing missing', async () => {
+  begin()
+  await until(async () => (await server.query('select 1 from pg_replication_slots where active')).length === 1, {
+    what: 'the slot to be read from',
+    deadline: 30_000,
+  })
+  const { manifest } = await bench.take()
+  await add(1, 100, 'before')
+  // Several files of WAL.
+  await server.query(
+    'create table filler as select repeat(md5(i::text), 30) as t from generate_series(1, 40000) i',
+    [],
+    database,
+  )
+  await add(101, 200, 'also before')
+  const time = await serverTime()
+  await add(201, 300, 'after')
+  await server.query('drop table a', [], database)
+  await reached(manifest.number, await serverTime())
+  assert.equal(await rowsAt(manifest.number, time), [
+    { t: 'also before', n: 100 },
+    { t: 'before', n: 100 },
+  ])
+  await server.query('create table a (n int primary key, t text)', [], database)
+})
+
+test('pg_receivewal killed, then the receiver itself: it goes on, without a gap', async () => {
+  const { manifest } = await bench.take()
+  const pids = async () => (await processesWith(spool)).map(({ pid }) => pid)
+  for (let round = 0; round < 3; round++) {
+    await until(async () => (await pids()).length === 1, { what: 'pg_receivewal to run', deadline: 30_000 })
+    await add(1000 * round, 1000 * round + 99, `round ${round}`)
+    const [pid = 0] = await pids()
+    process.kill(pid, 'SIGKILL')
+    await server.query('select pg_switch_wal()')
+    await until(async () => !(await pids()).includes(pid), { what: 'it to be gone', deadline: 30_000 })
+  }
+  await end()
+  await add(5000, 5099, 'nobody receives')
+  await server.query('select pg_switch_wal()')
+  begin()
+  const time = await serverTime()
+  await reached(manifest.number, time)
+  assert.equal(
+    (await rowsAt(manifest.number, time)).map(({ t }) => t),
+    ['nobody receives', 'round 0', 'round 1', 'round 2'],
+  )
+})
+
+test('a file that is missing is found, and a restore beyond it fails instead of coming to something else', async () => {
+  const { manifest } = await bench.take()
+  const base = await baseOf(manifest.number)
+  for (let round = 0; round < 3; round++) {
+    await add(10_000 + round, 10_000 + round, 'gap')
+    await server.query('select pg_switch_wal()')
+  }
+  const time = await serverTime()
+  await reached(manifest.number, time)
+  const listed = async () => new Map(await streams()).get(base.stream) ?? { segments: [], partials: [] }
+  const whole = followWal(base, await listed())
+  assert.is(whole.gap, undefined)
+  assert.ok(whole.segments.length >= 3)
+  const [, lost = ''] = whole.segments
+  await target().remove(`${streamPrefix(bench.ports, base.stream)}${lost}/`)
+  const broken = followWal(base, await listed())
+  assert.is(broken.gap, lost)
+  assert.is(broken.segments.length, 1)
+  assert.is(await codeOf(() => rowsAt(manifest.number, time)), 'scratch-not-started')
+})
+
+test('a slot that has lost its WAL: another stream begins', async () => {
+  await end()
+  const before = (await streams()).length
+  await server.query(`alter system set max_slot_wal_keep_size = '1MB'`)
+  await server.query('select pg_reload_conf()')
+  for (let round = 0; round < 6; round++) {
+    await server.query('create table if not exists grow (t text)', [], database)
+    await server.query('insert into grow select md5(i::text) from generate_series(1, 1000) i', [], database)
+    await server.query('select pg_switch_wal()')
+  }
+  await server.query('checkpoint')
+  await until(
+    async () => {
+      await server.query('checkpoint')
+      return (await server.query(`select 1 from pg_replication_slots where wal_status = 'lost'`)).length === 1
+    },
+    { what: 'the slot to be lost', deadline: 60_000 },
+  )
+  begin()
+  await until(async () => (await streams()).length === before + 1, { what: 'another stream', deadline: 60_000 })
+  assert.ok(
+    receiving?.lines.some((line) => /has thrown away WAL/.test(line)),
+    receiving?.lines.join('\n'),
+  )
+  // It would end a backup that takes longer, too.
+  await server.query('alter system reset max_slot_wal_keep_size')
+  await server.query('select pg_reload_conf()')
+  const { manifest } = await bench.take()
+  await server.query('create table later (n int)', [], database)
+  await reached(manifest.number, await serverTime())
+})
+
+test.run()
