@@ -19,6 +19,12 @@ import { servicesTask } from './services.ts'
 import { setupTask } from './setup.ts'
 import type { Scope } from './support/flags.ts'
 
+export {
+  type Migration,
+  type MigrationContext,
+  migration,
+  type SqlFragment,
+} from '../lib/database/migrations/definition.ts'
 export type { Seed, SeedContext } from '../lib/database/seeds/module.ts'
 export type { Scope } from './support/flags.ts'
 

@@ -7,7 +7,7 @@ const limits = {
   steps: number({ integer: true, min: 1 }).optional().describe('no more than this many migrations'),
 }
 const json = { json: flag().describe('print the result as JSON') }
-const formats = ['dbmate', 'golang-migrate', 'flyway', 'plain'] as const
+const formats = ['dbmate', 'golang-migrate', 'flyway', 'plain', 'ts'] as const
 
 /** `task migrate [up|down|redo|status|…] [environment]`. */
 export const migrateTask = (scope: Scope) =>

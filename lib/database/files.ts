@@ -1,66 +1,30 @@
-import { createHash } from 'node:crypto'
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { MigrationFile, SeedFile } from '../model/desired.ts'
 import { type Failure, failed, ok, type Result } from '../model/failure.ts'
 import { errorCode, fileFailure, writeFileAtomic } from '../system/files.ts'
 import type { KnownFiles } from './known-files.ts'
 import type { Format } from './migrations/format.ts'
-import { compareVersions, parseMigrationName } from './migrations/names.ts'
+import { compareVersions, type MigrationName, parseMigrationName } from './migrations/names.ts'
 import { type ParsedMigration, parseMigration } from './migrations/script.ts'
+import { isTyped, loadTypedMigration, readWithImports } from './migrations/source.ts'
 import { lexSql } from './sql/lexer.ts'
 import { placeAt } from './sql/positions.ts'
-
-/** Text of a file as migrations see it: UTF-8, no byte order mark, line ends `\n`. */
-export type NormalisedText = { text: string; sha256: string }
-
-/**
- * Reads a migration's or seed's text. The digest is over the text without white space at its end, so that only a byte order mark, line
- * ends and that white space may change without the file being another. Failures: `sql-file-encoding` and those of reading.
- */
-export async function readSql(path: string, shownAs = path): Promise<Result<NormalisedText>> {
-  const bytes = await readFile(path).catch((error: unknown) => error)
-  if (!Buffer.isBuffer(bytes)) return failed({ ...fileFailure(bytes, 'read', shownAs), outcome: 'unchanged' })
-  let text: string
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    return failed(encodingFailure(shownAs, 'it is not UTF-8'))
-  }
-  if (text.includes('\0')) return failed(encodingFailure(shownAs, 'it holds a NUL character'))
-  const normalised = text.replaceAll('\r\n', '\n')
-  return ok({ text: normalised, sha256: digestOf(normalised) })
-}
-
-/** SHA-256 (hexadecimal) of a normalised text without white space at its end. */
-export const digestOf = (text: string): string =>
-  createHash('sha256')
-    .update(text.replace(/[ \t\n\v\f\r]+$/, ''))
-    .digest('hex')
-
-function encodingFailure(file: string, why: string): Failure {
-  return {
-    code: 'sql-file-encoding',
-    message: 'the file is no text that PostgreSQL takes',
-    place: { file },
-    why,
-    outcome: 'unchanged',
-  }
-}
+import { readSql } from './sql-file.ts'
 
 /**
  * Reads the migration files of a folder, in version order; repeatable ones come last. `root` is the source's root, to which paths are relative; a
  * folder that is not there has no files. All failures at once: `migration-name`, `migration-duplicate`, `migration-format`,
  * `migration-down-alone`, `migration-transaction-control`, `migration-effect-unexplained`, `sql-file-encoding` and those of reading.
  *
- * @param known what was found in files before: PostgreSQL's parser is only loaded for others
+ * @param known what was found in files before: PostgreSQL's parser, and migrations in TypeScript, are only loaded for others
  */
 export async function readMigrations(
   root: string,
   folder: string,
   known?: KnownFiles,
 ): Promise<Result<MigrationFile[]>> {
-  const names = await sqlFiles(join(root, folder))
+  const names = await migrationFiles(join(root, folder))
   if (!names.ok) return names
   const failures: Failure[] = []
   const files: MigrationFile[] = []
@@ -72,40 +36,76 @@ export async function readMigrations(
       failures.push(nameFailure(path))
       continue
     }
-    const read = await readSql(join(root, path), path)
-    if (!read.ok) {
-      failures.push(...read.failures)
+    const { version, name, kind } = named
+    const found = await (isTyped(path) ? contentOfTyped(root, path, known) : contentOfSql(root, path, kind, known))
+    if (!found.ok) {
+      failures.push(...found.failures)
       continue
     }
-    const { version, name, kind } = named
-    const { sha256 } = read.value
+    const { sha256, effect, down, problem } = found.value
     if (kind === 'down') {
       downs.push({ version, path, sha256 })
       continue
     }
-    const entry = { version, name, path, sha256, ...(kind === 'repeatable' && { repeatable: true as const }) }
-    const found = known?.get(sha256)
-    if (found) {
-      files.push({ ...entry, effect: found.effect, ...(found.down && { down: { path, sha256 } }) })
-      continue
-    }
-    const parsed = await parseMigration(read.value.text, path)
-    if (!parsed.ok) {
-      failures.push(...parsed.failures)
-      continue
-    }
-    const { effect, format } = parsed.value
-    const problem = firstProblem(parsed.value)
-    const down = hasDown(format, read.value.text)
-    // What cannot run is told with its place each time.
-    if (!problem) known?.set(sha256, { effect, down })
-    files.push({ ...entry, effect, ...(down && { down: { path, sha256 } }), ...(problem && { problem }) })
+    files.push({
+      version,
+      name,
+      path,
+      sha256,
+      ...(kind === 'repeatable' && { repeatable: true as const }),
+      effect,
+      ...(down && { down: { path, sha256 } }),
+      ...(problem && { problem }),
+    })
   }
   files.sort((a, b) => compareVersions(a.version, b.version))
   failures.push(...duplicates(files), ...attachDowns(files, downs))
   await known?.keep()
   const [first, ...rest] = failures
   return first === undefined ? ok(files) : failed(first, ...rest)
+}
+
+/** What of a file's content goes into what is known of its migration. */
+type Content = Pick<MigrationFile, 'sha256' | 'effect' | 'problem'> & { down: boolean }
+
+async function contentOfSql(
+  root: string,
+  path: string,
+  kind: MigrationName['kind'],
+  known: KnownFiles | undefined,
+): Promise<Result<Content>> {
+  const read = await readSql(join(root, path), path)
+  if (!read.ok) return read
+  const { sha256, text } = read.value
+  if (kind === 'down') return ok({ sha256, effect: 'breaking', down: false })
+  const found = known?.get(sha256)
+  if (found) return ok({ sha256, effect: found.effect, down: found.down })
+  const parsed = await parseMigration(text, path)
+  if (!parsed.ok) return parsed
+  const { effect, format } = parsed.value
+  const problem = firstProblem(parsed.value)
+  const down = hasDown(format, text)
+  // What cannot run is told with its place each time.
+  if (!problem) known?.set(sha256, { effect, down })
+  return ok({ sha256, effect, down, ...(problem && { problem }) })
+}
+
+/** What is known of one in TypeScript holds as long as all files are the same that it was made of. */
+async function contentOfTyped(root: string, path: string, known: KnownFiles | undefined): Promise<Result<Content>> {
+  const entry = await readSql(join(root, path), path)
+  if (!entry.ok) return entry
+  const found = known?.get(entry.value.sha256)
+  if (found?.whole) {
+    const { effect, down, whole } = found
+    const now = await readWithImports(root, path, whole.imports)
+    if (now.ok && now.value.sha256 === whole.sha256) return ok({ sha256: whole.sha256, effect, down })
+  }
+  const loaded = await loadTypedMigration(root, path)
+  if (!loaded.ok) return loaded
+  const { sha256, imports, definition } = loaded.value
+  const content = { effect: definition.effect, down: definition.down !== undefined }
+  known?.set(entry.value.sha256, { ...content, whole: { imports, sha256 } })
+  return ok({ sha256, ...content })
 }
 
 /** Whether there is a down part with something in it. */
@@ -160,10 +160,11 @@ export async function readSeeds(root: string, folder: string): Promise<Result<Se
   return ok(files)
 }
 
-/** Names of the SQL files in a folder, sorted; none where there is no such folder. */
-export const sqlFiles = (folder: string): Promise<Result<string[]>> => filesOf(folder, isSql)
+/** Names of a folder's migration files, sorted; none where there is no such folder. */
+export const migrationFiles = (folder: string): Promise<Result<string[]>> => filesOf(folder, isMigration)
 
-const isSql = (name: string): boolean => name.endsWith('.sql')
+/** SQL and TypeScript; declarations are no code, and what tests a migration is none. */
+const isMigration = (name: string): boolean => /(\.sql|(?<!\.d|\.test)\.ts)$/.test(name)
 /** Rows as CSV or JSON, SQL, and functions; declarations are no code. */
 const isSeed = (name: string): boolean => /\.(sql|csv|json|ts)$/.test(name) && !name.endsWith('.d.ts')
 
@@ -187,8 +188,8 @@ function nameFailure(path: string): Failure {
     code: 'migration-name',
     message: 'the name of a migration begins with its version, in digits',
     place: { file: path },
-    why: 'without a version it has no place in the order',
-    next: [`git mv ${path} ${path.replace(/([^/]+)$/, '20260101120000_$1')}`],
+    why: `without a version it has no place in the order${isTyped(path) ? '; what migrations import stands in a folder below' : ''}`,
+    next: [`git mv ${path} ${path.replace(/([^/]+)$/, isTyped(path) ? 'support/$1' : '20260101120000_$1')}`],
     outcome: 'unchanged',
   }
 }

@@ -3,11 +3,13 @@ import { dirname } from 'node:path'
 import { z } from 'zod'
 import { readJson, writeFileAtomic } from '../system/files.ts'
 
-/** What reading a migration's file with PostgreSQL's parser has shown. It depends on the file's content alone. */
+/** What reading a migration's file with PostgreSQL's parser, or loading it, has shown. It depends on the content alone: the file's, and of what it imports. */
 export type KnownFile = {
   effect: 'expand' | 'breaking'
   /** Whether it has a down part with something in it. */
   down: boolean
+  /** Of TypeScript that imports local files: these (paths from the root), and the digest of all together. */
+  whole?: { imports: string[]; sha256: string }
 }
 
 /** To be raised with every change of what is inferred from a file's content: what was noted before counts no more then. */
@@ -15,7 +17,14 @@ const rules = 1
 
 const noteSchema = z.object({
   rules: z.literal(rules),
-  files: z.record(z.string(), z.object({ effect: z.enum(['expand', 'breaking']), down: z.boolean() })),
+  files: z.record(
+    z.string(),
+    z.object({
+      effect: z.enum(['expand', 'breaking']),
+      down: z.boolean(),
+      whole: z.object({ imports: z.array(z.string()), sha256: z.string() }).exactOptional(),
+    }),
+  ),
 })
 
 /** Fewer new files than this are not worth a note: reading them takes less than a blink. */
@@ -52,7 +61,8 @@ export class KnownFiles {
   /** Notes what was found in a file. */
   set(sha256: string, found: KnownFile): void {
     this.#seen.set(sha256, found)
-    this.#learned += 1
+    // To load one takes as long as to parse many.
+    this.#learned += found.whole ? worthNoting : 1
   }
 
   /** Keeps what is known of the files that are still there, where that saves time. That it cannot be kept is no failure. */

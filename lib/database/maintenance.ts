@@ -1,10 +1,10 @@
 import { failed, ok, type Result } from '../model/failure.ts'
 import type { Connection } from './connect.ts'
 import { isServerError } from './failures.ts'
-import { digestOf } from './files.ts'
 import { builtInQueries } from './queries/built-in/index.ts'
 import { parseQuery } from './queries/query.ts'
 import { runQuery } from './queries/run.ts'
+import { digestOf } from './sql-file.ts'
 
 /** What the server knows of a table's state. */
 export type TableFigures = {

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
-import { readSql } from '../../lib/database/files.ts'
-import { type LintFinding, lintMigration, type TableSizes } from '../../lib/database/lint/lint.ts'
+import { type LintFinding, lintMigration, lintTyped, type TableSizes } from '../../lib/database/lint/lint.ts'
 import { readTableSizes } from '../../lib/database/lint/sizes.ts'
 import { type Ledger, readLedger } from '../../lib/database/migrations/ledger.ts'
+import { isTyped } from '../../lib/database/migrations/source.ts'
+import { readSql } from '../../lib/database/sql-file.ts'
 import { findingAnnotations } from '../../lib/log/finding-annotations.ts'
 import { findingText } from '../../lib/log/plan-text.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
@@ -32,6 +33,10 @@ export async function runLint(scope: Scope, context: TaskContext & { args: Argum
   const wanted = all || !target ? files.map(({ version }) => version) : pendingAmong(files, target.ledger.applied)
   const findings: LintFinding[] = []
   for (const file of files.filter(({ version }) => wanted.includes(version))) {
+    if (isTyped(file.path)) {
+      findings.push(...lintTyped(file))
+      continue
+    }
     const { text } = unwrap(await readSql(join(session.folder, file.path), file.path))
     findings.push(...unwrap(await lintMigration(file, text, target?.sizes)))
   }

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
-import { readSql, sqlFiles, writeMigration } from '../../lib/database/files.ts'
+import { migrationFiles, writeMigration } from '../../lib/database/files.ts'
 import { compareVersions, isRepeatable, parseMigrationName } from '../../lib/database/migrations/names.ts'
+import { isTyped } from '../../lib/database/migrations/source.ts'
 import { formatOf, type MigrationFormat, newMigration } from '../../lib/database/migrations/template.ts'
+import { readSql } from '../../lib/database/sql-file.ts'
 import { FailureError, unwrap } from '../../lib/model/failure.ts'
 import type { TaskContext } from '../../lib/task/definition.ts'
 import type { Scope } from './flags.ts'
@@ -27,7 +29,7 @@ export async function runNewMigration(scope: Scope, context: TaskContext & { arg
   const session = await openNamed(scope, context, 'environment')
   const folder = session.desired.configuration.database?.migrations ?? 'database/migrations'
   const path = join(session.folder, folder)
-  const others = unwrap(await sqlFiles(path))
+  const others = unwrap(await migrationFiles(path))
   const made = newMigration(name, {
     format: format ?? (await formatIn(path, others)),
     now: new Date(),
@@ -46,6 +48,7 @@ async function formatIn(path: string, others: readonly string[]): Promise<Migrat
   })
   const newest = versioned.sort((a, b) => compareVersions(a.version, b.version)).at(-1)
   if (newest === undefined) return 'dbmate'
+  if (isTyped(newest.file)) return 'ts'
   const read = await readSql(join(path, newest.file))
   return formatOf(newest.file, read.ok && /^--\s*migrate:\s*up/m.test(read.value.text))
 }

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { bigTable, lintMigration, type TableSizes } from '../../lib/database/lint/lint.ts'
+import { bigTable, lintMigration, lintTyped, type TableSizes } from '../../lib/database/lint/lint.ts'
 import { lintRules } from '../../lib/database/lint/rules.ts'
 import { findingAnnotations } from '../../lib/log/finding-annotations.ts'
 import { unwrap } from '../../lib/model/failure.ts'
@@ -76,6 +76,11 @@ test(`${cases.length} statements: what is dangerous is found, and nothing else`,
     [['missing-down', 'note']],
   )
   found.add('missing-down')
+  assert.equal(
+    lintTyped(file).map(({ rule, severity }) => [rule, severity]),
+    [['not-looked-into', 'note']],
+  )
+  found.add('not-looked-into')
   assert.equal([...found].sort(), Object.keys(lintRules).sort(), 'every rule has a case')
 })
 

@@ -98,16 +98,33 @@ function wholeFindings({ up, text }: ParsedMigration, file: MigrationFile, sizes
     }
     findings.push(...validatedAtOnce(up.statements, text, file))
   }
-  if (!file.down && !file.repeatable) {
-    findings.push({
+  return [...findings, ...missingDown(file)]
+}
+
+/** A migration in TypeScript: what cannot be seen is said. */
+export function lintTyped(file: MigrationFile): LintFinding[] {
+  const place = { file: file.path }
+  const finding: LintFinding = {
+    rule: 'not-looked-into',
+    severity: 'note',
+    message: `${lintRules['not-looked-into']}: nothing was looked for in it`,
+    mend: 'write in SQL what can be: a migration of its own beside this one',
+    place,
+  }
+  return [finding, ...missingDown(file)]
+}
+
+function missingDown(file: MigrationFile): LintFinding[] {
+  if (file.down || file.repeatable) return []
+  return [
+    {
       rule: 'missing-down',
       severity: 'note',
       message: lintRules['missing-down'],
       mend: 'write a down part, where going back loses nothing that matters',
       place: { file: file.path },
-    })
-  }
-  return findings
+    },
+  ]
 }
 
 /** The tables on which a transaction holds ACCESS EXCLUSIVE, in the order of its statements, without those that it has created. */

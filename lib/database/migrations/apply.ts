@@ -1,21 +1,17 @@
-import { join } from 'node:path'
 import type { MigrationFile } from '../../model/desired.ts'
 import { type Failure, FailureError, failed, ok, type Result } from '../../model/failure.ts'
-import { pendingAmong } from '../../model/migration.ts'
 import type { Connection } from '../connect.ts'
 import { isServerError } from '../failures.ts'
-import { readSql } from '../files.ts'
 import { recordSchema } from '../schema/fingerprint.ts'
 import type { Statement } from '../sql/parser.ts'
-import { parserMajor } from '../sql/parser.ts'
-import { blockingFailures, migrationStatus } from './compare.ts'
-import { describeDifference } from './difference.ts'
 import { scriptFailure } from './failure.ts'
-import { ensureLedger, type Ledger, readAppliedText, readLedger, recordFailure, recordMigration } from './ledger.ts'
+import { ensureLedger, type Ledger, readLedger, recordFailure, recordMigration } from './ledger.ts'
 import { lockMigrations, unlockMigrations } from './lock.ts'
 import { defaultPatience, type Patience, patiently } from './patience.ts'
+import { findPending, prepareAll, type Ready } from './prepare.ts'
 import { runStatement, StatementError } from './run-statement.ts'
-import { type ParsedMigration, type Prepared, parseMigration, syntaxFailures } from './script.ts'
+import { runTyped } from './run-typed.ts'
+import type { ParsedMigration, Prepared } from './script.ts'
 import { prepareSession, resetSession, setLockTimeout } from './session.ts'
 import { applyStepwise } from './stepwise.ts'
 
@@ -70,7 +66,7 @@ export async function applyMigrations(
 async function applyLocked(
   connection: Connection,
   files: readonly MigrationFile[],
-  prepared: Prepared[],
+  prepared: Ready[],
   options: ApplyOptions,
 ): Promise<Result<string[]>> {
   await ensureLedger(connection)
@@ -105,71 +101,15 @@ export async function noteSchema(connection: Connection, { output }: ApplyOption
   }
 }
 
-async function findPending(
-  connection: Connection,
-  files: readonly MigrationFile[],
-  ledger: Ledger,
-  root: string,
-): Promise<Result<MigrationFile[]>> {
-  const rows = migrationStatus(files, ledger.applied)
-  const [first, ...rest] = blockingFailures(rows)
-  if (first) {
-    const shown = rest.length === 0 ? [await withDifference(connection, first, files, root)] : [first, ...rest]
-    return failed(...(shown as [Failure, ...Failure[]]))
-  }
-  const pending = new Set(pendingAmong(files, ledger.applied))
-  return ok(files.filter(({ version }) => pending.has(version)))
-}
-
-/** Adds to the failure of a changed file where it first differs from what was applied. */
-async function withDifference(
-  connection: Connection,
-  failure: Failure,
-  files: readonly MigrationFile[],
-  root: string,
-): Promise<Failure> {
-  const file = files.find(({ path }) => path === failure.place?.file)
-  if (failure.code !== 'migration-changed' || file === undefined) return failure
-  const [before, now] = [
-    await readAppliedText(connection, file.version),
-    await readSql(join(root, file.path), file.path),
-  ]
-  return before === undefined || !now.ok
-    ? failure
-    : { ...failure, ...describeDifference(file.path, before, now.value.text) }
-}
-
-async function prepareAll(files: MigrationFile[], root: string, major: number): Promise<Result<Prepared[]>> {
-  const prepared: Prepared[] = []
-  const failures: Failure[] = []
-  for (const file of files) {
-    const read = await readSql(join(root, file.path), file.path)
-    if (!read.ok) {
-      failures.push(...read.failures)
-      continue
-    }
-    if (read.value.sha256 !== file.sha256) {
-      failures.push(notAsPlanned(file))
-      continue
-    }
-    const migration = await parseMigration(read.value.text, file.path)
-    if (!migration.ok) failures.push(...migration.failures)
-    else {
-      if (major <= parserMajor) failures.push(...syntaxFailures(migration.value.up, migration.value.text, file.path))
-      prepared.push({ file, migration: migration.value })
-    }
-  }
-  const [first, ...rest] = failures
-  return first === undefined ? ok(prepared) : failed(first, ...rest)
-}
-
 /** Applies one migration; undefined when it is applied. */
 async function applyOne(
   connection: Connection,
-  prepared: Prepared,
+  ready: Ready,
   ledger: Ledger,
   options: ApplyOptions,
 ): Promise<Failure | undefined> {
+  if ('typed' in ready) return applyTyped(connection, ready, options)
+  const prepared = ready
   const { file, migration } = prepared
   const { output, signal, patience = defaultPatience } = options
   const how = { what: `${file.version} ${file.name}`, output, ...(signal && { signal }) }
@@ -203,6 +143,35 @@ async function applyOne(
     return failure
   } finally {
     // After a lost connection there is nothing to reset.
+    await resetSession(connection).catch(() => {})
+  }
+}
+
+async function applyTyped(
+  connection: Connection,
+  { file, typed }: Extract<Ready, { typed: unknown }>,
+  { output, signal, release, patience = defaultPatience }: ApplyOptions,
+): Promise<Failure | undefined> {
+  const what = `${file.version} ${file.name}`
+  const started = performance.now()
+  try {
+    const failure = await runTyped(
+      connection,
+      {
+        file,
+        definition: typed.definition,
+        direction: 'up',
+        record: (statements) => {
+          const durationMs = performance.now() - started
+          const done = { text: typed.text, statements, durationMs, ...(release !== undefined && { release }) }
+          return recordMigration(connection, file, done)
+        },
+      },
+      { what, output, patience, ...(signal && { signal }) },
+    )
+    if (failure === undefined) output(`applied ${what} in ${((performance.now() - started) / 1000).toFixed(2)}s`)
+    return failure
+  } finally {
     await resetSession(connection).catch(() => {})
   }
 }
@@ -242,17 +211,5 @@ async function applyWhole(
   } catch (error) {
     await connection.query('rollback').catch(() => {})
     throw new StatementError(error, current)
-  }
-}
-
-/** The failure of a file that was changed since the plan. */
-export function notAsPlanned(file: MigrationFile): Failure {
-  return {
-    code: 'changed-meanwhile',
-    message: `migration ${file.version} ${file.name} is not the one that was planned`,
-    place: { file: file.path },
-    why: 'the file was changed between the plan and now',
-    next: ['run the command again'],
-    outcome: 'unchanged',
   }
 }

@@ -2,6 +2,7 @@ import type { MigrationFile } from '../../model/desired.ts'
 import type { Failure } from '../../model/failure.ts'
 import type { Ledger, LedgerEntry } from './ledger.ts'
 import { compareVersions, isRepeatable } from './names.ts'
+import { isTyped } from './source.ts'
 
 /** `missing`: in the ledger, but there is no such file. `failed`: the last attempt ended with an error, or was cut off between two of its statements. */
 export type MigrationState = 'applied' | 'pending' | 'failed' | 'changed' | 'missing' | 'out-of-order'
@@ -80,7 +81,7 @@ export function migrationStatus(
 
 /** The state of a migration that is to run: as good as new, or tried already. */
 function unfinished(
-  { version }: MigrationFile,
+  { version, path }: MigrationFile,
   { progress = [], failures = [] }: Attempts,
   state: MigrationState,
 ): Pick<MigrationRow, 'state' | 'failure' | 'action'> {
@@ -90,10 +91,12 @@ function unfinished(
   const done = begun ? `${begun.done === 1 ? '1 statement is' : `${begun.done} statements are`} done` : undefined
   return {
     state: 'failed',
-    failure: [failure?.message, done].filter(Boolean).join('; '),
-    action: begun
-      ? 'mend what has not run, then task migrate up: it goes on with that statement'
-      : 'mend the file, then task migrate up: nothing of it is in the database',
+    failure: [failure?.message, isTyped(path) && begun ? 'it was begun' : done].filter(Boolean).join('; '),
+    action: isTyped(path)
+      ? `mend the file, then task migrate up: ${begun ? 'it begins with the first statement again' : 'nothing of it is in the database'}`
+      : begun
+        ? 'mend what has not run, then task migrate up: it goes on with that statement'
+        : 'mend the file, then task migrate up: nothing of it is in the database',
   }
 }
 

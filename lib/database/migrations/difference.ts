@@ -1,5 +1,6 @@
 import type { Failure } from '../../model/failure.ts'
-import { lineAt, placeAt } from '../sql/positions.ts'
+import { lineAt } from '../sql/positions.ts'
+import { placeInText } from './source.ts'
 
 /** Where two texts first differ (UTF-16 offset into both); undefined if they are the same. */
 export function firstDifference(before: string, now: string): number | undefined {
@@ -17,7 +18,7 @@ export function describeDifference(
   const at = firstDifference(before, now)
   if (at === undefined) return { place: { file } }
   return {
-    place: { file, ...placeAt(now, at) },
+    place: placeInText(file, now, at),
     source: lineAt(now, at),
     why: `when it was applied, the line was\n  ${lineAt(before, at) || '(no such line)'}\na database made from the files now would be another one`,
   }

@@ -1,13 +1,13 @@
-import { join } from 'node:path'
 import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
 import type { OpData } from '../../model/op.ts'
 import type { Connection } from '../connect.ts'
-import { readSql } from '../files.ts'
 import { lexSql } from '../sql/lexer.ts'
-import { type ApplyOptions, notAsPlanned, noteSchema } from './apply.ts'
+import { type ApplyOptions, noteSchema } from './apply.ts'
 import { ensureLedger, forgetMigration, readLedger, recordMigration } from './ledger.ts'
 import { lockMigrations, unlockMigrations } from './lock.ts'
+import { notAsPlanned } from './prepare.ts'
 import { prepareSession } from './session.ts'
+import { isTyped, readMigrationText } from './source.ts'
 
 /**
  * Changes the ledger as planned, in one transaction under the migration lock, without running a migration. What is already so stays so. Returns how
@@ -22,7 +22,7 @@ export async function editLedger(
   if (!session.ok) return session
   const texts = new Map<string, string>()
   for (const { file } of [...record, ...accept]) {
-    const read = await readSql(join(options.root, file.path), file.path)
+    const read = await readMigrationText(options.root, file.path)
     if (!read.ok) return read
     if (read.value.sha256 !== file.sha256) return failed(notAsPlanned(file))
     texts.set(file.version, read.value.text)
@@ -42,7 +42,8 @@ export async function editLedger(
       for (const { file, appliedAt } of record) {
         if (known.has(file.version)) continue
         const text = texts.get(file.version) ?? ''
-        await recordMigration(connection, file, { text, statements: lexSql(text).statements.length, durationMs: 0 })
+        const statements = isTyped(file.path) ? 0 : lexSql(text).statements.length
+        await recordMigration(connection, file, { text, statements, durationMs: 0 })
         await connection.query(
           `update vital_ops.migrations set applied_by = left($2 || ' by ' || applied_by, 200),
              applied_at = coalesce($3::timestamptz, applied_at) where version = $1`,

@@ -4,7 +4,7 @@ import { failed, ok, type Result } from '../../model/failure.ts'
 import type { Finding } from '../../model/finding.ts'
 import type { Connection } from '../connect.ts'
 import { isServerError } from '../failures.ts'
-import { readSql } from '../files.ts'
+import { readSql } from '../sql-file.ts'
 import { flywayChecksum } from './flyway-checksum.ts'
 import { compareVersions } from './names.ts'
 

@@ -6,17 +6,19 @@ export type MigrationName = {
   name: string
 }
 
-/** `20260901090000_create_hits.sql`, `12-x.sql`, `3.sql`: digits, then a name; dbmate's and plain SQL, golang-migrate's with `.up` or `.down`. */
-const numbered = /^(\d+)(?:[._-]?(.*?))?(?:\.(up|down))?\.sql$/
+/** `20260901090000_create_hits.sql`, `12-x.sql`, `3.sql`: digits, then a name; dbmate's and plain SQL, golang-migrate's with `.up` or `.down`, TypeScript. */
+const numbered = /^(\d+)(?:[._-]?(.*?))?(?:(?:\.(up|down))?\.sql|\.ts)$/
 /** https://documentation.red-gate.com/fd/versioned-migrations-273973333.html: prefix, version with dots or single underscores, two underscores. */
-const flyway = /^([VU])(\d+(?:[._]\d+)*)__(.+)\.sql$/
-const repeatable = /^R__(.+)\.sql$/
+const flyway = /^([VU])(\d+(?:[._]\d+)*)__(.+)\.(sql|ts)$/
+const repeatable = /^R__(.+)\.(?:sql|ts)$/
 
 /** Reads the name of a migration's file (without its folder); undefined where it is none that is known. */
 export function parseMigrationName(file: string): MigrationName | undefined {
   const [, again] = repeatable.exec(file) ?? []
   if (again !== undefined) return { kind: 'repeatable', version: `R__${again}`, name: again }
-  const [, letter, dotted, described] = flyway.exec(file) ?? []
+  const [, letter, dotted, described, type] = flyway.exec(file) ?? []
+  // One in TypeScript has both parts in one file.
+  if (letter === 'U' && type === 'ts') return undefined
   if (dotted !== undefined && described !== undefined) {
     return { kind: letter === 'U' ? 'down' : 'up', version: dotted.replaceAll('_', '.'), name: described }
   }

@@ -2,17 +2,21 @@ import { join } from 'node:path'
 import type { MigrationFile } from '../../model/desired.ts'
 import { type Failure, FailureError, failed, ok, type Result } from '../../model/failure.ts'
 import type { Connection } from '../connect.ts'
-import { readSql } from '../files.ts'
 import type { Statement } from '../sql/parser.ts'
-import { type ApplyOptions, notAsPlanned, noteSchema, stateAfter } from './apply.ts'
+import { readSql } from '../sql-file.ts'
+import { type ApplyOptions, noteSchema, stateAfter } from './apply.ts'
+import type { Migration } from './definition.ts'
 import { scriptFailure } from './failure.ts'
 import { ensureLedger, forgetMigration, type Ledger, readLedger } from './ledger.ts'
 import { lockMigrations, unlockMigrations } from './lock.ts'
 import { isRepeatable } from './names.ts'
 import { defaultPatience, patiently } from './patience.ts'
+import { notAsPlanned } from './prepare.ts'
 import { runStatement, StatementError } from './run-statement.ts'
+import { runTyped } from './run-typed.ts'
 import { type ParsedMigration, parseDown } from './script.ts'
 import { prepareSession, resetSession, setLockTimeout } from './session.ts'
+import { isTyped, loadTypedMigration } from './source.ts'
 import { applyStepwise } from './stepwise.ts'
 
 /** Under this version the progress of a down part is recorded, beside that of the migration itself. */
@@ -63,10 +67,19 @@ export async function revertMigrations(
   }
 }
 
-type Down = { file: MigrationFile; path: string; migration: ParsedMigration }
+type Down =
+  | { file: MigrationFile; path: string; migration: ParsedMigration }
+  | { file: MigrationFile; path: string; definition: Migration }
 
 async function prepare(file: MigrationFile, root: string): Promise<Result<Down>> {
   const { path, sha256 } = file.down ?? file
+  if (isTyped(path)) {
+    const loaded = await loadTypedMigration(root, path)
+    if (!loaded.ok) return loaded
+    if (loaded.value.sha256 !== sha256) return failed(notAsPlanned(file))
+    const { definition } = loaded.value
+    return definition.down ? ok({ file, path, definition }) : failed(noDown(file))
+  }
   const read = await readSql(join(root, path), path)
   if (!read.ok) return read
   if (read.value.sha256 !== sha256) return failed(notAsPlanned({ ...file, path }))
@@ -97,12 +110,26 @@ async function revertOne(
   ledger: Ledger,
   options: ApplyOptions,
 ): Promise<Failure | undefined> {
-  const { file, migration } = down
+  const { file } = down
   const { output, signal, patience = defaultPatience } = options
   const what = `undoing ${file.version} ${file.name}`
   const how = { what, output, ...(signal && { signal }) }
   const started = performance.now()
   const forget = () => forgetMigration(connection, file.version)
+  const said = () =>
+    output(`undone ${file.version} ${file.name} in ${((performance.now() - started) / 1000).toFixed(2)}s`)
+  if ('definition' in down) {
+    const { definition } = down
+    const failure = await runTyped(
+      connection,
+      { file, definition, direction: 'down', record: forget },
+      { ...how, patience },
+    )
+    await resetSession(connection).catch(() => {})
+    if (failure === undefined) said()
+    return failure
+  }
+  const { migration } = down
   try {
     await setLockTimeout(connection, `${patience.lockTimeoutMs}ms`)
     if (migration.up.transaction) {
@@ -119,7 +146,7 @@ async function revertOne(
         },
       })
     }
-    output(`undone ${file.version} ${file.name} in ${((performance.now() - started) / 1000).toFixed(2)}s`)
+    said()
     return undefined
   } catch (error) {
     if (error instanceof FailureError) return error.failures[0]

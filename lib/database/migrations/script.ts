@@ -26,7 +26,7 @@ export type ParsedMigration = {
   reason?: string
 }
 
-/** A pending migration, ready to run. */
+/** A pending migration in SQL, ready to run. */
 export type Prepared = { file: MigrationFile; migration: ParsedMigration }
 
 /**

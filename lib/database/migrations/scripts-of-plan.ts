@@ -2,9 +2,10 @@ import { join } from 'node:path'
 import type { MigrationFile } from '../../model/desired.ts'
 import { ok, type Result } from '../../model/failure.ts'
 import type { Plan } from '../../model/plan.ts'
-import { readSql } from '../files.ts'
 import { outsideTransaction } from '../sql/statements.ts'
+import { readSql } from '../sql-file.ts'
 import { parseDown, parseMigration, type Script } from './script.ts'
+import { isTyped } from './source.ts'
 
 /**
  * The SQL of a plan's migrations as it would be sent, with the transactions that are opened around it, and without what is written to the ledger.
@@ -22,6 +23,10 @@ export async function planScripts(plan: Plan, root: string): Promise<Result<stri
     }
     if (op.kind !== 'apply-migrations') continue
     for (const file of op.data.files.filter(({ version }) => op.data.pending?.includes(version) ?? true)) {
+      if (isTyped(file.path)) {
+        parts.push(typedText(`${file.path} (${file.effect})`))
+        continue
+      }
       const read = await readSql(join(root, file.path), file.path)
       if (!read.ok) return read
       const parsed = await parseMigration(read.value.text, file.path)
@@ -34,12 +39,15 @@ export async function planScripts(plan: Plan, root: string): Promise<Result<stri
 
 async function downText(file: MigrationFile, root: string): Promise<Result<string>> {
   const { path } = file.down ?? file
+  if (isTyped(path)) return ok(typedText(`${path} (down)`))
   const read = await readSql(join(root, path), path)
   if (!read.ok) return read
   const down = await parseDown(read.value.text, path, { alone: path !== file.path })
   if (!down.ok) return down
   return ok(down.value === undefined ? '' : scriptText(`${path} (down)`, down.value.up))
 }
+
+const typedText = (title: string): string => `-- ${title}: TypeScript, whose statements are known only when it runs\n`
 
 function scriptText(title: string, { statements, transaction, reason }: Script): string {
   const lines = [`-- ${title}${transaction ? '' : `: no single transaction (${reason})`}`]

@@ -1,7 +1,7 @@
 import { compareVersions, isRepeatable, parseMigrationName } from './names.ts'
 
 /** How a migration's files are written. */
-export type MigrationFormat = 'dbmate' | 'golang-migrate' | 'flyway' | 'plain'
+export type MigrationFormat = 'dbmate' | 'golang-migrate' | 'flyway' | 'plain' | 'ts'
 
 /** The format of a folder's newest migration; undefined where there is none yet. `hasDirectives`: whether it holds `-- migrate:up`. */
 export function formatOf(file: string, hasDirectives: boolean): MigrationFormat {
@@ -35,9 +35,24 @@ export function newMigration(
     'golang-migrate': { [`${version}_${word}.up.sql`]: '\n', [`${version}_${word}.down.sql`]: '\n' },
     flyway: { [`V${version}__${word}.sql`]: '\n' },
     plain: { [`${version}_${word}.sql`]: '\n' },
+    ts: { [`${version}_${word}.ts`]: typed },
   }[format]
   return { version, files }
 }
+
+const typed = `import { migration } from 'vital-ops/operations'
+
+export default migration({
+  // 'breaking', where running code does not go on working with it.
+  effect: 'expand',
+  async up({ sql }) {
+    await sql\`\`
+  },
+  async down({ sql }) {
+    await sql\`\`
+  },
+})
+`
 
 function nextVersion(newest: string | undefined, now: Date): string {
   const moment = now.toISOString().replace(/\D/g, '').slice(0, 14)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
 import { nearest } from '../../model/nearest.ts'
 import { errorCode, fileFailure } from '../../system/files.ts'
-import { digestOf, readSql } from '../files.ts'
+import { digestOf, readSql } from '../sql-file.ts'
 import { builtInQueries } from './built-in/index.ts'
 import { parseQuery, type Query, type QueryFolder, queryFolders } from './query.ts'
 

@@ -1,12 +1,8 @@
-import { createHash } from 'node:crypto'
-import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import type { SeedFile } from '../../model/desired.ts'
 import { type Failure, FailureError, failed, ok, type Result } from '../../model/failure.ts'
-import { writeFileAtomic } from '../../system/files.ts'
 import type { Connection } from '../connect.ts'
 import { isConnectionLost, isServerError } from '../failures.ts'
+import { bundleModule, loadModule } from '../module.ts'
 import { upsertRows } from './rows.ts'
 
 /** What a seed written as a function is given. All that it does is one transaction, with its row in the ledger. */
@@ -20,44 +16,19 @@ export type SeedContext = {
 /** `export default` of a seed in TypeScript. */
 export type Seed = (context: SeedContext) => void | Promise<void>
 
+const purpose = { what: 'seed', code: 'seed-format' } as const
+
 /**
  * Bundles and loads a seed's file: TypeScript and what it imports by path; packages are those of the workspace. Failures: `seed-format` (it does
  * not compile, or exports no function).
  */
 export async function loadSeed(root: string, path: string): Promise<Result<Seed>> {
-  const { build } = await import('esbuild')
-  const built = await build({
-    entryPoints: [join(root, path)],
-    absWorkingDir: root,
-    bundle: true,
-    write: false,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    packages: 'external',
-    sourcemap: 'inline',
-    logLevel: 'silent',
-  }).catch(
-    (error: { errors?: { text: string; location: { line: number; column: number; lineText: string } | null }[] }) => {
-      if (!error.errors) throw error
-      return error.errors
-    },
-  )
-  if (Array.isArray(built)) return failed(...(built.map((one) => notCompiled(path, one)) as [Failure, ...Failure[]]))
-  const text = built.outputFiles[0]?.text ?? ''
-  // In the workspace, so that its packages are found.
-  const folder = join(root, '.ops/cache/seeds')
-  const file = join(folder, `${createHash('sha256').update(text).digest('hex').slice(0, 16)}-${process.pid}.mjs`)
-  await mkdir(folder, { recursive: true })
-  await writeFileAtomic(file, text)
-  try {
-    const { default: seed } = (await import(pathToFileURL(file).href)) as { default?: unknown }
-    return typeof seed === 'function' ? ok(seed as Seed) : failed(noFunction(path))
-  } catch (error) {
-    return failed({ ...noFunction(path), message: `the seed ${path} cannot be loaded`, why: (error as Error).message })
-  } finally {
-    await rm(file, { force: true })
-  }
+  const bundled = await bundleModule(root, path, purpose)
+  if (!bundled.ok) return bundled
+  const loaded = await loadModule(root, path, bundled.value.code, purpose)
+  if (!loaded.ok) return loaded
+  const { default: seed } = loaded.value
+  return typeof seed === 'function' ? ok(seed as Seed) : failed(noFunction(path))
 }
 
 /** Calls a seed's function within a transaction. What it throws is its failure; PostgreSQL's errors are passed on. */
@@ -90,16 +61,6 @@ export async function runSeedFunction(
   }
   return written === undefined ? undefined : `${written} ${written === 1 ? 'row' : 'rows'} written`
 }
-
-type Message = { text: string; location: { line: number; column: number; lineText: string } | null }
-
-const notCompiled = (path: string, { text, location }: Message): Failure => ({
-  code: 'seed-format',
-  message: `the seed ${path}: ${text}`,
-  place: { file: path, ...(location ? { line: location.line, column: location.column + 1 } : {}) },
-  ...(location ? { source: location.lineText } : {}),
-  outcome: 'unchanged',
-})
 
 const noFunction = (path: string): Failure => ({
   code: 'seed-format',
