@@ -30,6 +30,6 @@ export type {
 } from './task/definition.ts'
 export { finish, OutcomeError, optional, task } from './task/definition.ts'
 export type { Invocation, Terminal } from './task/invocation.ts'
-export type { ConditionContext, Precondition, Retry, TaskOptions } from './task/options.ts'
+export type { CallOptions, ConditionContext, Precondition, Retry, TaskOptions } from './task/options.ts'
 export type { Command, CommandOutput, Shell, ShellOptions } from './task/shell.ts'
 export type { StandardSchema } from './task/standard-schema.ts'

@@ -16,6 +16,8 @@ export type EndingContext = {
   table: LoadedTasks
   invocation: Invocation
   color: boolean | undefined
+  /** How long the task of a label took, in milliseconds, as its last line says; undefined where it has not ended. */
+  tookMs(task: string): number | undefined
   /** What is shown once more of a task that failed: its last lines, and its log. */
   last(task: string): Pick<Failure, 'lines' | 'log'>
 }
@@ -79,16 +81,19 @@ function withLast([first, ...rest]: readonly Failure[], last: Pick<Failure, 'lin
 }
 
 /** A result as text, or for JSON as it is. */
-function rendered(name: string, task: Task, result: unknown, { invocation, color }: EndingContext): Ending {
+function rendered(name: string, task: Task, result: unknown, context: EndingContext): Ending {
+  const { invocation, color } = context
   const ending: Ending = { task: name, outcome: 'done', result }
   const { render } = task.definition
   if (invocation.json || !render) return ending
   const shown = isTerminal(1)
+  const tookMs = context.tookMs(name)
   const view = {
     color: hasColor(standardOutput, color, process.env),
     // The stream is made only where it has more to tell.
     columns: shown ? (process.stdout.columns ?? 80) : 80,
     isTerminal: shown,
+    ...(tookMs === undefined ? {} : { tookMs }),
   }
   const text = render(result, view)
   return { ...ending, text: text === '' || text.endsWith('\n') ? text : `${text}\n` }

@@ -48,11 +48,15 @@ async function executeAll(execution: Execution, beside?: readonly string[]): Pro
   const asked = isAmongOthers && (flags.output ?? 'live') === 'live' ? 'interleaved' : flags.output
   const progress = await progressOf(execution.invocation, streams, asked)
   const { invocation } = progress
+  // What was asked for goes by its name.
+  const isAskedFor = new Set(requests.map(({ name }) => name))
+  const took = new Map<string, number>()
   const run = new TaskRun({
     table,
     invocation,
     signal: crash.signal,
     emit: (event) => {
+      if (event.type === 'task-ended' && isAskedFor.has(event.task)) took.set(event.task, event.durationMs)
       recorder.take(event)
       progress.show(event)
     },
@@ -78,7 +82,13 @@ async function executeAll(execution: Execution, beside?: readonly string[]): Pro
   const termination = watch.termination()
   const crashed = crash.crashed()
   const told: RunEnd = crashed ? crashedEnd(requests, crashed.error) : end
-  const context = { table, invocation, color: flags.color, last: lastOf(progress, recorder) }
+  const context = {
+    table,
+    invocation,
+    color: flags.color,
+    tookMs: (task: string) => took.get(task),
+    last: lastOf(progress, recorder),
+  }
   const ending = await wholeEnding(requests, told, context, termination !== undefined)
   const [skipped] = told.ends
   // One task alone says nothing of how it ended.

@@ -32,7 +32,7 @@ import type { Outcome } from '../model/outcome.ts'
 import type { Secret } from '../model/secret.ts'
 import { type ArgumentInput, type Arguments, type ArgumentValues, kebabCase } from './arguments.ts'
 import type { Invocation } from './invocation.ts'
-import type { TaskOptions } from './options.ts'
+import type { CallOptions, TaskOptions } from './options.ts'
 import { CallerPlace } from './place.ts'
 import type { Shell } from './shell.ts'
 
@@ -74,7 +74,7 @@ export type TaskContext<Args extends Arguments = Arguments, Needed extends Needs
   /** 1, and with `retry` counting up. */
   readonly attempt: number
   /** Runs another task, or takes its result if it ran with these arguments in this invocation. */
-  run<Other extends Task>(other: Other, ...input: InputOf<Other>): Promise<ResultOf<Other>>
+  run<Other extends Task>(other: Other, ...input: [...InputOf<Other>, options?: CallOptions]): Promise<ResultOf<Other>>
   readonly tasks: TaskTable
   /** The folder of the task's Taskfile; of an included one its own. */
   readonly workspaceFolder: string
@@ -85,8 +85,8 @@ export type TaskContext<Args extends Arguments = Arguments, Needed extends Needs
   ask(question: string): Promise<string>
 }
 
-/** How a result is to look. What is not for a terminal (`isTerminal: false`) needs not to fit its columns. */
-export type View = { readonly color: boolean; readonly columns: number; readonly isTerminal?: boolean }
+/** How a result is to look. What is not for a terminal (`isTerminal: false`) needs not to fit its columns. `tookMs`: how long its task took. */
+export type View = Readonly<{ color: boolean; columns: number; isTerminal?: boolean; tookMs?: number }>
 
 /**
  * A need whose failure is no failure of who needs it: `needs: { report: optional(report) }`. Its result is `undefined` then.

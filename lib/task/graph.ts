@@ -215,6 +215,17 @@ export function cycle(nodes: readonly TaskNode[]): Failure {
   }
 }
 
+/** The failure of a call that would wait for its own caller: who calls, who is called, and over whom that waits for the caller again. */
+export function circle(nodes: readonly TaskNode[]): Failure {
+  const [caller, called] = nodes as [TaskNode, TaskNode]
+  return {
+    ...cycle(nodes),
+    message: `tasks would wait for each other for ever: ${nodes.map(({ name }) => name).join(' → ')}`,
+    why: `${caller.name} runs ${called.name}, which waits for ${caller.name} already: with the same arguments it is the same run`,
+    next: [`take ${called.name} out of ${caller.name}, and run one after the other: await run(…); await run(…)`],
+  }
+}
+
 /** What a graph's nodes are to each other, beyond their order. */
 export type Roles = {
   /** Run also after a failure or an interruption: `finally` tasks, and what they need. */

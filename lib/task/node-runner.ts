@@ -1,11 +1,12 @@
 import { createRedactor } from '../log/redact.ts'
 import { FailureError, unwrap } from '../model/failure.ts'
 import { type Clock, systemClock } from '../system/clock.ts'
+import { eitherSignal } from '../system/either-signal.ts'
 import type { Task, TaskContext } from './definition.ts'
 import type { TaskEvent } from './events.ts'
 import { executeTask, type TaskHost } from './execute-task.ts'
 import type { Guard } from './fingerprint/guard.ts'
-import { cycle, needIds, nodeOf, type TaskNode, withDefaultCommand } from './graph.ts'
+import { circle, needIds, nodeOf, type TaskNode, withDefaultCommand } from './graph.ts'
 import type { Invocation } from './invocation.ts'
 import { Labels } from './labels.ts'
 import { Mutexes } from './mutexes.ts'
@@ -14,6 +15,7 @@ import type { TaskReader } from './reader.ts'
 import { mayBeUpToDate, type Services } from './services.ts'
 import { Slots } from './slots.ts'
 import type { LoadedTasks } from './table.ts'
+import type { CallHow } from './task-context.ts'
 import { Waits } from './waits.ts'
 
 /** What the tasks of an invocation share while they run. */
@@ -50,6 +52,8 @@ export class NodeRunner {
   readonly #blame = new WeakMap<object, string>()
   #guard: Guard | undefined
   #failures = 0
+  /** How many runs have been asked for although there had been one. */
+  #repeated = 0
 
   constructor(options: NodeRunnerOptions) {
     const { jobs, ops, invocation, emit, table, reader, graceMs = 10_000, clock = systemClock } = options
@@ -69,7 +73,7 @@ export class NodeRunner {
       emit,
       graceMs,
       base: (task) => reader.base(task),
-      call: (caller, other, input, signal) => this.#call(caller, other, input, signal),
+      call: (caller, other, input, how) => this.#call(caller, other, input, how),
       conceal: (secret) => this.redactor.add(secret),
       ask: (question) => this.#ask(question),
       wait: async (node, ms, signal) => {
@@ -237,18 +241,21 @@ export class NodeRunner {
   }
 
   /** `run(other, input)` within a task. The caller's place is free while it waits, so that one place is enough for all. */
-  async #call(caller: TaskNode, other: Task, input: unknown, signal: AbortSignal): Promise<unknown> {
+  async #call(caller: TaskNode, other: Task, input: unknown, { signal, options }: CallHow): Promise<unknown> {
     const { table, reader, call } = this.#options
     const task = withDefaultCommand(other)
     const name = table.nameOf(task) ?? table.nameOf(other) ?? `${caller.name} › task`
-    const root = nodeOf({ name, task, values: unwrap(await reader.input(task, input)) })
+    const node = nodeOf({ name, task, values: unwrap(await reader.input(task, input)) })
+    const root = options.again ? { ...node, id: `${node.id} again ${++this.#repeated}` } : node
     if (!this.#states.get(root.id)?.ended) this.#refuseCircle(caller, root)
     this.#waits.begin(caller.id, root.id)
     this.#mutexes.lend()
     await this.#changeCalls(caller, 1)
+    const either = eitherSignal(signal, ...(options.signal ? [options.signal] : []))
     try {
-      return await call(caller, root, signal)
+      return await call(caller, root, either.signal)
     } finally {
+      either.dispose()
       this.#waits.end(caller.id, root.id)
       await this.#changeCalls(caller, -1)
     }
@@ -265,7 +272,7 @@ export class NodeRunner {
   /** Throws when a node waits, over however many others, for the caller that is about to wait for it. */
   #refuseCircle(caller: TaskNode, root: TaskNode): void {
     const path = this.#waits.path(root.id, caller.id)
-    if (path) throw new FailureError(cycle([caller, ...path.map((id) => this.#states.get(id)?.node ?? root)]))
+    if (path) throw new FailureError(circle([caller, ...path.map((id) => this.#states.get(id)?.node ?? root)]))
   }
 
   /** Whether a task's code ran, or that of something that it needs. */

@@ -25,6 +25,14 @@ export type Retry = {
   readonly backoff?: string
 }
 
+/** How a task is run from another one's code. */
+export type CallOptions = {
+  /** Ends it early, beside the caller's own signal, which always does. */
+  readonly signal?: AbortSignal
+  /** Runs it although it ran with these arguments in this invocation; what it needs is not run again. */
+  readonly again?: boolean
+}
+
 /** What a definition may say of when and how often its task runs, and where. `Args` are the values of its arguments. */
 export type TaskOptions<Args> = {
   /**

@@ -268,7 +268,7 @@ export class TaskRun {
   /** The value of a task that another one runs from its code. */
   async #call(caller: TaskNode, root: TaskNode, signal: AbortSignal): Promise<unknown> {
     const walked = await this.#walk([root], { signal, mode: 'fail-fast', only: false, caller })
-    const [failure] = failuresOf(walked, this.#blame)
+    const [failure] = failuresOf(walked, { ...this.#blame, reason: () => signal.reason })
     if (failure) throw failure.error
     return (walked.ends.get(root.id) as { value?: unknown }).value
   }

@@ -2,7 +2,15 @@ import type { Secret } from '../model/secret.ts'
 import type { Task, TaskContext, TaskTable } from './definition.ts'
 import type { TaskNode } from './graph.ts'
 import type { Invocation } from './invocation.ts'
+import type { CallOptions } from './options.ts'
 import { type OwnSurroundings, type SharedSurroundings, TaskScope } from './task-scope.ts'
+
+/** How a task runs another one. */
+export type CallHow = {
+  /** The caller's own. */
+  readonly signal: AbortSignal
+  readonly options: CallOptions
+}
 
 /** What all tasks of an invocation are given. */
 export type ContextHost = {
@@ -11,7 +19,7 @@ export type ContextHost = {
   /** The folder of a task's Taskfile. */
   base(task: Task): string
   /** Runs a task that another one runs from its code. */
-  call(caller: TaskNode, other: Task, input: unknown, signal: AbortSignal): Promise<unknown>
+  call(caller: TaskNode, other: Task, input: unknown, how: CallHow): Promise<unknown>
   conceal(secret: Secret): void
   ask(question: string): Promise<string>
 }
@@ -87,7 +95,8 @@ export class OwnContext implements TaskContext {
     const { host, node } = this.#parts
     const scope = this.#scope
     // biome-ignore lint/suspicious/noExplicitAny: the type of the result is that of the other task, checked where it is called
-    return (other, ...input): Promise<any> => host.call(node, other, input[0], scope.signal)
+    return (other, ...[input, options]): Promise<any> =>
+      host.call(node, other, input, { signal: scope.signal, options: (options as CallOptions | undefined) ?? {} })
   }
 
   get tasks(): TaskTable {

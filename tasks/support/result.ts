@@ -105,5 +105,6 @@ export function addressesOf(desired: Desired, service: string, running?: Record<
   })
 }
 
-/** `in 3.2s` since a moment of `performance.now()`. */
-export const since = (started: number): string => `in ${formatDuration(performance.now() - started)}`
+/** `in 3.2s`: what the task's own last line says, else since a moment of `performance.now()`. */
+export const since = (started: number, { tookMs }: View): string =>
+  `in ${formatDuration(tookMs ?? performance.now() - started)}`

@@ -34,9 +34,9 @@ export async function runBackup(scope: Scope, context: TaskContext & { args: Pla
     operation: 'backup',
     environment: desired.environment,
     dryRun: args.dryRun === true,
-    text: (_view: View) =>
+    text: (view: View) =>
       result.outcome === 'done' && !args.dryRun
-        ? `backup ${number} taken ${since(started)}; task backup drill ${desired.configuredAs} proves it\n`
+        ? `backup ${number} taken ${since(started, view)}; task backup drill ${desired.configuredAs} proves it\n`
         : '',
   })
 }
@@ -63,8 +63,8 @@ export async function runDrill(scope: Scope, context: TaskContext & { args: Plan
     operation: 'backup drill',
     environment: desired.environment,
     dryRun: args.dryRun === true,
-    text: (_view: View) =>
-      result.outcome === 'done' && !args.dryRun ? `backup ${number} is verified, ${since(started)}\n` : '',
+    text: (view: View) =>
+      result.outcome === 'done' && !args.dryRun ? `backup ${number} is verified, ${since(started, view)}\n` : '',
   })
 }
 

@@ -33,7 +33,7 @@ export async function runExport(scope: Scope, context: TaskContext & { args: Exp
     folder: args.out,
     resumed,
     tables: manifest.tables,
-    text: (_view: View) => `${rows} rows of ${manifest.tables.length} tables in ${args.out} ${since(started)}\n`,
+    text: (view: View) => `${rows} rows of ${manifest.tables.length} tables in ${args.out} ${since(started, view)}\n`,
   }
 }
 
@@ -72,11 +72,11 @@ export async function runImport(scope: Scope, context: TaskContext & { args: Imp
     operation: 'data import',
     environment: desired.environment,
     dryRun: args.dryRun === true,
-    text: () => {
+    text: (view) => {
       if (result.outcome !== 'done' || args.dryRun) return ''
       const op = result.plan?.ops[0]
       if (op?.kind !== 'import-data') return 'this export was imported already\n'
-      return `${op.data.parts.reduce((sum, one) => sum + one.rows, 0)} rows imported ${since(started)}\n`
+      return `${op.data.parts.reduce((sum, one) => sum + one.rows, 0)} rows imported ${since(started, view)}\n`
     },
   })
 }

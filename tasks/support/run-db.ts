@@ -41,12 +41,12 @@ export async function runWait(scope: Scope, context: TaskContext & { args: Named
     said = failure.message
     await pause(betweenMs, undefined, { signal })
   }
-  const took = since(started)
+  const took = formatDuration(performance.now() - started)
   return {
     environment: session.desired.environment,
     database: name,
     waitedMs: Math.round(performance.now() - started),
-    text: (_view: View) => `${name} on ${service} takes connections (${took})\n`,
+    text: (_view: View) => `${name} on ${service} takes connections (after ${took})\n`,
   }
 }
 
@@ -78,7 +78,8 @@ export async function runReset(scope: Scope, context: TaskContext & { args: Plan
     operation: 'db:reset',
     environment: desired.environment,
     dryRun: args.dryRun === true,
-    text: () => (result.outcome === 'done' && !args.dryRun ? `the database is as new ${since(started)}\n` : ''),
+    text: (view) =>
+      result.outcome === 'done' && !args.dryRun ? `the database is as new ${since(started, view)}\n` : '',
   })
 }
 
@@ -107,10 +108,10 @@ export async function runMaintain(scope: Scope, context: TaskContext & { args: P
     operation: 'db:maintain',
     environment: desired.environment,
     dryRun: args.dryRun === true,
-    text: () => {
+    text: (view) => {
       if (result.outcome !== 'done' || args.dryRun) return ''
       if (result.plan && isEmpty(result.plan)) return 'nothing needs maintenance\n'
-      return `${result.plan?.ops.length} done ${since(started)}\n`
+      return `${result.plan?.ops.length} done ${since(started, view)}\n`
     },
   })
 }

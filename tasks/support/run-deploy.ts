@@ -83,7 +83,7 @@ export async function deployWith(
     operation: 'deploy',
     environment: desired.environment,
     dryRun: args.dryRun === true,
-    text: (view) => describeRelease(result, desired, `deploy ${desired.environment}`, since(started), view),
+    text: (view) => describeRelease(result, desired, `deploy ${desired.environment}`, since(started, view), view),
   })
 }
 

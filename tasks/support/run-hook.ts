@@ -9,7 +9,7 @@ import { withinHook } from './within.ts'
  * declares as arguments. Its effect cannot be observed; the executor keeps its end with the release.
  */
 export const runHookHandler = (context: TaskContext): Handler<'run-hook'> => ({
-  async run(op) {
+  async run(op, { signal }) {
     const { task: name, moment } = op.data
     const found = context.tasks.find(name)
     if (!found) return failed(unknownTask(name, moment, context.tasks.names))
@@ -21,7 +21,8 @@ export const runHookHandler = (context: TaskContext): Handler<'run-hook'> => ({
         .map((key) => [key, inKind(given[key], declared[key]?.specification?.kind)]),
     )
     try {
-      await withinHook(op.data, () => context.run(found, input))
+      // Another moment may name the same task; each is an op of its own.
+      await withinHook(op.data, () => context.run(found, input, { signal, again: true }))
       return ok({})
     } catch (error) {
       return failed(hookFailure(name, moment, error))
@@ -47,9 +48,10 @@ function unknownTask(name: string, moment: string, names: readonly string[]): Fa
 }
 
 function hookFailure(name: string, moment: string, error: unknown): Failure {
-  const why =
-    error instanceof FailureError
-      ? error.failures.map(({ message, why }) => (why ? `${message}: ${why}` : message)).join('; ')
-      : (error as Error).message
-  return { code: 'hook-failed', message: `the hook ${moment} failed: task ${name}`, why }
+  const failure = { code: 'hook-failed', message: `the hook ${moment} failed: task ${name}` }
+  if (!(error instanceof FailureError)) return { ...failure, why: (error as Error).message }
+  const why = error.failures.map(({ message, why }) => (why ? `${message}: ${why}` : message)).join('; ')
+  // What to do about tasks that wait for each other is in the Taskfile; every other next command is about another operation.
+  const [circle] = error.failures.filter(({ code }) => code === 'task-cycle')
+  return { ...failure, why, ...(circle?.next ? { next: circle.next } : {}) }
 }

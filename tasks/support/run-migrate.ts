@@ -74,11 +74,11 @@ export async function runPlanned(
     operation,
     environment: desired.environment,
     dryRun: args.dryRun === true,
-    text: () => {
+    text: (view) => {
       if (result.outcome !== 'done') return ''
       if (args.dryRun) return scripts
       const count = result.plan === undefined ? 0 : concerned(result.plan)
-      return count === 0 ? words.nothing : `${count} ${words.done} ${since(started)}\n`
+      return count === 0 ? words.nothing : `${count} ${words.done} ${since(started, view)}\n`
     },
   })
 }

@@ -89,7 +89,7 @@ async function change(
     operation: `query ${name}`,
     environment: desired.environment,
     dryRun: args.dryRun === true,
-    text: () => (result.outcome === 'done' && !args.dryRun ? `${name} ran ${since(started)}\n` : ''),
+    text: (view) => (result.outcome === 'done' && !args.dryRun ? `${name} ran ${since(started, view)}\n` : ''),
   })
 }
 

@@ -81,7 +81,9 @@ async function writeDown(context: TaskContext & { args: Arguments }, session: Se
     environment: desired.environment,
     dryRun,
     text: () =>
-      result.outcome === 'done' && !dryRun ? `release ${number} of ${desired.environment} is healthy and current\n` : '',
+      result.outcome === 'done' && !dryRun
+        ? `release ${number} of ${desired.environment} is healthy and current\n`
+        : '',
   })
 }
 
@@ -108,6 +110,6 @@ export async function runAbort(scope: Scope, context: TaskContext & { args: Argu
     operation: 'abort',
     environment: desired.environment,
     dryRun: args.dryRun === true,
-    text: (view) => describeRelease(result, desired, `abort ${desired.environment}`, since(started), view),
+    text: (view) => describeRelease(result, desired, `abort ${desired.environment}`, since(started, view), view),
   })
 }

@@ -48,9 +48,9 @@ export async function runRestore(scope: Scope, context: TaskContext & { args: Ar
     operation: 'restore',
     environment: desired.environment,
     dryRun: args.dryRun === true,
-    text: (_view: View) =>
+    text: (view: View) =>
       result.outcome === 'done' && !args.dryRun
-        ? `backup ${number} restored${args.into === undefined ? '' : ` into ${args.into}`} ${since(started)}\n`
+        ? `backup ${number} restored${args.into === undefined ? '' : ` into ${args.into}`} ${since(started, view)}\n`
         : '',
   })
 }

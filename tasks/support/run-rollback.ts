@@ -53,6 +53,6 @@ export async function runRollback(scope: Scope, context: TaskContext & { args: R
     operation: 'rollback',
     environment: desired.environment,
     dryRun: args.dryRun === true,
-    text: (view) => describeRelease(result, desired, `rollback ${desired.environment}`, since(started), view),
+    text: (view) => describeRelease(result, desired, `rollback ${desired.environment}`, since(started, view), view),
   })
 }

@@ -29,11 +29,11 @@ export async function runSeed(scope: Scope, context: TaskContext & { args: Argum
     operation: 'seed',
     environment: desired.environment,
     dryRun: args.dryRun === true,
-    text: () => {
+    text: (view) => {
       if (result.outcome !== 'done' || args.dryRun) return ''
       const op = result.plan?.ops[0]
       const count = op?.kind === 'apply-seeds' ? (op.data.pending?.length ?? op.data.files.length) : 0
-      if (count > 0) return `${count} ${count === 1 ? 'seed' : 'seeds'} ran ${since(started)}\n`
+      if (count > 0) return `${count} ${count === 1 ? 'seed' : 'seeds'} ran ${since(started, view)}\n`
       return desired.database?.seeds.length ? 'no seed is new or changed\n' : 'there are no seeds\n'
     },
   })

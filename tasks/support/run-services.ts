@@ -69,6 +69,6 @@ async function runServices(scope: Scope, context: Context, operation: string, pl
     operation,
     environment: desired.environment,
     dryRun: args.dryRun === true,
-    text: (view) => describeServices(result, desired, states, `${operation} ${since(started)}`, view),
+    text: (view) => describeServices(result, desired, states, `${operation} ${since(started, view)}`, view),
   })
 }

@@ -79,7 +79,7 @@ async function setupEnvironment(scope: Scope, context: Context, environment: str
       if (result.outcome !== 'done' || args.dryRun || !result.plan) return ''
       const nothing = isEmpty(result.plan)
         ? 'everything is as it should be; nothing was changed'
-        : `ready ${since(started)}`
+        : `ready ${since(started, view)}`
       return [
         `${desired.workspace.name} ${desired.environment}: ${nothing}`,
         statusTable(states, desired, view),

@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { timeLimit, until } from '../support/index.ts'
+import { run, timeLimit, until } from '../support/index.ts'
 import { expectExit, releasesOf, shown, writeSecrets } from './deploys.ts'
 import { makeWorld, textOf, type World } from './world.ts'
 
@@ -75,8 +75,12 @@ test.before(async () => {
 })
 test.after(() => world.end())
 
-test('each moment runs once, in order, with its arguments', async () => {
-  await expectExit(0, world, ['deploy', 'dev'])
+test('each moment runs once, in order, with its arguments; how long it took is told in one way', async () => {
+  const text = await expectExit(0, world, ['deploy', 'dev'])
+  const [, line] = /^deploy +│ ✔ done \((.+)\)$/m.exec(text) ?? []
+  const [, summary] = /^deploy dev: release 1 is healthy, in (.+)$/m.exec(text) ?? []
+  assert.ok(line, text)
+  assert.is(summary, line)
   assert.equal(
     await lines('moments'),
     moments.slice(0, 6).map((moment) => `${moment} dev 1 undefined`),
@@ -140,19 +144,51 @@ test('a hook that fails before anything is changed leaves what runs alone', asyn
   await remove('fail-beforeBuild')
 })
 
-test('a message that cannot be delivered undoes nothing', async () => {
-  await world.write('tell.mjs', 'process.exit(3)\n')
+test('a hook that takes too long is ended with all that it started; a task named at two moments runs at both', async () => {
+  const before = await readFile(join(world.folder, 'Taskfile.ts'), 'utf8')
+  const slow = `
+export const slow = task({
+  description: 'Hangs in a command, and leaves a line when it was ended',
+  run: async ({ $, workspaceFolder, signal }) => {
+    signal.addEventListener('abort', () => appendFileSync(workspaceFolder + '/.ops/moments', 'ended\\n'), { once: true })
+    appendFileSync(workspaceFolder + '/.ops/moments', 'slow\\n')
+    await $\`sleep 4711\`
+  },
+})
+export const twice = task({
+  run: ({ workspaceFolder }) => appendFileSync(workspaceFolder + '/.ops/moments', 'twice\\n'),
+})
+`
+  await world.write('Taskfile.ts', before + slow)
+  const others =
+    'beforeBuild: [{ task: twice }], beforeGate: [{ task: twice }], afterRollback: [{ task: at-after-rollback }]'
+  await world.write(
+    'config/environments/dev.yaml',
+    environment(`{ ${others}, afterHealthy: [{ task: slow, timeout: 2s, onError: warn }] }`),
+  )
+  await clear()
   await world.commit('good', 'v6')
   const text = await expectExit(0, world, ['deploy', 'dev'])
+  assert.match(text, /was not done within 2\.0s/, text)
+  assert.equal(await lines('moments'), ['twice', 'twice', 'slow', 'ended'])
+  assert.is((await run(['pgrep', '-fx', 'sleep 4711'])).stdout, '')
+  await world.write('Taskfile.ts', before)
+  await world.write('config/environments/dev.yaml', environment(hooks(['afterHealthy'])))
+})
+
+test('a message that cannot be delivered undoes nothing', async () => {
+  await world.write('tell.mjs', 'process.exit(3)\n')
+  await world.commit('good', 'v7')
+  const text = await expectExit(0, world, ['deploy', 'dev'])
   assert.match(text, /notification/)
-  assert.is((await world.get('/version'))?.body, 'v6 6')
+  assert.is((await world.get('/version'))?.body, 'v7 7')
 })
 
 test('an unknown task is found before anything runs, with the nearest name', async () => {
   await clear()
   const text = await readFile(join(world.folder, 'config/environments/dev.yaml'), 'utf8')
   await world.write('config/environments/dev.yaml', text.replace('at-on-failure', 'at-on-failur'))
-  await world.commit('good', 'v7')
+  await world.commit('good', 'v8')
   const before = await releasesOf(world)
   const said = await expectExit(3, world, ['deploy', 'dev'])
   assert.match(
@@ -166,7 +202,7 @@ test('a rollback is not stopped by a hook whose task is gone', async () => {
   await world.write('Taskfile.ts', "import { operations } from 'vital-ops/operations'\nexport default operations()\n")
   const text = await expectExit(0, world, ['rollback', 'dev'])
   assert.match(text, /at-after-rollback/)
-  assert.is((await world.get('/version'))?.body, 'v4 4')
+  assert.is((await world.get('/version'))?.body, 'v6 6')
 })
 
 test.run()

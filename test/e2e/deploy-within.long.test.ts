@@ -76,6 +76,10 @@ test('a hook that deploys its own environment is refused, and the deploy goes ba
   const text = await expectExit(6, world, ['deploy', 'dev'])
   assert.match(text, /a hook cannot deploy dev: it is part of its deploy HEAD/)
   assert.is((await world.get('/version'))?.body, 'v2 2')
+  const same = await expectExit(6, world, ['deploy', 'dev', '--allow-dirty'])
+  assert.match(same, /inside runs deploy, which waits for inside already: with the same arguments it is the same run/)
+  assert.match(same, /take deploy out of inside, and run one after the other/)
+  assert.is((await world.get('/version'))?.body, 'v2 2')
   await rm(join(world.folder, '.ops/deploy-inside'))
 })
 

@@ -9,6 +9,7 @@ import type { TaskEvent } from '../../lib/task/events.ts'
 import type { Invocation } from '../../lib/task/invocation.ts'
 import { type TaskEnd, TaskRun } from '../../lib/task/run.ts'
 import { makeTable } from '../../lib/task/table.ts'
+import { until } from '../support/index.ts'
 
 type Options = {
   signal?: AbortSignal
@@ -119,9 +120,65 @@ test('tasks that wait for each other by calls are found, and not waited for', as
   called.push(b)
   const self: Task = task({ run: async ({ run: call }) => call(self) })
   const direct = failureOf(await run({ a, b }, 'a')) as FailureError
-  assert.is(direct.failures[0]?.message, 'tasks that need each other: b → a → b')
+  assert.is(direct.failures[0]?.message, 'tasks would wait for each other for ever: b → a → b')
+  assert.match(direct.failures[0]?.why ?? '', /^b runs a, which waits for b already/)
+  assert.equal(direct.failures[0]?.next, ['take a out of b, and run one after the other: await run(…); await run(…)'])
   const own = failureOf(await run({ self }, 'self')) as FailureError
-  assert.is(own.failures[0]?.message, 'tasks that need each other: self → self')
+  assert.is(own.failures[0]?.message, 'tasks would wait for each other for ever: self → self')
+})
+
+test('a call has a signal of its own beside that of its caller', async () => {
+  const stop = new AbortController()
+  const reasons: unknown[] = []
+  const slow = task({
+    args: { name: text() },
+    run: ({ args, signal }) =>
+      new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(new Error(`${args.name} was ended`)), { once: true })
+        if (args.name === 'with') stop.abort(new Error('enough'))
+      }),
+  })
+  const never = task({ run: () => assert.unreachable() })
+  const caller = task({
+    run: async ({ run: call, signal }) => {
+      await call(slow, { name: 'with' }, { signal: stop.signal }).catch((error: Error) => reasons.push(error.message))
+      await call(never, {}, { signal: stop.signal }).catch((error: Error) => reasons.push(error.message))
+      reasons.push(signal.aborted)
+      return call(slow, { name: 'without' }, { signal: new AbortController().signal })
+    },
+  })
+  const whole = new AbortController()
+  const ended = run({ caller, slow, never }, 'caller', { signal: whole.signal })
+  await until(() => reasons.length === 3, { what: 'the calls that were ended' })
+  assert.equal(reasons, ['with was ended', 'enough', false])
+  whole.abort(new Error('all of it'))
+  assert.is((failureOf(await ended) as Error).message, 'without was ended')
+})
+
+test('a task runs again where it is asked to, and what it needs does not', async () => {
+  const runs: string[] = []
+  const need = task({ run: () => void runs.push('need') })
+  const work = task({ args: { n: number() }, needs: { need }, run: ({ args }) => runs.push(`work ${args.n}`) })
+  const caller = task({
+    run: async ({ run: call }) => [
+      await call(work, { n: 1 }),
+      await call(work, { n: 1 }),
+      await call(work, { n: 1 }, { again: true }),
+      await call(work, { n: 1 }, { again: true }),
+      await call(work, { n: 1 }),
+    ],
+  })
+  assert.equal(value(await run({ caller, work, need }, 'caller')), [2, 2, 3, 4, 2])
+  assert.equal(runs, ['need', 'work 1', 'work 1', 'work 1'])
+  let depth = 0
+  const twice: Task = task({
+    run: async ({ run: call }) => {
+      depth += 1
+      if (depth < 3) await call(twice, {}, { again: true })
+      return depth
+    },
+  })
+  assert.is(value(await run({ twice }, 'twice')), 3)
 })
 
 test('two tasks that run beside each other and then wait for each other do not hang', async () => {
@@ -138,7 +195,7 @@ test('two tasks that run beside each other and then wait for each other do not h
   const error = failureOf(await run({ all, left, right }, 'all', { jobs: 2 })) as FailureError
   assert.match(
     error.failures[0]?.message ?? '',
-    /^tasks that need each other: (left → right → left|right → left → right)$/,
+    /^tasks would wait for each other for ever: (left → right → left|right → left → right)$/,
   )
 })
 

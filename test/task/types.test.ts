@@ -24,7 +24,7 @@ const release = task({
   },
   needs: { build },
   confirm: ({ args }) => `Publish to ${args.channel}?`,
-  async run({ args, needs, run }) {
+  async run({ args, needs, run, signal }) {
     same<typeof args.channel, 'beta' | 'stable'>(true)
     same<typeof args.notes, string | undefined>(true)
     same<typeof args.push, boolean>(true)
@@ -34,6 +34,8 @@ const release = task({
     same<typeof needs.build, { files: number }>(true)
     const again = await run(build)
     same<typeof again, { files: number }>(true)
+    const stopped = await run(build, {}, { signal, again: true })
+    same<typeof stopped, { files: number }>(true)
     if (args.push) return finish('rolledBack', { published: args.environment })
     return { published: args.environment }
   },
