@@ -17,6 +17,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { writeFileAtomic } from '../system/files.ts'
+import { type CodeGraph, codeGraphPath } from './code/reach.ts'
 import {
   type BundleInput,
   type BundleManifest,
@@ -90,7 +91,7 @@ export type BundleCode = { kind: 'commonjs'; code: string; map: string } | { kin
 /** Keeps a bundle. Throws `FailureError` when the folder cannot be written. */
 export async function keepBundle(
   taskfile: string,
-  bundle: BundleCode,
+  { code: bundle, graph }: { code: BundleCode; graph: Omit<CodeGraph, 'output'> | undefined },
   made: Omit<BundleManifest, 'output'>,
 ): Promise<KeptBundle> {
   const folder = bundleFolder(dirname(taskfile))
@@ -100,6 +101,8 @@ export async function keepBundle(
   makeCacheFolder(dirname(taskfile), folder)
   if (bundle.kind === 'commonjs') await writeFileAtomic(join(folder, `${output}.map`), bundle.map)
   await writeFileAtomic(join(folder, output), bundle.code)
+  if (graph === undefined) rmSync(codeGraphPath(taskfile), { force: true })
+  else await writeFileAtomic(codeGraphPath(taskfile), JSON.stringify({ output, ...graph }))
   await writeManifest(taskfile, { ...made, output })
   // What an earlier bundle gave is no news any more.
   rmSync(listingPath(taskfile), { force: true })

@@ -7,6 +7,8 @@ import { type Failure, FailureError } from '../model/failure.ts'
 import { type BundleCode, noteInput } from './bundle-cache.ts'
 import { requireBanner, toCommonJs } from './bundle-common-js.ts'
 import { folderModule, folderStatement, metaConstants, metaModule, metaNames, withOwnNames } from './bundle-names.ts'
+import { codeGraph } from './code/graph.ts'
+import type { CodeGraph } from './code/reach.ts'
 import { codeDigest } from './code-digest.ts'
 import { withLaterImports } from './dynamic-imports.ts'
 import { packageRoot, taskfileNames } from './find.ts'
@@ -15,8 +17,11 @@ import { type BundleInput, type BundleManifest, bundleFolder } from './manifest.
 import { exportOf, installedPackage, packageName, packagePlaces } from './packages.ts'
 import { sourceLine } from './sources.ts'
 
-/** A bundled Taskfile: the code, all local files that it was made of, and the packages that it imports. */
-export type Bundle = { code: BundleCode } & Pick<
+/**
+ * A bundled Taskfile: the code, all local files that it was made of, and the packages that it imports. `graph`: which pieces of the code make which
+ * task, where that is certain.
+ */
+export type Bundle = { code: BundleCode; graph?: Omit<CodeGraph, 'output'> } & Pick<
   BundleManifest,
   'inputs' | 'absent' | 'own' | 'packages' | 'linked' | 'later'
 >
@@ -58,7 +63,11 @@ export async function bundleTaskfile(taskfile: string, text?: { code: string; im
     const code = result.outputFiles[0]?.text ?? ''
     const own = Object.fromEntries(files.own)
     const commonJs = files.foreign ? undefined : await toCommonJs(code, own)
+    const main = exportOf('vital-ops')?.commonJs
+    // What is imported by a computed name may be any file.
+    const graph = files.later || text !== undefined ? undefined : codeGraph(code, (module) => own[module] === main)
     return {
+      ...(graph === undefined ? {} : { graph }),
       code: commonJs ? { kind: 'commonjs', ...commonJs } : { kind: 'module', code },
       inputs: files.inputs,
       absent: [...files.absent],

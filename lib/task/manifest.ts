@@ -115,4 +115,4 @@ export const isCurrent = (manifest: BundleManifest): boolean =>
 
 /** Another version of this package, in another place, or of Node may bundle differently. */
 export const maker = (): string =>
-  `vital-ops ${packageVersion()} ${packageRoot()} node ${process.versions.node} format 4`
+  `vital-ops ${packageVersion()} ${packageRoot()} node ${process.versions.node} format 5`

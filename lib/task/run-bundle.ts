@@ -53,6 +53,6 @@ function commonJsLoader(bundle: string, own: Readonly<Record<string, string>>): 
 export async function buildBundle(taskfile: string, text?: { code: string; importer: string }): Promise<KeptBundle> {
   const noted = Date.now()
   const { bundleTaskfile } = await import('./bundle.ts')
-  const { code, ...made } = await bundleTaskfile(taskfile, text)
-  return keepBundle(taskfile, code, { maker: maker(), ...made, noted })
+  const { code, graph, ...made } = await bundleTaskfile(taskfile, text)
+  return keepBundle(taskfile, { code, graph }, { maker: maker(), ...made, noted })
 }

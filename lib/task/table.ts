@@ -11,6 +11,8 @@ export type TaskEntry = {
   task: Task
   /** The heading in lists: the task's own, or its namespace. */
   group?: string
+  /** The export that it is, or where in the exports it is. */
+  export: string | readonly string[]
   /** All names that it answers to: its name, the name as it was written (`healthCheck`), its aliases. */
   spellings: readonly string[]
 }
@@ -76,8 +78,8 @@ export function makeTable(file: string, exported: Readonly<Record<string, unknow
   const failures: Failure[] = []
   const entries: TaskEntry[] = []
   for (const [name, value] of Object.entries(exported)) {
-    if (name === 'default' && !isTask(value)) collect(value, [], entries, failures, file)
-    else if (isTask(value)) add(entries, [name], value)
+    if (name === 'default' && !isTask(value)) collect(value, { path: [], at: [name] }, entries, failures, file)
+    else if (isTask(value)) add(entries, { path: [name], at: name }, value)
   }
   foldDefault(entries)
   const byName = new Map<string, TaskEntry>()
@@ -108,11 +110,14 @@ function foldDefault(entries: TaskEntry[]): void {
 
 const plainName = /^[a-z][a-z0-9-]*$/
 
-function add(entries: TaskEntry[], path: readonly string[], task: Task): void {
+/** The name of a task, in parts, and where it is in the exports. */
+type Named = { path: readonly string[]; at: TaskEntry['export'] }
+
+function add(entries: TaskEntry[], { path, at }: Named, task: Task): void {
   const [only = ''] = path
   if (path.length === 1 && task.definition.aliases === undefined && plainName.test(only)) {
     const { group } = task.definition
-    entries.push({ name: only, task, ...(group === undefined ? {} : { group }), spellings: [only] })
+    entries.push({ name: only, task, ...(group === undefined ? {} : { group }), export: at, spellings: [only] })
     return
   }
   const name = path.map(kebabCase).join(':')
@@ -120,12 +125,18 @@ function add(entries: TaskEntry[], path: readonly string[], task: Task): void {
   const group = task.definition.group ?? (namespace === '' ? undefined : namespace.slice(0, -1))
   const aliases = (task.definition.aliases ?? []).map((alias) => (alias.includes(':') ? alias : namespace + alias))
   const spellings = [...new Set([name, path.join(':'), ...aliases])]
-  entries.push({ name, task, ...(group === undefined ? {} : { group }), spellings })
+  entries.push({ name, task, ...(group === undefined ? {} : { group }), export: at, spellings })
 }
 
-function collect(value: unknown, path: string[], entries: TaskEntry[], failures: Failure[], file: string): void {
+function collect(
+  value: unknown,
+  { path, at }: { path: string[]; at: string[] },
+  entries: TaskEntry[],
+  failures: Failure[],
+  file: string,
+): void {
   if (isTask(value)) {
-    add(entries, path, value)
+    add(entries, { path, at }, value)
     return
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -137,10 +148,10 @@ function collect(value: unknown, path: string[], entries: TaskEntry[], failures:
     const inner: unknown = (value as Readonly<Record<string, unknown>>)[name]
     if (isIncluded && name === 'default') {
       // A package's default export may be anything; of tasks it is as if this Taskfile had it.
-      if (holdsTasks(inner)) collect(inner, path, entries, failures, file)
+      if (holdsTasks(inner)) collect(inner, { path, at: [...at, name] }, entries, failures, file)
     } else if (isIncluded && !isTask(inner)) continue
     else if (plainName.test(name) || /^[\p{L}\p{N}_$][\p{L}\p{N}_$.:-]*$/u.test(name))
-      collect(inner, [...path, name], entries, failures, file)
+      collect(inner, { path: [...path, name], at: [...at, name] }, entries, failures, file)
     else {
       failures.push({
         code: 'bad-task-name',

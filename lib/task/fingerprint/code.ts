@@ -14,29 +14,42 @@ const installed = [
   'node_modules/.yarn-integrity',
 ] as const
 
+/** What a Taskfile's tasks are made of, by name, so that a difference can be named. */
+type Code = {
+  /** Of each local file of the bundle, the digest of its code (types and comments do not count). */
+  files: Record<string, string>
+  /**
+   * What else there is: files that are imported when a task runs, and every package with its version and what is installed beside it (a linked one:
+   * with the content of its files).
+   */
+  code: Record<string, string>
+}
+
 /**
- * The code that a Taskfile's tasks are made of: every local file of its bundle with the digest of its code (types and comments do not count), and every package that it imports
- * with its version and what is installed beside it (a linked package: with the content of its files). By name, so that a difference can be named.
+ * The code that a Taskfile's tasks are made of.
  *
  * @param bundle the name of the bundle's file whose code runs
  */
-export function readCode(taskfile: string, bundle: string | undefined, cache: StatCache): Record<string, string> {
+export function readCode(taskfile: string, bundle: string | undefined, cache: StatCache): Code {
   const manifest = readManifest(taskfile)
   const folder = dirname(taskfile)
-  if (manifest === undefined) return { [shown(folder, taskfile)]: sha256(readFileSync(taskfile)) }
+  if (manifest === undefined) return { files: { [shown(folder, taskfile)]: sha256(readFileSync(taskfile)) }, code: {} }
   // The Taskfile was edited, and bundled by somebody else, while what was loaded runs: nothing that comes later is like it.
-  if (bundle !== undefined && bundle !== manifest.output) return { [shown(folder, taskfile)]: `bundle ${bundle}` }
+  if (bundle !== undefined && bundle !== manifest.output) {
+    return { files: { [shown(folder, taskfile)]: `bundle ${bundle}` }, code: {} }
+  }
+  const files: Record<string, string> = {}
   const code: Record<string, string> = {}
-  for (const { path, sha256: hash, code: own } of manifest.inputs) code[shown(folder, path)] = own ?? hash
+  for (const { path, sha256: hash, code: own } of manifest.inputs) files[shown(folder, path)] = own ?? hash
   const later = importedManifests(taskfile, manifest)
   // What was imported when a task ran may have changed since: not what it was counts, but what it is.
   for (const { path } of later.flatMap(({ inputs }) => inputs)) {
     const stats = statSync(path, { throwIfNoEntry: false })
-    code[shown(folder, path)] ??= stats?.isFile() ? cache.hash(path, stats) : 'gone'
+    if (!(shown(folder, path) in files)) code[shown(folder, path)] = stats?.isFile() ? cache.hash(path, stats) : 'gone'
   }
   // What would be imported in place of something.
   for (const path of later.flatMap(({ absent }) => absent))
-    if (existsSync(path)) code[shown(folder, path)] ??= 'appeared'
+    if (existsSync(path) && !(shown(folder, path) in files)) code[shown(folder, path)] ??= 'appeared'
   const roots = new Set<string>()
   for (const path of new Set([manifest, ...later].flatMap(({ packages }) => packages))) {
     if (!existsSync(path)) continue
@@ -55,7 +68,7 @@ export function readCode(taskfile: string, bundle: string | undefined, cache: St
       if (stats?.isFile()) code[shown(folder, path)] = cache.hash(path, stats)
     }
   }
-  return code
+  return { files, code }
 }
 
 /** A package that is a folder of somebody's: its version does not tell its content. Of this package, what was built. */

@@ -23,6 +23,8 @@ export type Reason = {
   /** One line, without the task's name. */
   text: string
   name?: string
+  /** Of code: what the file declares. */
+  binding?: string
   was?: string
   is?: string
 }
@@ -60,7 +62,10 @@ export function differences(now: Fingerprint, before: TaskRecord): Reason[] {
     const values = name.startsWith('package ')
       ? { was: parts.code[name] ?? 'none', is: now.parts.code[name] ?? 'none' }
       : {}
-    reasons.push({ kind: 'code', name, ...values, text: `code: ${name} ${verb}${arrow(values)}` })
+    const [, file, binding] = /^([^#]*)#(.*)$/s.exec(name) ?? []
+    const what = file === undefined ? name : `${binding === '' ? 'what runs when it is loaded' : binding} in ${file}`
+    const named = file === undefined ? { name } : { name: file, ...(binding ? { binding } : {}) }
+    reasons.push({ kind: 'code', ...named, ...values, text: `code: ${what} ${verb}${arrow(values)}` })
   }
   if (now.parts.definition !== parts.definition && !reasons.some(({ kind }) => kind === 'code')) {
     reasons.push({ kind: 'definition', text: 'the definition of the task changed' })

@@ -88,7 +88,10 @@ export class Guard {
     }
     const mark = newMark()
     const held = await this.#lock(request, guarded, mark)
-    if (held === undefined) return guarded.execute(guarded.env, guarded.needs)
+    if (held === undefined) {
+      this.#requests.endedUnknown(guarded.node, mark)
+      return guarded.execute(guarded.env, guarded.needs)
+    }
     try {
       guarded.signal.throwIfAborted()
       // What others did meanwhile counts; the inputs as they were are compared when the task has run.
@@ -117,6 +120,7 @@ export class Guard {
     } catch (error) {
       if (error instanceof FailureError) throw error
       this.#say(label, 'warning', `cannot be compared with its last run: ${messageOf(error)}`)
+      this.#requests.endedUnknown(node, newMark())
       return undefined
     }
   }
@@ -176,6 +180,8 @@ export class Guard {
     const before = beforeRun(print, path, former?.outputs ?? [])
     invalidate(path)
     const { tracked, read } = track(needs)
+    // Until it has come to a good end: who runs in spite of its failure is not to be taken for up to date.
+    this.#requests.endedUnknown(node, mark)
     const value = await guarded.execute(withMark({ ...env }, taskMark, mark), tracked)
     try {
       const consumed = [...read].sort().map((need) => [need, this.#keptResult(needs[need])?.digest ?? ''])

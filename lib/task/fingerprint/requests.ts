@@ -1,16 +1,17 @@
 import { dirname } from 'node:path'
 import { dotenvOf } from '../environment.ts'
 import type { TaskNode } from '../graph.ts'
+import { mayBeUpToDate } from '../services.ts'
 import { mayShowArgument } from '../shown-arguments.ts'
 import type { LoadedTasks } from '../table.ts'
 import { canonical } from './canonical.ts'
-import { readCode } from './code.ts'
 import { sha256 } from './digest.ts'
 import { definitionDigest, identityOf } from './identity.ts'
 import { keyedDigest } from './key.ts'
 import type { TaskRecord } from './record.ts'
 import type { FingerprintRequest } from './request.ts'
 import { StatCache, statCachePath } from './stat-cache.ts'
+import { TaskCode } from './task-code.ts'
 import { declaredVariables } from './variables.ts'
 
 /** Where a task works, and with which variables. */
@@ -27,7 +28,7 @@ export class Requests {
   readonly keyed: (value: string) => string
   readonly #table: LoadedTasks
   readonly #node: (id: string) => TaskNode | undefined
-  readonly #code: Readonly<Record<string, string>>
+  readonly #code: TaskCode
   /** By the id of a node that has ended: what it has left. */
   readonly #effects = new Map<string, string>()
 
@@ -37,7 +38,7 @@ export class Requests {
     this.keyed = keyedDigest(this.workspace)
     this.#table = table
     this.#node = node
-    this.#code = readCode(table.file, table.bundle, this.cache)
+    this.#code = new TaskCode(table, this.cache)
   }
 
   /** The request of a node whose needs have ended; undefined for one that nothing tells from another in a later invocation. */
@@ -60,7 +61,7 @@ export class Requests {
       args: values,
       hiddenArgs,
       needs: this.#needsOf(node),
-      code: this.#code,
+      code: this.#codeOf(node),
       definition: definitionDigest(task),
     }
   }
@@ -74,6 +75,23 @@ export class Requests {
   endedUnknown({ id }: TaskNode, mark: string): void {
     this.#effects.set(id, `unknown ${mark}`)
   }
+
+  /** The code of a task, with that of the needs which nothing else tells of: they run each time, or their fingerprint counts. */
+  #codeOf(node: TaskNode): Readonly<Record<string, string>> {
+    const own = this.#code.of(node.task)
+    const found = new Set<TaskNode>([node])
+    for (const { needs } of found) {
+      for (const id of Object.values(needs)) {
+        const need = this.#node(id)
+        if (need !== undefined && !this.#hasFingerprint(need)) found.add(need)
+      }
+    }
+    if (found.size === 1) return own
+    const all = [...found].map(({ task }) => this.#code.of(task))
+    return all.every((one) => one === own) ? own : Object.assign({}, ...all)
+  }
+
+  #hasFingerprint = (node: TaskNode): boolean => mayBeUpToDate(node) && identityOf(node.task, this.#table) !== undefined
 
   /** What each need has left. */
   #needsOf(node: TaskNode): Record<string, string> {
