@@ -140,7 +140,7 @@ function firstProblem({ up, text }: ParsedMigration): MigrationFile['problem'] |
   return problem && { message: problem.message, ...placeAt(text, problem.offset) }
 }
 
-/** Writes a new file of a migration, and the folder where it is the first. Throws what writing fails with. */
+/** Writes a file of migrations or of what they make, and its folder where it is the first. Throws what writing fails with. */
 export async function writeMigration(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   await writeFileAtomic(path, text)

@@ -74,6 +74,9 @@ export async function runReset(scope: Scope, context: TaskContext & { args: Plan
       return ok({ plan: planReset(desired, snapshot), snapshot, desired })
     },
   })
+  if (!args.dryRun && result.outcome === 'done' && result.plan) {
+    await (await import('./current-schema.ts')).keepCurrentSchema(result.plan, session, context)
+  }
   return reportOperation(result, {
     operation: 'db:reset',
     environment: desired.environment,

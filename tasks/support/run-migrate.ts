@@ -69,6 +69,9 @@ export async function runPlanned(
       return ok({ plan: made, snapshot, desired })
     },
   })
+  if (!args.dryRun && result.outcome === 'done' && result.plan) {
+    await (await import('./current-schema.ts')).keepCurrentSchema(result.plan, session, context)
+  }
   const scripts = args.dryRun && result.plan && result.outcome === 'done' ? await sayScripts(result.plan, session) : ''
   return reportOperation(result, {
     operation,

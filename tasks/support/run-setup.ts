@@ -70,6 +70,9 @@ async function setupEnvironment(scope: Scope, context: Context, environment: str
       return ok({ plan: withMigrationFindings(plan, desired, snapshot), snapshot, desired })
     },
   })
+  if (!args.dryRun && result.outcome === 'done' && result.plan) {
+    await (await import('./current-schema.ts')).keepCurrentSchema(result.plan, session, context)
+  }
   const states = result.outcome === 'done' && !args.dryRun ? await session.platform.status(context.signal) : []
   return reportOperation(result, {
     operation: 'setup',

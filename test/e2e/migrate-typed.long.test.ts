@@ -1,7 +1,9 @@
-import { readdir } from 'node:fs/promises'
+import { existsSync, statSync } from 'node:fs'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { findClients } from '../../lib/backup/clients.ts'
 import { timeLimit } from '../support/index.ts'
 import { expectExit, writeSecrets } from './deploys.ts'
 import { makeWorld, textOf, type World } from './world.ts'
@@ -57,8 +59,7 @@ test('a migration in TypeScript: written by `new`, typed by the package, shown, 
 
 test('baseline records what the schema has already, runs nothing of it, and the rest is pending', async () => {
   for (const name of await migrations()) {
-    if (name.endsWith('.ts'))
-      await (await import('node:fs/promises')).rm(join(world.folder, 'database/migrations', name))
+    if (name.endsWith('.ts')) await rm(join(world.folder, 'database/migrations', name))
   }
   await rows('drop schema vital_ops cascade')
   await world.write('database/migrations/20990101000000_late.sql', 'create table late (a int);\n')
@@ -79,6 +80,44 @@ test('baseline records what the schema has already, runs nothing of it, and the 
   assert.match(await expectExit(0, world, ['migrate', 'up']), /1 applied/)
   assert.match(await expectExit(0, world, ['migrate', 'check']), /the schema is as they left it/)
   assert.match(await rows("select to_regclass('late') is null as gone"), / f\n/)
+})
+
+test('current.sql is written after a change where a client can dump the server, and otherwise it is said once', async () => {
+  const current = 'database/schema/current.sql'
+  const can = (await findClients()).some(({ major }) => major >= 17)
+  await world.write(
+    'database/migrations/20990101000001_more.sql',
+    '-- migrate:up\ncreate table more (a int);\n-- migrate:down\ndrop table more;\n',
+  )
+  const text = await expectExit(0, world, ['migrate', 'up'])
+  assert.not.match(text, 'is not written', 'it was said at the first command')
+  const written = await textOf(world, current)
+  assert.is(written !== undefined, can)
+  if (can) assert.match(written ?? '', 'CREATE TABLE public.more')
+  const services = join(world.folder, 'config/services/postgres.yaml')
+  const embedded = await readFile(services, 'utf8')
+  if (!existsSync('/usr/lib/postgresql/15/bin/pg_dump')) return
+  // Another server, which this machine's client can dump.
+  await expectExit(0, world, ['services', 'down'])
+  await rm(world.env.OPS_DATA_ROOT ?? '', { recursive: true })
+  await world.write(
+    'config/services/postgres.yaml',
+    embedded.replace('engine: postgres\n', 'engine: postgres\n  version: 15\n  prefer: system\n'),
+  )
+  assert.match(await expectExit(0, world, ['setup', 'dev']), `wrote ${current}`)
+  const made = (await textOf(world, current)) ?? ''
+  assert.match(made, 'CREATE TABLE public.more (\n    a integer\n);')
+  const before = statSync(join(world.folder, current)).mtimeMs
+  assert.not.match(await expectExit(0, world, ['migrate', 'redo', '--yes']), 'wrote')
+  assert.is(statSync(join(world.folder, current)).mtimeMs, before, 'the schema is the same, and so is the file')
+  await expectExit(0, world, ['migrate', 'down', '--yes'])
+  assert.not.match((await textOf(world, current)) ?? '', 'public.more')
+  // Not the schema of an environment that others use.
+  const dev = (await textOf(world, 'config/environments/dev.yaml')) ?? ''
+  await world.write('config/environments/dev.yaml', `${dev}protected: true\n`)
+  await expectExit(0, world, ['migrate', 'up', '--confirm=dev'])
+  await world.write('config/environments/dev.yaml', dev)
+  assert.not.match((await textOf(world, current)) ?? '', 'public.more')
 })
 
 test.run()

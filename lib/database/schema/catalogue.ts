@@ -85,6 +85,14 @@ union all
 select pg_get_statisticsobjdef(s.oid) from pg_statistic_ext s join schemas n on n.oid = s.stxnamespace
 `
 
+/** The server's major version. */
+export async function serverMajor(connection: Connection): Promise<number> {
+  const { rows } = await connection.query<{ major: number }>(
+    "select (pg_catalog.current_setting('server_version_num')::int / 10000)::int4 as major",
+  )
+  return rows[0]?.major ?? 0
+}
+
 /** Reads the listing of a database's schema, in a read-only transaction of its own. */
 export async function readSchema(connection: Connection): Promise<SchemaListing> {
   await connection.query(
@@ -92,11 +100,9 @@ export async function readSchema(connection: Connection): Promise<SchemaListing>
   )
   try {
     const { rows } = await connection.query<{ object: string }>(query)
-    const { rows: versions } = await connection.query<{ major: number }>(
-      "select (current_setting('server_version_num')::int / 10000)::int4 as major",
-    )
+    const major = await serverMajor(connection)
     const objects = rows.map(({ object }) => object.trim()).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0))
-    return { major: versions[0]?.major ?? 0, objects, sha256: digestOf(objects) }
+    return { major, objects, sha256: digestOf(objects) }
   } finally {
     await connection.query('rollback')
   }
