@@ -2,10 +2,10 @@ import { choice, flag, path, text } from '../lib/task/arguments.ts'
 import { task } from '../lib/task/definition.ts'
 import { environmentFlag, planArguments, platformArgument, type Scope } from './support/flags.ts'
 
-/** `task data export|import`: rows of tables as files, and back. */
+/** `task data export|import|sync`: rows of tables as files, and back; from one environment to another. */
 export const dataTask = (scope: Scope) =>
   task({
-    description: 'Rows of tables as files, and back',
+    description: 'Rows of tables as files, and back; and masked, from one environment to another',
     group: 'operations',
     commands: {
       export: task({
@@ -31,6 +31,21 @@ export const dataTask = (scope: Scope) =>
           ...planArguments,
         },
         run: async (context) => (await import('./support/run-data.ts')).runImport(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+      sync: task({
+        description: "Replace an environment's rows by those of another one, masked as database/masking.yaml says",
+        args: {
+          from: text().positional().describe('the environment whose rows are taken'),
+          environment: text().positional().describe('the environment whose rows are replaced'),
+          ...platformArgument,
+          masking: path().optional().describe('the file of masks; default is database/masking.yaml'),
+          rows: text()
+            .repeated()
+            .describe('begin with these rows: "users: id < 1000"; those that belong to them come along'),
+          ...planArguments,
+        },
+        run: async (context) => (await import('./support/run-sync.ts')).runSync(scope, context),
         render: (result, view) => result.text(view),
       }),
     },

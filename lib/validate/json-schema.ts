@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import { environmentSchema, workspaceSchema } from '../model/environment.ts'
+import { maskingSchema } from '../model/masking.ts'
 import { serviceSchema } from '../model/service.ts'
 
 const sources = {
   service: { schema: serviceSchema, title: 'vital-ops service (config/services/<name>.yaml)' },
   environment: { schema: environmentSchema, title: 'vital-ops environment (config/environments/<name>.yaml)' },
+  masking: { schema: maskingSchema, title: 'vital-ops masking (database/masking.yaml)' },
   workspace: { schema: workspaceSchema, title: 'vital-ops workspace (config/workspace.yaml)' },
 } as const
 

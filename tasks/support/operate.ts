@@ -2,6 +2,7 @@ import { runOperation } from '../../lib/execute/operation.ts'
 import type { Operation, OperationResult, Prepared } from '../../lib/execute/operation-request.ts'
 import { type Failure, FailureError, ok, type Result, unwrap } from '../../lib/model/failure.ts'
 import type { Plan } from '../../lib/model/plan.ts'
+import type { Handlers } from '../../lib/model/platform.ts'
 import { parsePlanFile, planFileText } from '../../lib/plan/plan-file.ts'
 import { keepDraft } from '../../lib/system/env-file.ts'
 import { readText, writeFileAtomic } from '../../lib/system/files.ts'
@@ -29,6 +30,8 @@ export type Work = {
   prepare(signal: AbortSignal): Promise<Result<Prepared>>
   beforeExecute?(prepared: Prepared): Promise<void>
   goBack?(failure: Failure, prepared: Prepared, signal: AbortSignal): Promise<Result<Plan>>
+  /** Handlers of kinds of ops that this command alone has. */
+  handlers?: Pick<Handlers, 'sync-data'>
   /** Asks for the environment's name as a protected one does. */
   asksForName?: boolean
   /** Closes what a dead run left pending even where nothing is to be done. */
@@ -67,7 +70,12 @@ async function operateIn(
       environment: desired.environment,
       protected: (desired.configuration.protected && !desired.rehearsal) || work.asksForName === true,
       platform,
-      handlers: { ...platform.handlers, 'run-hook': runHookHandler(context), 'write-env': writeEnvHandler },
+      handlers: {
+        ...platform.handlers,
+        'run-hook': runHookHandler(context),
+        'write-env': writeEnvHandler,
+        ...work.handlers,
+      },
       secrets: session.secrets,
       arguments: { argv: [...context.invocation.argv] },
       purpose: work.purpose,

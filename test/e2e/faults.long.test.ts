@@ -236,6 +236,7 @@ const ofOtherCommands = new Set([
   'maintain-table',
   'prune-rows',
   'import-data',
+  'sync-data',
   'take-backup',
   'prune-backups',
   'drill-backup',

@@ -21,6 +21,7 @@ import { sendNotification } from './send-notification.ts'
 import { startService } from './start-service.ts'
 import { stopService } from './stop-service.ts'
 import { switchDatabase } from './switch-database.ts'
+import { syncData } from './sync-data.ts'
 import { takeBackup } from './take-backup.ts'
 import { waitGate } from './wait-gate.ts'
 import { writeEnv } from './write-env.ts'
@@ -42,6 +43,7 @@ export const opKinds = {
   'maintain-table': maintainTable,
   'prune-rows': pruneRows,
   'import-data': importData,
+  'sync-data': syncData,
   'export-source': exportSource,
   'run-build': runBuild,
   'start-service': startService,

@@ -31,8 +31,8 @@ import { locate, probeTarget, sourceFolder } from './prepare.ts'
 import { localReleases } from './releases.ts'
 import { readLocalState } from './state.ts'
 
-/** Kinds of ops that belong to no platform: whoever runs tasks and writes configuration brings their handlers. */
-type InjectedKind = 'run-hook' | 'write-env'
+/** Kinds of ops that belong to no platform, or to two: whoever runs tasks and writes configuration brings their handlers. */
+type InjectedKind = 'run-hook' | 'write-env' | 'sync-data'
 /** The handlers that the platform has itself: a kind that is forgotten does not compile. */
 export type LocalHandlers = { [K in Exclude<OpKindName, InjectedKind>]: Handler<K> }
 /** The handlers that are brought along. */
