@@ -29,11 +29,11 @@ export class GoTaskCommands {
     let codes: string[]
     if (loop === undefined) codes = inner()
     else {
-      const found = this.#loop(loop, scope, locals)
+      const found = this.loop(loop, scope, locals)
       if (!found) return [`unsupported(${literal(`for: ${JSON.stringify(loop)}`)})`]
       for (const [name, insert] of found.names) locals.set(name, insert)
       codes = [
-        `${found.head} {\n${inner()
+        `for (const item of ${found.all}) {\n${inner()
           .map((code) => `  ${code}`)
           .join('\n')}\n}`,
       ]
@@ -51,16 +51,16 @@ export class GoTaskCommands {
     return [`if (${test}) {\n${codes.map((code) => `  ${code}`).join('\n')}\n}`]
   }
 
-  #loop(
+  /** What a loop goes over, as code, and the variables that it sets; undefined where it has no counterpart, which is told. */
+  loop(
     loop: Loop,
     scope: TemplateScope,
     locals: ReadonlyMap<string, Insert>,
-  ): { head: string; names: [string, Insert][] } | undefined {
+  ): { all: string; names: [string, Insert][] } | undefined {
     const item = (name: string): [string, Insert] => [name, { code: 'item', shape: 'word' }]
-    if (Array.isArray(loop)) {
-      const all = loop.map((one) => stringCode(templateParts(String(one), scope))).join(', ')
-      return { head: `for (const item of [${all}])`, names: [item('ITEM')] }
-    }
+    const texts = (values: readonly unknown[]) =>
+      `[${values.map((one) => stringCode(templateParts(String(one), scope))).join(', ')}]`
+    if (Array.isArray(loop)) return { all: texts(loop), names: [item('ITEM')] }
     if (typeof loop === 'object' && loop.var !== undefined) {
       const value = locals.get(loop.var) ?? scope.variable(loop.var)
       const all =
@@ -69,7 +69,19 @@ export class GoTaskCommands {
           : loop.split === undefined
             ? `words(${textCode(value)})`
             : `${textCode(value)}.split(${literal(loop.split)})`
-      return { head: `for (const item of ${all})`, names: [item(loop.as ?? 'ITEM')] }
+      return { all, names: [item(loop.as ?? 'ITEM')] }
+    }
+    const matrix = typeof loop === 'object' ? Object.entries(loop.matrix ?? {}) : []
+    if (matrix.length > 0 && matrix.every(([, values]) => Array.isArray(values))) {
+      const keys = matrix.map(([name]) => name)
+      const last = matrix.length - 1
+      const all = matrix.map(
+        ([name, values], at) => `${texts(values)}.${at === last ? 'map' : 'flatMap'}((${name}) => `,
+      )
+      return {
+        all: `${all.join('')}({ ${keys.join(', ')} })${')'.repeat(matrix.length)}`,
+        names: keys.map((name) => [`ITEM.${name}`, { code: `item.${name}`, shape: 'word' }]),
+      }
     }
     scope.lost('a loop without a counterpart', `for: ${JSON.stringify(loop)}`)
     return undefined

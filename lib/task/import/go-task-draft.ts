@@ -111,7 +111,7 @@ export class GoTaskDraft {
     const systemsOf = (all: readonly string[]) =>
       all.map((one) => `process.platform === ${literal(systems[one.split('/')[0] ?? ''] ?? one)}`).join(' || ')
     if (task.platforms?.length) body.push(`if (!(${systemsOf(task.platforms)})) return`)
-    const needs = this.#needs(name, task, scope, body)
+    const needs = this.#needs(name, task, { scope, locals }, body)
     for (const [index, one] of (task.preconditions ?? []).entries()) {
       line = this.#lineOf('tasks', name, 'preconditions', index)
       const { sh, msg } = typeof one === 'string' ? { sh: one, msg: undefined } : one
@@ -150,8 +150,12 @@ export class GoTaskDraft {
       )
     const description = [task.desc, task.summary]
       .filter((one) => one !== undefined)
+      .map((one) => this.#known(one, task))
       .join('\n\n')
       .trim()
+    line = this.#lineOf('tasks', name)
+    if (description.includes('{{')) lost('a template in a description stays as it is written', 'desc')
+    if (name.includes('*')) lost('what stands for * is an argument: task wild x, and not task wild-x', name)
     const prompts = task.prompt === undefined ? [] : [task.prompt].flat()
     const code = prompts.length === 0 ? undefined : stringCode(templateParts(prompts.join(' '), scope))
     return {
@@ -178,12 +182,17 @@ export class GoTaskDraft {
     }
   }
 
-  /** A pattern with the values of variables that are known here; relative to the Taskfile, as patterns are in the draft. */
-  #static(pattern: string, task: Task): string {
-    const known = pattern.replace(/\{\{\s*\.(\w+)\s*\}\}/g, (whole, name: string) => {
+  /** A text with the values of variables that are written in the file. */
+  #known(text: string, task: Task): string {
+    return text.replace(/\{\{\s*\.(\w+)\s*\}\}/g, (whole, name: string) => {
       const value = task.vars?.[name] ?? this.#file.vars?.[name]
       return typeof value === 'string' && !value.includes('{{') ? value : whole
     })
+  }
+
+  /** A pattern with the values of variables that are known here; relative to the Taskfile, as patterns are in the draft. */
+  #static(pattern: string, task: Task): string {
+    const known = this.#known(pattern, task)
     const inFolder =
       task.dir && !task.dir.includes('{{') && !known.startsWith('/') ? `${task.dir.replace(/\/$/, '')}/${known}` : known
     return inFolder.replace(/^\.\//, '').replace(/\{\{.*?\}\}/g, '*')
@@ -217,25 +226,41 @@ export class GoTaskDraft {
     return options.length === 0 ? undefined : options.join(', ')
   }
 
-  #needs(name: string, task: Task, scope: TemplateScope, body: string[]): NonNullable<DraftTask['needs']> {
+  #needs(
+    name: string,
+    task: Task,
+    { scope, locals }: { scope: TemplateScope; locals: Map<string, Insert> },
+    body: string[],
+  ): NonNullable<DraftTask['needs']> {
     const needs: { task: string; input?: string }[] = []
     const calls: string[] = []
     for (const one of task.deps ?? []) {
       const { task: wanted, vars = {}, for: loop } = typeof one === 'string' ? { task: one } : one
       const other = this.#variables.find(wanted)
-      if (other === undefined || loop !== undefined) {
-        scope.lost(loop === undefined ? 'a task that is not in this file' : 'a loop over dependencies', wanted)
+      const found = loop === undefined ? undefined : this.#commands.loop(loop, scope, locals)
+      if (other === undefined || (loop !== undefined && found === undefined)) {
+        if (other === undefined) scope.lost('a task that is not in this file', wanted)
         calls.push(`unsupported(${literal(`${name} needs ${wanted}`)})`)
         continue
       }
+      for (const [key, insert] of found?.names ?? []) locals.set(key, insert)
       const input = this.#variables.input(other, vars, scope)
+      for (const [key] of found?.names ?? []) locals.delete(key)
+      const call = `run(${this.#identifiers.task(other)}${input === undefined ? '' : `, ${input}`})`
+      if (found !== undefined) {
+        calls.push(`...${found.all}.map((item) => ${call})`)
+        continue
+      }
       const isStatic = input === undefined || !/\b(args|\w+Local)\b/.test(input)
-      if (isStatic && !this.#circular(name, other))
+      if (isStatic && this.#variables.setsAll(other, vars) && !this.#circular(name, other))
         needs.push({ task: other, ...(input === undefined ? {} : { input }) })
-      else calls.push(`run(${this.#identifiers.task(other)}${input === undefined ? '' : `, ${input}`})`)
+      else calls.push(call)
     }
+    const [first = ''] = calls
     if (calls.length > 0)
-      body.push(calls.length === 1 ? `await ${calls[0]}` : `await Promise.all([${calls.join(', ')}])`)
+      body.push(
+        calls.length === 1 && !first.startsWith('...') ? `await ${first}` : `await Promise.all([${calls.join(', ')}])`,
+      )
     return needs
   }
 

@@ -83,6 +83,12 @@ export class GoTaskVariables {
         if (local) return local
         const known = special.get(wanted)
         if (known) return known(name ?? '')
+        if (wanted.includes('.')) {
+          lost('a value without a counterpart', `{{.${wanted}}}`)
+          return { code: `unsupported(${literal(`{{.${wanted}}}`)})`, shape: 'text' }
+        }
+        // What stands for `*` in the name.
+        if (wanted === 'MATCH' && name?.includes('*')) return { code: 'args.match', shape: 'word', param: 'MATCH' }
         if (name !== undefined && this.#given.get(name)?.has(wanted)) return this.#argument(wanted, task)
         if (wanted in (this.#file.vars ?? {})) return this.#global(wanted)
         return { code: `(process.env.${wanted} ?? '')`, shape: 'words' }
@@ -164,6 +170,8 @@ export class GoTaskVariables {
   arguments(name: string, task: Task): DraftArgument[] {
     const required = task.requires?.vars ?? []
     const given = [...(this.#given.get(name) ?? [])].map((variable): DraftArgument => {
+      if (variable === 'MATCH' && name.includes('*'))
+        return { key: 'match', code: "text().positional().describe('what stands for *')" }
       const found = required.find((one) => (typeof one === 'string' ? one : one.name) === variable)
       const choices = typeof found === 'object' ? found.enum : undefined
       const builder = choices?.length ? `choice([${choices.map(literal).join(', ')}])` : 'text()'
@@ -185,13 +193,36 @@ export class GoTaskVariables {
     return [...this.tasks].find(([, { aliases = [] }]) => aliases.includes(plain))?.[0]
   }
 
-  /** The input of another task; undefined for none. */
+  /** The input of another task; undefined for none. What it requires and is not given, the environment may say. */
   input(name: string, vars: Variables, scope: TemplateScope): string | undefined {
+    const task = this.tasks.get(name) as Task
+    const required = (task.requires?.vars ?? []).map((one) => (typeof one === 'string' ? { name: one } : one))
     const entries = Object.entries(vars)
       .filter(([variable]) => this.#given.get(name)?.has(variable))
-      .map(([variable, value]) => entryCode(camelCase(variable), this.valueCode(value, scope)))
+      .map(([variable, value]) => {
+        const code = Array.isArray(value) ? `${this.valueCode(value, scope)}.join(' ')` : this.valueCode(value, scope)
+        return entryCode(camelCase(variable), oneOf(code, required.find((one) => one.name === variable)?.enum))
+      })
+    for (const { name: variable, enum: choices } of required) {
+      if (variable in vars) continue
+      scope.lost(`${name} requires it, and this call does not set it: it is taken from the environment`, variable)
+      const code = `process.env.${variable} ?? unsupported(${literal(`${name} requires ${variable}`)})`
+      entries.push(entryCode(camelCase(variable), oneOf(code, choices)))
+    }
     return entries.length === 0 ? undefined : `{ ${entries.join(', ')} }`
   }
+
+  /** Whether a call sets all that a task requires. */
+  setsAll(name: string, vars: Variables): boolean {
+    const required = this.tasks.get(name)?.requires?.vars ?? []
+    return required.every((one) => (typeof one === 'string' ? one : one.name) in vars)
+  }
+}
+
+/** A text as one of the words that an argument takes; whether it is one is seen when it is given. */
+function oneOf(code: string, choices: readonly string[] | undefined): string {
+  if (choices === undefined || choices.length === 0 || choices.some((one) => literal(one) === code)) return code
+  return `(${code}) as string as ${choices.map(literal).join(' | ')}`
 }
 
 const withoutParam = (part: string | Insert): string | Insert =>

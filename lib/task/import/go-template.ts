@@ -121,6 +121,7 @@ class Template {
 
   #call(words: readonly string[]): Insert {
     const [name = '', ...args] = words
+    if (name === 'index' && args.join(' ') === '.MATCH 0') return this.#scope.variable('MATCH')
     if (args.length === 0 && !/^[A-Za-z]\w*$/.test(name)) return this.#value(name)
     return this.#function(
       name,
@@ -139,7 +140,7 @@ class Template {
     }
     if (/^-?\d+(\.\d+)?$/.test(word)) return { code: `'${word}'`, shape: 'word' }
     if (word === 'true' || word === 'false') return { code: `'${word}'`, shape: 'word' }
-    const name = /^\.([A-Za-z_]\w*)$/.exec(word)?.[1]
+    const name = /^\.([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)$/.exec(word)?.[1]
     if (name !== undefined) return this.#scope.variable(name)
     if (/^[A-Za-z]\w*$/.test(word)) return this.#function(word, [])
     this.#scope.lost('a value without a counterpart', `{{${word}}}`)

@@ -138,14 +138,20 @@ class JustDraft {
     const repeated = many === '' ? '' : many === '+' && !preset ? '.repeated({ atLeast: 1 })' : '.repeated()'
     const fixed = preset?.kind === 'string' ? literal(preset.value) : undefined
     const standing =
-      fixed !== undefined
+      fixed !== undefined && preset?.kind === 'string'
         ? many === ''
           ? `.default(${fixed})`
-          : `.default([${fixed}])`
+          : `.default([${this.#presetWords(preset.value).map(literal).join(', ')}])`
         : preset && many === ''
           ? '.optional()'
           : ''
     return { key: keyOf(name), code: `text().positional()${repeated}${standing}` }
+  }
+
+  /** The default of a list is one text, which the shell cuts where it stands in a line; as `"$@"` it stays one. */
+  #presetWords(value: string): string[] {
+    const isPlain = !this.#file.settings.has('positional-arguments') && !/["'`$\\*?]/.test(value)
+    return isPlain ? value.split(/\s+/).filter((word) => word !== '') : [value]
   }
 
   /** Needs where one recipe alone stands before: several run one after the other, which needs do not. */

@@ -106,6 +106,22 @@ const samples: readonly (Omit<Sample, 'calls'> & { calls: readonly Call[] })[] =
     ],
     losses: 0,
   },
+  {
+    folder: 'loops',
+    file: 'Taskfile.yml',
+    calls: [
+      {
+        words: ['matrix'],
+        prints: 'linux/amd64 shop\nlinux/arm64 shop\ndarwin/amd64 shop\ndarwin/arm64 shop\n',
+      },
+      { words: ['all'], prints: 'fast a\nfast b\nfull api-shop\nfull web-shop\ndone\n' },
+      { words: ['ask'], env: { KIND: 'full' }, prints: 'full x\n' },
+      { words: ['ask'], env: { KIND: 'slow' }, prints: '', fails: true },
+      { words: ['ask'], prints: '', fails: true },
+      { words: ['build-x'], own: ['build', 'x'], prints: 'built x\n' },
+    ],
+    losses: 2,
+  },
 ]
 
 const folders: string[] = []
