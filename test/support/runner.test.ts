@@ -111,14 +111,14 @@ test('a test beyond its limit fails, and the next test runs', () =>
   fails(
     "test('x', () => new Promise((r) => setTimeout(r, 30000)))\ntest('y', () => {})\ntest.run()",
     '1 passed, 2 failed',
-    [/did not settle within its limit of 300 ms/, /did not exit .* after its last test/],
-    ['--limit', '300', '--grace', '1000'],
+    [/did not settle within its limit of 4000 ms/, /did not exit .* after its last test/],
+    ['--limit', '4000', '--grace', '1000'],
   ))
 
 test('a test may set its own limit', async () => {
   const text = `import { timeLimit } from '${repository}/test/support/session.ts'
-    test('x', async () => { timeLimit(20000); await new Promise((r) => setTimeout(r, 600)) })\ntest.run()`
-  const ended = await runSuites(suites({ 'a.test.ts': text }), ['--limit', '300'])
+    test('x', async () => { timeLimit(20000); await new Promise((r) => setTimeout(r, 4600)) })\ntest.run()`
+  const ended = await runSuites(suites({ 'a.test.ts': text }), ['--limit', '4000'])
   assert.is(lastLine(ended), '1 passed, 0 failed')
 })
 
@@ -127,7 +127,7 @@ test('a test that blocks its process is ended', () =>
     "test('x', () => { for (;;); })\ntest.run()",
     '0 passed, 2 failed',
     [/"x" blocks the event loop/, /x\n {4}did not end before its process did/],
-    ['--limit', '200', '--grace', '300'],
+    ['--limit', '4000', '--grace', '1000'],
   ))
 
 test('a file that does not exit is ended, with what keeps it', () =>
@@ -135,7 +135,7 @@ test('a file that does not exit is ended, with what keeps it', () =>
     "import { createServer } from 'node:net'\ntest('x', () => { createServer().listen(0) })\ntest.run()",
     '1 passed, 1 failed',
     [/did not exit/, /TCPSERVERWRAP|TCPServerWrap/],
-    ['--grace', '600'],
+    ['--grace', '4000'],
   ))
 
 test('a top level that never finishes fails', () =>
@@ -143,7 +143,7 @@ test('a top level that never finishes fails', () =>
     "test('x', () => {})\nsetInterval(() => {}, 1000)\nawait new Promise(() => {})\ntest.run()",
     '0 passed, 2 failed',
     [/top level did not finish/],
-    ['--limit', '500', '--grace', '300'],
+    ['--limit', '4000', '--grace', '1000'],
   ))
 
 test('process.exit(0) within a test fails', () =>
