@@ -16,7 +16,7 @@ export async function runningServer(dataFolder: string): Promise<number | undefi
 
 /**
  * Ends the server that works on a data folder (left by a supervisor that died): fast shutdown, after the grace KILL, which the next start
- * recovers from. Resolves when no process of it is left; false if one still is, 5 seconds after the KILL.
+ * recovers from. Resolves when no process of it is left; false if one still is, 30 seconds after the KILL: a disk that is busy keeps one that long.
  */
 export async function endServer(dataFolder: string, graceMs = 10_000): Promise<boolean> {
   const deadline = performance.now() + graceMs
@@ -28,7 +28,7 @@ export async function endServer(dataFolder: string, graceMs = 10_000): Promise<b
     const first = await lockPid(dataFolder)
     if (rest <= 0) {
       for (const pid of pids) send(pid, 'SIGKILL')
-      if (rest < -5000) return false
+      if (rest < -30_000) return false
     } else if (first !== undefined && pids.includes(first) && signalled !== first) {
       send(first, 'SIGINT')
       signalled = first
@@ -76,7 +76,9 @@ async function serverProcesses(dataFolder: string): Promise<number[]> {
 }
 
 async function isServer(pid: string): Promise<boolean> {
-  const program = await readlink(`/proc/${pid}/exe`).catch(() => '')
+  const program = await readlink(`/proc/${pid}/exe`).catch(() => undefined)
+  // One that is just ending has no program any more, but its working folder, and with it the shared memory that the next server is refused for.
+  if (program === undefined) return true
   // After an update of the package the running program's file is `… (deleted)`.
   return /\/(postgres|postmaster)( \(deleted\))?$/.test(program)
 }

@@ -43,6 +43,9 @@ export async function testEngine(version = 17, prefer: 'embedded' | 'system' = '
   return engine.value
 }
 
+/** How often a server is started whose port somebody else has taken just before. */
+const starts = 3
+
 /**
  * Makes a cluster and starts its server. Without fsync unless `durable`: a killed process loses nothing by that, only a power cut would, and
  * tests share a disk.
@@ -50,7 +53,7 @@ export async function testEngine(version = 17, prefer: 'embedded' | 'system' = '
 export async function startServer(
   engine?: Engine,
   folder = join(temporaryFolder(), 'service'),
-  options: { durable?: boolean } = {},
+  options: { durable?: boolean; attempt?: number } = {},
 ): Promise<TestServer> {
   const used = engine ?? (await testEngine())
   const { dataFolder } = unwrap(await createCluster({ engine: used, folder }))
@@ -95,13 +98,26 @@ export async function startServer(
       await rm(folder, { recursive: true, force: true })
     },
   }
+  let ended = false
+  void process.exited.then(() => {
+    ended = true
+  })
+  const answers = async () => {
+    if (ended) return 'ended'
+    await server.query('select 1')
+    return 'answers'
+  }
   try {
-    await until(() => server.query('select 1'), { what: 'the server to answer', deadline: 20_000 })
+    const state = await until(answers, { what: 'the server to answer', deadline: 60_000 })
+    if (state === 'answers') return server
+    if (log.includes('could not bind') && (options.attempt ?? 1) < starts) {
+      return await startServer(used, folder, { ...options, attempt: (options.attempt ?? 1) + 1 })
+    }
+    throw new Error('the server ended')
   } catch (error) {
     await server.stop()
     throw new Error(`${(error as Error).message}\n${log.split('\n').slice(-15).join('\n')}`)
   }
-  return server
 }
 
 /** The failure of a result that must have failed. */
