@@ -21,7 +21,10 @@ type Row = ProbeResult & { service: string; probe: string; optional: boolean }
 export async function runHealthCheck(scope: Scope, context: TaskContext & { args: Arguments }) {
   const { args } = context
   const session = await openNamed(scope, context, 'record')
-  if (args.watch) await watching(context, async () => report(session, await check(session, context.signal)))
+  if (args.watch) {
+    const last = await watching(context, async () => report(session, await check(session, context.signal)))
+    if (last) return finish(last.healthy ? 'done' : 'failed', last)
+  }
   const deadline = performance.now() + (args.wait ?? 0)
   let rows = await check(session, context.signal)
   while (!healthy(rows) && performance.now() < deadline && !context.signal.aborted) {

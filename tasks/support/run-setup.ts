@@ -11,7 +11,7 @@ import { operate, type PlanFlags } from './operate.ts'
 import { otherPlatform } from './other-platform.ts'
 import { reportOperation, since } from './result.ts'
 import { openSession, workspaceFolder } from './session.ts'
-import { nextCommands, requirementsTable, statusTable } from './text.ts'
+import { nextCommands, requirementsTable, type Step, statusTable, stepTimes } from './text.ts'
 
 /** The arguments of `task setup`. */
 export type SetupArguments = PlanFlags & {
@@ -58,9 +58,9 @@ async function setupEnvironment(scope: Scope, context: Context, environment: str
     ...(args.resolvePorts ? { resolvePorts: { of: 'current-release' as const } } : {}),
   })
   const { desired } = session
-  const times = new Map<string, number>()
+  const steps: Step[] = []
   session.onEvent((event) => {
-    if (event.type === 'op-ended') times.set(event.op, event.durationMs)
+    if (event.type === 'op-ended' && event.end === 'done') steps.push({ step: event.op, durationMs: event.durationMs })
   })
   const result = await operate(context, session, args, {
     purpose: `setup ${desired.environment}`,
@@ -74,7 +74,11 @@ async function setupEnvironment(scope: Scope, context: Context, environment: str
     await (await import('./current-schema.ts')).keepCurrentSchema(result.plan, session, context)
   }
   const states = result.outcome === 'done' && !args.dryRun ? await session.platform.status(context.signal) : []
-  return reportOperation(result, {
+  const {
+    failures,
+    outcome,
+    result: data,
+  } = reportOperation(result, {
     operation: 'setup',
     environment: desired.environment,
     dryRun: args.dryRun === true,
@@ -85,6 +89,7 @@ async function setupEnvironment(scope: Scope, context: Context, environment: str
         : `ready ${since(started, view)}`
       return [
         `${desired.workspace.name} ${desired.environment}: ${nothing}`,
+        ...(steps.length === 0 ? [] : [stepTimes(steps, view)]),
         statusTable(states, desired, view),
         ...result.plan.notes.slice(1).map((note) => asTyped(note, context.invocation.command)),
         `next: ${nextCommands(desired).join('\n      ')}`,
@@ -92,6 +97,7 @@ async function setupEnvironment(scope: Scope, context: Context, environment: str
       ].join('\n')
     },
   })
+  return finish(outcome, { ...data, steps }, failures)
 
   async function requireTools(at: string, { invocation, signal }: Context): Promise<void> {
     const rows = await checkRequirements(['local'], { folder: at, signal })

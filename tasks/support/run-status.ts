@@ -32,8 +32,7 @@ export async function runStatus(scope: Scope, context: TaskContext & { args: Arg
       text: (view: View) => statusTable(states, desired, view),
     }
   }
-  if (args.watch) await watching(context, look)
-  return look()
+  return (args.watch ? await watching(context, look) : undefined) ?? look()
 }
 
 /** `task services logs` */

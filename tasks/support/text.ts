@@ -77,6 +77,25 @@ export function statusTable(states: ServiceState[], desired: Desired, view: View
 const source = (desired: Desired, name: string): string =>
   desired.services.find((entry) => entry.name === name)?.spec?.command ? 'working tree' : ''
 
+/** A step of an operation that was done, and how long it took. */
+export type Step = { step: string; durationMs: number }
+
+/** How long each step took, in the order in which they ended, in lines that fit the terminal. */
+export function stepTimes(steps: readonly Step[], { columns, isTerminal }: View): string {
+  const room = isTerminal ? Math.max(columns, 40) : 120
+  const lines: string[] = []
+  let line = 'steps:'
+  for (const [index, { step, durationMs }] of steps.entries()) {
+    const word = ` ${step} ${formatDuration(durationMs)}${index < steps.length - 1 ? ',' : ''}`
+    if (line.length + word.length > room) {
+      lines.push(line)
+      line = '      '
+    }
+    line += word
+  }
+  return [...lines, line].join('\n')
+}
+
 /** What is there and what is missing, with the command that mends it. */
 export function requirementsTable(rows: Requirement[], view: View): string {
   return table(

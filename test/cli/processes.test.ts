@@ -59,7 +59,7 @@ test('trap 9: a second Ctrl-C ends at once', async () => {
       if (!isGone()) running.child.kill('SIGINT')
       return isGone()
     },
-    { what: 'the command to be gone', deadline: 4000 },
+    { what: 'the command to be gone', deadline: 9000 },
   )
   const ended = await running.ended
   assert.ok(ended.signal === 'SIGINT' || ended.status === 130)

@@ -48,6 +48,8 @@ test('setup makes the environment from nothing', async () => {
     /gate:api .*3 passes in a row/,
   ])
     assert.match(text, line)
+  assert.match(text, /^steps: (?:\S+ [\d.]+m?s,\s+)+\S+ [\d.]+m?s$/m, 'how long each step took')
+  assert.match(text, /^steps:[\s\S]* migrate:postgres [\d.]+m?s,/m)
   assert.is((await stat(join(world.folder, '.env.dev'))).mode & 0o777, 0o600)
   assert.equal(
     (await services()).map(({ service, status, health }) => [service, status, health]),

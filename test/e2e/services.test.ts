@@ -89,6 +89,15 @@ test('status --watch shows changes until it is interrupted', async () => {
   assert.is((await watching.ended).status, 130)
 })
 
+test('health-check --watch ends with what it saw last, not with probes that the interruption has cut off', async () => {
+  const watching = world.start(['health-check', '--watch'])
+  await until(() => /postgres +postgres +passed/.test(watching.stdout()), { what: 'the first look' })
+  watching.child.kill('SIGINT')
+  const { status, stdout } = await watching.ended
+  assert.is(status, 130)
+  assert.not.match(stdout, /cancelled/)
+})
+
 test('up, down and restart of names and categories', async () => {
   await expectExit(0, world, ['services', 'up', 'asker'])
   const before = await servicesOf(world)

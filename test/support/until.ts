@@ -5,14 +5,14 @@ import { inspect } from 'node:util'
  * hold yet.
  *
  * @param options.what what is waited for, for the error: "the service to answer"
- * @param options.deadline how long at most, in milliseconds; default 10,000
+ * @param options.deadline how long at most, in milliseconds; default 30,000
  * @throws an Error with `what`, the time, and the last value or error
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
   options: { what: string; deadline?: number; every?: number },
 ): Promise<NonNullable<T>> {
-  const { what, deadline = 10_000, every = 25 } = options
+  const { what, deadline = 30_000, every = 25 } = options
   const end = performance.now() + deadline
   for (;;) {
     let last: string
