@@ -14,6 +14,7 @@ export const restoreTask = (scope: Scope) =>
         .describe('its number, see `task backups`; default is the newest'),
       into: text().optional().describe('as another database, which stays beside the one that is there'),
       tables: text().repeated().describe('only these tables (schema.table), with --into'),
+      source: text().repeated().describe('only this of what the backup has; default is all but the configuration'),
       mapRole: text().repeated().describe('old=new: what belonged to one role belongs to another'),
       identity: path().optional().describe('file with the private key, as age-keygen writes it'),
       noSafetyBackup: flag().describe('do not back up first what is overwritten'),

@@ -49,7 +49,7 @@ const inputOutput: Allowed = {
   'node:fs/promises': files,
   'node:child_process': ['lib/build/', 'lib/system/'],
   'node:net': ['lib/system/', 'lib/probes/', 'lib/database/', 'lib/platform/'],
-  'node:tls': ['lib/probes/', 'lib/database/'],
+  'node:tls': ['lib/system/', 'lib/probes/', 'lib/database/'],
   'node:http': ['lib/probes/', 'lib/platform/'],
   'node:https': ['lib/probes/', 'lib/platform/'],
   'node:http2': [],

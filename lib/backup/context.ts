@@ -12,6 +12,8 @@ export type BackupPorts = {
   folder: string
   /** Where a service's server answers, and its administrator. */
   administrator(service: string): Promise<Result<{ host: string; port: number; user: string; password: Secret }>>
+  /** Where a service listens, on its first port. */
+  serviceAddress(service: string): Promise<Result<{ host: string; port: number }>>
   /** The engine that serves a service, found (and made usable) here. */
   engine(
     wanted: { service: string; version: number; prefer: 'embedded' | 'system' },

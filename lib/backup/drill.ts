@@ -1,14 +1,18 @@
 import { join } from 'node:path'
 import { applicationName, withDatabase } from '../database/connect.ts'
 import type { DrillReport, ManifestSource } from '../model/backup.ts'
-import { ok, unwrap } from '../model/failure.ts'
+import { FailureError, ok, unwrap } from '../model/failure.ts'
 import { type Comparison, compareContents } from './compare.ts'
 import type { BackupPorts, Server } from './context.ts'
-import { contentsOf, type Opened } from './restore/files.ts'
+import { compareRedis, readDatabases, redisContentsSchema } from './redis/contents.ts'
+import { contentsOf, type Opened, recordedContents } from './restore/files.ts'
 import { restoreLogical } from './restore/logical.ts'
 import { restorePhysical } from './restore/physical.ts'
 import { readRestored } from './restore/read.ts'
+import { startScratchRedis } from './restore/redis.ts'
+import { extractTree, isRoot } from './restore/tree.ts'
 import { inFolder, startEmpty } from './scratch.ts'
+import { compareTrees, readTree, treeContentsSchema } from './tree/contents.ts'
 
 /** What a drill is given besides the backup. */
 export type DrillOptions = { run: string; signal: AbortSignal; output(line: string): void }
@@ -34,7 +38,10 @@ export async function drill(ports: BackupPorts, opened: Opened, options: DrillOp
   await inFolder(scratch, async (folder) => {
     for (const source of opened.manifest.sources) {
       options.output(`${source.name}: restoring`)
-      const found = await drillSource(ports, opened, source, folder, options)
+      // Each source has a folder and a server of its own, and leaves its room to the next.
+      const found = await inFolder(join(folder, String(opened.manifest.sources.indexOf(source))), (own) =>
+        drillSource(ports, opened, source, own, options),
+      )
       report.restoreMs += Math.round(found.restoreMs)
       report.compareMs += Math.round(found.compareMs)
       report.on = [report.on, found.on].filter((text) => text !== '').join('; ')
@@ -56,6 +63,8 @@ async function drillSource(
   folder: string,
   options: DrillOptions,
 ): Promise<SourceDrill> {
+  if (source.type === 'redis') return drillRedis(opened, source, folder, options)
+  if (source.type !== 'database') return drillTree(opened, source, folder)
   return source.method === 'physical'
     ? drillPhysical(ports, opened, source, folder, options)
     : drillLogical(ports, opened, source, folder, options)
@@ -105,7 +114,10 @@ async function drillLogical(
   const started = performance.now()
   const scratch = engine.ok ? await startEmpty(engine.value, folder, signal) : undefined
   // Without a server of that version here, the environment's own takes a database more.
-  const server: Server = scratch?.server ?? unwrap(await ports.administrator(service))
+  const own = scratch ? undefined : await ports.administrator(service)
+  // One that is given by its address is not known by now.
+  if (own && !own.ok && !engine.ok) throw new FailureError(...engine.failures)
+  const server: Server = scratch?.server ?? unwrap(own as NonNullable<typeof own>)
   const into = `vital_ops_drill_${opened.manifest.number}`
   try {
     await restoreLogical(opened, {
@@ -130,6 +142,35 @@ async function drillLogical(
     if (scratch) await scratch.stop()
     else await dropDatabase(server, into, run)
   }
+}
+
+async function drillRedis(
+  opened: Opened,
+  source: ManifestSource,
+  folder: string,
+  { signal }: DrillOptions,
+): Promise<SourceDrill> {
+  const contents = await recordedContents(opened, source.name, redisContentsSchema)
+  const started = performance.now()
+  const scratch = await startScratchRedis(opened, source, folder, signal)
+  try {
+    const restored = performance.now()
+    const found = compareRedis(contents, await readDatabases(scratch.connection))
+    const on = `a scratch server, Redis ${scratch.version}`
+    return { ...found, on, restoreMs: restored - started, compareMs: performance.now() - restored }
+  } finally {
+    await scratch.stop()
+  }
+}
+
+async function drillTree(opened: Opened, source: ManifestSource, folder: string): Promise<SourceDrill> {
+  const contents = await recordedContents(opened, source.name, treeContentsSchema)
+  const started = performance.now()
+  const into = join(folder, `tree-${source.name}`)
+  await extractTree(opened, source.name, into)
+  const restored = performance.now()
+  const found = compareTrees(contents, await readTree(into), { owners: isRoot })
+  return { ...found, on: 'a folder', restoreMs: restored - started, compareMs: performance.now() - restored }
 }
 
 /** Removes a database that a drill has made. */

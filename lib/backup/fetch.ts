@@ -1,7 +1,7 @@
 import type { BackupFile } from '../model/backup.ts'
 import { FailureError } from '../model/failure.ts'
 import { damaged, decrypt } from './age.ts'
-import { expander, through } from './codecs.ts'
+import { expand } from './codecs.ts'
 import { counter } from './store.ts'
 import type { Target } from './targets/target.ts'
 
@@ -24,8 +24,7 @@ export async function* fetchFile(
   const plain = counter()
   let stream: AsyncIterable<Uint8Array> = stored.through(raw)
   if (file.encrypted) stream = decrypt(stream, identities, name)
-  const expand = expander(file.codec)
-  if (expand) stream = through(stream, expand)
+  stream = expand(file.codec, stream)
   try {
     for await (const chunk of plain.through(stream)) {
       signal?.throwIfAborted()

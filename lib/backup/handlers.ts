@@ -9,13 +9,23 @@ import type { BackupPorts } from './context.ts'
 import { drill } from './drill.ts'
 import { openBackup } from './open.ts'
 import { restoreDatabase } from './restore/database.ts'
+import { restoreFiles, switchFiles } from './restore/folder.ts'
+import { restoreRedis } from './restore/redis-into.ts'
 import { switchDatabase } from './restore/switch.ts'
 import { takeBackup } from './take.ts'
 import { openTarget } from './targets/index.ts'
 
 /** The handlers of the kinds of ops that concern backups. */
 export type BackupHandlers = {
-  [K in 'take-backup' | 'prune-backups' | 'drill-backup' | 'restore-database' | 'switch-database']: Handler<K>
+  [K in
+    | 'take-backup'
+    | 'prune-backups'
+    | 'drill-backup'
+    | 'restore-database'
+    | 'switch-database'
+    | 'restore-redis'
+    | 'restore-files'
+    | 'switch-files']: Handler<K>
 }
 
 /** Makes the handlers for a platform. */
@@ -30,6 +40,18 @@ export function backupHandlers(ports: BackupPorts): BackupHandlers {
     },
     'switch-database': {
       run: (op, context) => expected(async () => ok(await switchDatabase(ports, op.data, context))),
+      check: async () => 'unknown',
+    },
+    'restore-redis': {
+      run: (op, context) => expected(async () => ok(await restoreRedis(ports, op.data, context))),
+      check: async () => 'pending',
+    },
+    'restore-files': {
+      run: (op, context) => expected(async () => ok(await restoreFiles(ports, op.data, context))),
+      check: async () => 'pending',
+    },
+    'switch-files': {
+      run: (op) => expected(async () => ok(await switchFiles(ports, op.data))),
       check: async () => 'unknown',
     },
   }
@@ -54,7 +76,12 @@ function take(ports: BackupPorts): Handler<'take-backup'> {
         const targets = data.targets.map((target) =>
           openTarget(target, { folder: ports.folder, secrets: context.secrets }),
         )
-        const { manifest, missed } = await takeBackup(ports, { ...data, targets, ...given(context) })
+        const { manifest, missed } = await takeBackup(ports, {
+          ...data,
+          targets,
+          secrets: context.secrets,
+          ...given(context),
+        })
         const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0)
         for (const { target, failure } of missed) context.output(`${target}: ${failure.message}`)
         if (missed.length > 0) {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { BackupFile } from '../model/backup.ts'
 import { type Failure, FailureError } from '../model/failure.ts'
 import { encrypt } from './age.ts'
-import { type Codec, compressor, through } from './codecs.ts'
+import { type Codec, compress } from './codecs.ts'
 import type { Target } from './targets/target.ts'
 
 /** A target that takes part in a backup, until it fails. */
@@ -31,9 +31,7 @@ export async function storeFile(
 ): Promise<BackupFile> {
   const plain = counter()
   const stored = counter()
-  const compress = compressor(options.codec)
-  let stream: AsyncIterable<Uint8Array> = plain.through(content)
-  if (compress) stream = through(stream, compress)
+  let stream = compress(options.codec, plain.through(content))
   const isEncrypted = options.recipients.length > 0
   if (isEncrypted) stream = encrypt(stream, options.recipients)
   const name = `${options.name}${suffixes[options.codec]}${isEncrypted ? '.age' : ''}`

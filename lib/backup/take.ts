@@ -1,7 +1,9 @@
-import { applicationName } from '../database/connect.ts'
+import { applicationName, type DatabaseAddress, withDatabase } from '../database/connect.ts'
 import { dataFolderOf } from '../database/engine/cluster.ts'
-import type { BackupFile, BackupManifest, BackupReason, ManifestSource, TakenSource } from '../model/backup.ts'
-import { type Failure, FailureError, unwrap } from '../model/failure.ts'
+import type { BackupFile, BackupManifest, BackupReason, ManifestSource } from '../model/backup.ts'
+import type { TakenOf, TakenSource } from '../model/backup-sources.ts'
+import { type Failure, FailureError, ok, unwrap } from '../model/failure.ts'
+import type { SecretSource } from '../model/platform.ts'
 import { hostName, userName } from '../system/machine.ts'
 import { ownIdentity } from '../system/process-identity.ts'
 import { makeIdentity } from './age.ts'
@@ -9,8 +11,11 @@ import { backupPrefix, manifestDigest, readCatalogue } from './catalogue.ts'
 import { clientFor } from './clients.ts'
 import type { BackupPorts } from './context.ts'
 import { checkStored } from './fetch.ts'
+import { databaseAt, redisAt } from './sources/address.ts'
+import { takeConfiguration, takeFolder } from './sources/folder.ts'
 import { type Taking, takeLogical } from './sources/logical.ts'
 import { takePhysical } from './sources/physical.ts'
+import { takeRedis } from './sources/redis.ts'
 import { type Copy, failureOf } from './store.ts'
 import type { Target } from './targets/target.ts'
 
@@ -22,6 +27,8 @@ export type TakeRequest = {
   recipients: readonly string[]
   release: number | null
   run: string
+  /** For sources that are given by their address. */
+  secrets: SecretSource
   signal: AbortSignal
   output(line: string): void
 }
@@ -51,7 +58,7 @@ export async function takeBackup(ports: BackupPorts, request: TakeRequest): Prom
     const files: BackupFile[] = []
     const sources: ManifestSource[] = []
     for (const source of request.sources) {
-      const taken = await takeSource(ports, source, run, taking)
+      const taken = await takeSource(ports, source, request, taking)
       files.push(...taken.files)
       sources.push(taken.source)
     }
@@ -110,20 +117,55 @@ async function claim(
   }
 }
 
+type OneTaken = { files: BackupFile[]; source: ManifestSource }
+
 async function takeSource(
   ports: BackupPorts,
   source: TakenSource,
-  run: string,
+  request: TakeRequest,
   taking: Taking,
-): Promise<{ files: BackupFile[]; source: ManifestSource }> {
-  const admin = unwrap(await ports.administrator(source.service))
-  const address = { ...admin, database: source.database, applicationName: applicationName(run) }
-  if (source.method === 'logical') {
-    const client = unwrap(await clientFor(source.version, source.version, taking.signal))
-    return takeLogical(client, address, source.service, taking)
+): Promise<OneTaken> {
+  switch (source.type) {
+    case 'database':
+      return takeDatabase(ports, source, request, taking)
+    case 'redis':
+      return takeRedis(await redisAt(ports, source, request.secrets), source.name, taking)
+    case 'folder':
+      // Before a restore it may be what is missing.
+      return takeFolder(ports.folder, source, { ...taking, mayMiss: request.reason === 'before-restore' })
+    case 'configuration':
+      return takeConfiguration(ports.folder, source, taking)
   }
-  const folder = dataFolderOf(await ports.dataFolder(source.service), source.version)
-  return takePhysical(folder, address, source.service, run, taking)
+}
+
+async function takeDatabase(
+  ports: BackupPorts,
+  source: TakenOf<'database'>,
+  { run, secrets }: TakeRequest,
+  taking: Taking,
+): Promise<OneTaken> {
+  const { server, database } = await databaseAt(ports, source, secrets)
+  const address = { ...server, database, applicationName: applicationName(run) }
+  const { service, method } = source
+  if (method === 'logical') {
+    const version = source.version || (await majorOf(address, taking.signal))
+    const client = unwrap(await clientFor(version, version, taking.signal))
+    return takeLogical(client, address, service, taking)
+  }
+  const folder = dataFolderOf(await ports.dataFolder(service), source.version)
+  return takePhysical(folder, address, service, run, taking)
+}
+
+/** The major version of a server that nothing else says it of. */
+async function majorOf(address: DatabaseAddress, signal: AbortSignal): Promise<number> {
+  return unwrap(
+    await withDatabase({ ...address, signal }, async (connection) => {
+      const { rows } = await connection.query<{ major: number }>(
+        `select current_setting('server_version_num')::int / 10000 as major`,
+      )
+      return ok(rows[0]?.major ?? 0)
+    }),
+  )
 }
 
 /** Reads every file back, and decrypts it: what cannot be read now cannot be read when it is needed. */

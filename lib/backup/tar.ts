@@ -1,11 +1,12 @@
 import { createWriteStream } from 'node:fs'
-import { chmod, chown, lstat, mkdir, open, readdir, readlink, symlink, utimes } from 'node:fs/promises'
+import { chmod, chown, lchown, link, lstat, mkdir, open, readdir, readlink, symlink, utimes } from 'node:fs/promises'
 import { dirname, join, normalize } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Header, Pack } from 'tar-stream'
 import { errorCode } from '../system/files.ts'
 import { damaged } from './age.ts'
+import { sparseMark } from './tree/archive.ts'
 
 /** A file or folder to be put into an archive. */
 export type ArchiveEntry = { path: string; name: string }
@@ -108,13 +109,11 @@ export async function extract(
   let count = 0
   for await (const item of unpack) {
     const { header } = item
-    const name = options.rename ? options.rename(header.name) : header.name
-    if (name === undefined || normalize(name).startsWith('..') || name.startsWith('/')) {
-      if (name !== undefined) throw damaged(options.name, `it would write outside of the folder: ${header.name}`)
+    if (options.rename && options.rename(header.name) === undefined) {
       item.resume()
       continue
     }
-    const path = join(folder, name)
+    const path = inside(header.name)
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     if (header.type === 'directory') {
       await mkdir(path, { recursive: true, mode: 0o700 })
@@ -122,9 +121,15 @@ export async function extract(
       item.resume()
     } else if (header.type === 'symlink') {
       await symlink(header.linkname ?? '', path)
+      if (isRoot) await lchown(path, options.owner?.uid ?? header.uid ?? 0, options.owner?.gid ?? header.gid ?? 0)
+      item.resume()
+    } else if (header.type === 'link') {
+      await link(inside(header.linkname ?? ''), path)
       item.resume()
     } else if (header.type === 'file') {
-      await pipeline(item, createWriteStream(path, { flags: 'wx', mode: 0o600 }))
+      if ((header.pax as Record<string, string> | null)?.[sparseMark])
+        await writeSparse(item as AsyncIterable<Uint8Array>, path)
+      else await pipeline(item, createWriteStream(path, { flags: 'wx', mode: 0o600 }))
       await settle(path, header)
       count += 1
     } else item.resume()
@@ -134,9 +139,35 @@ export async function extract(
   for (const { path, header } of folders.reverse()) await settle(path, header)
   return count
 
+  function inside(recorded: string): string {
+    const name = options.rename ? (options.rename(recorded) ?? '') : recorded
+    if (normalize(name).split('/').includes('..') || name.startsWith('/'))
+      throw damaged(options.name, `it would write outside of the folder: ${recorded}`)
+    return join(folder, name)
+  }
+
   async function settle(path: string, header: Header): Promise<void> {
     if (isRoot) await chown(path, options.owner?.uid ?? header.uid ?? 0, options.owner?.gid ?? header.gid ?? 0)
     await chmod(path, header.mode ?? 0o600)
     if (header.mtime) await utimes(path, header.mtime, header.mtime)
+  }
+}
+
+/** Writes a file that had holes: where it has nothing but zeros nothing is written. */
+async function writeSparse(content: AsyncIterable<Uint8Array>, path: string): Promise<void> {
+  const handle = await open(path, 'wx', 0o600)
+  try {
+    let at = 0
+    for await (const chunk of content) {
+      if (chunk.some((byte) => byte !== 0)) {
+        for (let done = 0; done < chunk.length; ) {
+          done += (await handle.write(chunk, done, chunk.length - done, at + done)).bytesWritten
+        }
+      }
+      at += chunk.length
+    }
+    await handle.truncate(at)
+  } finally {
+    await handle.close()
   }
 }

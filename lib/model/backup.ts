@@ -1,15 +1,6 @@
 import { z } from 'zod'
+import { referenceSchema, sourceSchema } from './backup-sources.ts'
 import { durationSchema, portSchema, variableSchema } from './values.ts'
-
-const sourceSchema = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('database'),
-    method: z
-      .enum(['auto', 'logical', 'physical'])
-      .default('auto')
-      .describe('`logical` by pg_dump, `physical` of the embedded server; `auto`: logical where a client is found'),
-  }),
-])
 
 const folderInBucket = z
   .string()
@@ -100,25 +91,7 @@ export const backupReasons = ['asked', 'before-deploy', 'before-restore'] as con
 /** One of `backupReasons`. */
 export type BackupReason = (typeof backupReasons)[number]
 
-const referenceSchema = z.strictObject({ secret: z.string(), digest: z.string() })
-
 const roleMap = z.record(z.string(), z.string())
-
-/** A source as an op carries it: everything decided. */
-export const takenSourceSchema = z.discriminatedUnion('type', [
-  z.strictObject({
-    type: z.literal('database'),
-    service: z.string(),
-    database: z.string(),
-    method: z.enum(['logical', 'physical']),
-    version: z.int().describe('Major version of the server'),
-  }),
-])
-/** A source as an op carries it. */
-export type TakenSource = z.output<typeof takenSourceSchema>
-
-/** The name of a source within a backup, from which its files are named. */
-export const sourceName = (source: TakenSource): string => source.service
 
 /** Where backups go, as an op carries it: secrets by reference. */
 export const takenTargetSchema = z.discriminatedUnion('type', [
@@ -156,7 +129,7 @@ export const roleMapSchema = roleMap
 export const backupFileSchema = z.strictObject({
   name: z.string().describe('Within the folder of the backup'),
   source: z.string(),
-  holds: z.enum(['dump', 'globals', 'contents', 'cluster', 'wal']),
+  holds: z.enum(['dump', 'globals', 'contents', 'cluster', 'wal', 'rdb', 'tree']),
   bytes: z.int().describe('As it lies there'),
   sha256: z.string(),
   codec: z.enum(['none', 'gzip', 'zstd']),
@@ -169,7 +142,7 @@ export type BackupFile = z.output<typeof backupFileSchema>
 
 const manifestSourceSchema = z.looseObject({
   name: z.string(),
-  type: z.enum(['database']),
+  type: z.enum(['database', 'redis', 'folder', 'configuration']),
   method: z.enum(['logical', 'physical']).optional(),
   service: z.string().optional(),
   database: z.string().optional(),
@@ -178,6 +151,12 @@ const manifestSourceSchema = z.looseObject({
   client: z.string().optional(),
   tables: z.int().optional(),
   rows: z.int().optional(),
+  /** Keys of a Redis, files of a folder. */
+  keys: z.int().optional(),
+  entries: z.int().optional(),
+  /** Files that were written to while they were read, and what no archive can hold (sockets, devices). */
+  changed: z.array(z.string()).optional(),
+  leftOut: z.array(z.string()).optional(),
 })
 /** A source in the manifest: how it was taken. Nothing in it tells what the data say. */
 export type ManifestSource = z.output<typeof manifestSourceSchema>

@@ -1,4 +1,5 @@
 import type { BackupTarget } from './backup.ts'
+import type { SourceSecrets } from './backup-sources.ts'
 import type { Milliseconds } from './duration.ts'
 import type { EnvironmentConfiguration, PlatformName } from './environment.ts'
 import type { Place } from './failure.ts'
@@ -100,6 +101,8 @@ export type Desired = {
   database?: DesiredDatabase
   /** Where its backups go, with secrets as references; absent for an environment that is known from a record alone. */
   backupTargets?: [BackupTarget, ...BackupTarget[]]
+  /** The addresses of what is backed up, in the order of the policy's sources. */
+  backupSources?: SourceSecrets[]
 }
 
 /** The environment's database and the files that belong to it. */

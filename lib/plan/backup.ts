@@ -1,12 +1,12 @@
-import type { BackupReason, BackupTarget, CatalogueEntry, TakenSource } from '../model/backup.ts'
+import type { BackupReason, BackupTarget, CatalogueEntry } from '../model/backup.ts'
 import type { Desired } from '../model/desired.ts'
 import type { Finding } from '../model/finding.ts'
 import type { Op, OpOf } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import { sourcesOf } from './backup-sources.ts'
 import { expiredBackups, type Retained } from './retention.ts'
 import { chain } from './roll.ts'
-import { isUp } from './target.ts'
 
 /** What is known of the machine and of earlier backups. */
 export type BackupKnowledge = {
@@ -84,7 +84,7 @@ export function backupOp(
 ): OpOf<'take-backup'> | undefined {
   const { recipients } = desired.configuration.backup
   const targets = backupTargets(desired)
-  const sources = sourcesOf(desired, snapshot, knowledge.clients, findings)
+  const sources = sourcesOf(desired, snapshot, { clients: knowledge.clients, targets }, findings)
   findings.push(...keyFindings(desired))
   const [first, ...rest] = sources
   if (first === undefined) {
@@ -124,47 +124,6 @@ export function backupFirst(
   return op ? [op] : []
 }
 
-function sourcesOf(
-  desired: Desired,
-  snapshot: Snapshot,
-  clients: readonly number[],
-  findings: Finding[],
-): TakenSource[] {
-  const { database, configuration, configuredAs } = desired
-  const wanted = configuration.backup.sources ?? (database ? [{ type: 'database', method: 'auto' } as const] : [])
-  return wanted.flatMap((source): TakenSource[] => {
-    if (!database) {
-      findings.push(noDatabase(desired))
-      return []
-    }
-    const { service, name } = database
-    const engine = desired.services.find((one) => one.name === service)?.spec?.engine
-    if (!engine || !isUp(snapshot.services[service])) {
-      findings.push({
-        rule: 'database-not-ready',
-        severity: 'error',
-        service,
-        message: `${service} does not run, and only a running server can be backed up`,
-        mend: `task services up ${service} --environment ${configuredAs}`,
-      })
-      return []
-    }
-    const fits = clients.some((major) => major >= engine.version)
-    if (source.method === 'logical' && !fits) {
-      findings.push({
-        rule: 'no-client',
-        severity: 'error',
-        service,
-        message: `PostgreSQL ${engine.version} is dumped by pg_dump ${engine.version} or newer, which is not on this machine`,
-        mend: `apt-get install postgresql-client-${engine.version}, or set method: physical`,
-      })
-      return []
-    }
-    const method = source.method === 'auto' ? (fits ? 'logical' : 'physical') : source.method
-    return [{ type: 'database', service, database: name, method, version: engine.version }]
-  })
-}
-
 function keyFindings({ configuration, configuredAs }: Desired): Finding[] {
   const { recipients, recoveryKey } = configuration.backup
   const file = `config/environments/${configuredAs}.yaml`
@@ -197,13 +156,6 @@ function keyFindings({ configuration, configuredAs }: Desired): Finding[] {
     },
   ]
 }
-
-const noDatabase = ({ environment, configuredAs }: Desired): Finding => ({
-  rule: 'no-database',
-  severity: 'error',
-  message: `environment ${environment} names no database`,
-  mend: `add \`database: { service: … }\` to config/environments/${configuredAs}.yaml`,
-})
 
 const nothingToTake = ({ environment, configuredAs }: Desired): Finding => ({
   rule: 'nothing-to-back-up',

@@ -6,6 +6,7 @@ import type { Op } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { type BackupKnowledge, backupOp, backupTargets, backupTimeoutMs } from './backup.ts'
+import { chosenSources, isOwnDatabase, restoreSources } from './restore-sources.ts'
 import { chain } from './roll.ts'
 import { planServicesUp, stop } from './services.ts'
 import { isAtWork, isUp } from './target.ts'
@@ -17,6 +18,8 @@ export type RestoreOptions = {
   /** Another name for the database: then nothing is overwritten, and nothing is switched. */
   into?: string | undefined
   tables?: readonly string[] | undefined
+  /** Of what the backup has, by name; default is all of it, but not the configuration. */
+  sources?: readonly string[] | undefined
   roles: Readonly<Record<string, string>>
   /** Without a safety backup of what is overwritten. */
   noSafetyBackup: boolean
@@ -38,7 +41,19 @@ export function planRestore(
   const { environment, database, configuration } = desired
   const plan: Plan = { operation: 'restore', environment, ops: [], findings: [], notes: notesOf(options) }
   const { findings } = plan
-  const source = entry.manifest.sources.find(({ type }) => type === 'database')
+  const identity = options.identity ?? configuration.backup.identity ?? null
+  const choice = { ...options, databaseOnly: into !== undefined || tables !== undefined, identity }
+  const wanted = chosenSources(choice, findings)
+  const others = restoreSources(desired, snapshot, wanted, choice, findings)
+  if (findings.some(({ severity }) => severity === 'error')) return plan
+  const source = wanted.find((one) => isOwnDatabase(desired, one))
+  if (!source && others.beside.length + others.change.length > 0) {
+    plan.ops = chain(
+      [...safetyOps(desired, snapshot, knowledge, options, others.change, findings), ...both(others)],
+      [],
+    )
+    return plan
+  }
   if (!database || !source?.method || !source.database) {
     findings.push(noDatabase(desired, entry.number))
     return plan
@@ -73,11 +88,11 @@ export function planRestore(
   findings.push(...ledgerFindings(desired, entry))
   const switches = into === undefined && tables === undefined
   const ops: Op[] = []
-  if (switches && isUp(observed) && !options.noSafetyBackup && snapshot.database?.ready !== false) {
-    const safety = backupOp(desired, snapshot, knowledge, 'before-restore', findings)
-    if (safety) ops.push(safety)
+  if (switches && isUp(observed) && snapshot.database?.ready !== false) {
+    ops.push(...safetyOps(desired, snapshot, knowledge, options, true, findings))
   }
-  const wanted = into ?? `${database.name.slice(0, 50)}_restored`
+  ops.push(...others.beside)
+  const beside = into ?? `${database.name.slice(0, 50)}_restored`
   ops.push({
     id: `restore:${service}`,
     kind: 'restore-database',
@@ -90,12 +105,12 @@ export function planRestore(
       backup: entry.number,
       manifest: entry.manifest.digest,
       targets: backupTargets(desired),
-      identity: options.identity ?? configuration.backup.identity ?? null,
+      identity,
       service,
       version: engine.version,
       method,
       database: source.database,
-      into: wanted,
+      into: beside,
       tables: tables ? [...tables] : null,
       roles: { ...options.roles },
     },
@@ -110,7 +125,7 @@ export function planRestore(
       destructive: true,
       service,
       timeoutMs: 300_000,
-      data: { service, version: engine.version, method, database: database.name, from: wanted },
+      data: { service, version: engine.version, method, database: database.name, from: beside },
     }
     if (!physical) ops.push(change)
     else {
@@ -123,8 +138,24 @@ export function planRestore(
       findings.push(...up.findings)
     }
   }
-  plan.ops = chain(ops, [])
+  plan.ops = chain([...ops, ...others.change], [])
   return plan
+}
+
+const both = ({ beside, change }: ReturnType<typeof restoreSources>): Op[] => [...beside, ...change]
+
+/** The backup of what is overwritten, where anything is and nobody has said otherwise. */
+function safetyOps(
+  desired: Desired,
+  snapshot: Snapshot,
+  knowledge: BackupKnowledge,
+  { noSafetyBackup }: RestoreOptions,
+  overwrites: boolean | readonly Op[],
+  findings: Finding[],
+): Op[] {
+  if (noSafetyBackup || overwrites === false || (Array.isArray(overwrites) && overwrites.length === 0)) return []
+  const safety = backupOp(desired, snapshot, knowledge, 'before-restore', findings)
+  return safety ? [safety] : []
 }
 
 function notesOf({ entry, into, now }: RestoreOptions): string[] {

@@ -1,4 +1,5 @@
 import type { BackupTarget } from '../model/backup.ts'
+import type { SourceSecrets } from '../model/backup-sources.ts'
 import type { Desired, DesiredDatabase, DesiredService, MigrationFile, SeedFile } from '../model/desired.ts'
 import type { EnvironmentConfiguration, PlatformName } from '../model/environment.ts'
 import { failed, ok, type Result } from '../model/failure.ts'
@@ -102,6 +103,7 @@ export function tryResolve(
     services: order.map((service) => byName.get(service) as DesiredService),
     ...(database && { database }),
     ...(backupTargets && { backupTargets }),
+    ...(rehearsal ? {} : { backupSources: backupSourcesOf(context) }),
   }
   if (rehearsal) context.failures.push(...assertLoopbackOnly(desired, context))
   warnOfCommitted(context)
@@ -193,7 +195,7 @@ function forRehearsal({
     protected: false,
     notifications: [],
     // Backups of a rehearsal are not put beside those of the environment.
-    backup: { ...rest.backup, targets: [{ type: 'folder', path: '.ops/backups' }] },
+    backup: { ...rest.backup, sources: undefined, targets: [{ type: 'folder', path: '.ops/backups' }] },
   }
 }
 
@@ -229,6 +231,22 @@ function backupTargetsOf(context: ResolveContext): Desired['backupTargets'] {
   })
   const [first, ...rest] = targets
   return first && [first, ...rest]
+}
+
+/** The addresses of what is backed up, as references. */
+function backupSourcesOf(context: ResolveContext): SourceSecrets[] {
+  const { environment } = context
+  return (environment.configuration.backup.sources ?? []).map((source, index) => {
+    const refer = (member: 'url' | 'password', name: string | undefined): SourceSecrets => {
+      const path = ['backup', 'sources', index, member]
+      const reference = name === undefined ? undefined : requireSecret(name, environment, path, context)
+      return reference ? { [member]: [reference] } : {}
+    }
+    return {
+      ...('url' in source && refer('url', source.url)),
+      ...('password' in source && refer('password', source.password)),
+    }
+  })
 }
 
 /** Each failure once, and none that only follows from a missing secret which is reported itself. */

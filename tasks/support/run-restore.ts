@@ -14,6 +14,7 @@ type Arguments = PlanFlags & {
   readonly backup?: number | undefined
   readonly into?: string | undefined
   readonly tables: readonly string[]
+  readonly source: readonly string[]
   readonly mapRole: readonly string[]
   readonly identity?: string | undefined
   readonly noSafetyBackup: boolean
@@ -40,7 +41,8 @@ export async function runRestore(scope: Scope, context: TaskContext & { args: Ar
       number = entry.number
       const { identity, into, noSafetyBackup } = args
       const tables = args.tables.length > 0 ? args.tables : undefined
-      const options = { entry, identity, into, tables, roles, noSafetyBackup, now }
+      const sources = args.source.length > 0 ? args.source : undefined
+      const options = { entry, identity, into, tables, sources, roles, noSafetyBackup, now }
       return ok({ plan: planRestore(desired, snapshot, backups, options), snapshot, desired })
     },
   })

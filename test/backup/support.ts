@@ -6,7 +6,8 @@ import { openBackup } from '../../lib/backup/open.ts'
 import { type Taken, type TakeRequest, takeBackup } from '../../lib/backup/take.ts'
 import { folderTarget } from '../../lib/backup/targets/folder.ts'
 import { adminUser } from '../../lib/database/engine/cluster.ts'
-import type { DrillReport, TakenSource } from '../../lib/model/backup.ts'
+import type { DrillReport } from '../../lib/model/backup.ts'
+import type { TakenSource } from '../../lib/model/backup-sources.ts'
 import { FailureError, ok } from '../../lib/model/failure.ts'
 import type { TestServer } from '../database/support/server.ts'
 import { temporaryFolder } from '../support/index.ts'
@@ -33,6 +34,7 @@ export async function makeBench(server: TestServer, database: string, method: 'l
     workspace: { name: 'test', id: 'test0000' },
     environment: 'dev',
     folder,
+    serviceAddress: async () => ok({ host, port }),
     administrator: async () => ok({ host, port, user: adminUser, password }),
     engine: async () => ok(engine),
     dataFolder: async () => server.folder,
@@ -51,6 +53,7 @@ export async function makeBench(server: TestServer, database: string, method: 'l
         reason: 'asked',
         sources: [source],
         targets: [folderTarget(target)],
+        secrets: { find: () => undefined },
         recipients: [],
         release: null,
         ...more,

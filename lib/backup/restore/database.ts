@@ -10,6 +10,7 @@ import { compareContents } from '../compare.ts'
 import type { BackupPorts } from '../context.ts'
 import { openBackup } from '../open.ts'
 import { inFolder } from '../scratch.ts'
+import { databaseAt } from '../sources/address.ts'
 import { contentsOf, type Opened } from './files.ts'
 import { restoreLogical } from './logical.ts'
 import { restorePhysical } from './physical.ts'
@@ -35,10 +36,10 @@ async function restoreDump(
   ports: BackupPorts,
   opened: Opened,
   data: Data,
-  { run, signal, output }: OpContext,
+  { run, signal, secrets, output }: OpContext,
   folder: string,
 ): Promise<OpResult> {
-  const server = unwrap(await ports.administrator(data.service))
+  const { server } = await databaseAt(ports, data, secrets)
   const contents = await contentsOf(opened, data.service)
   const unknown = (data.tables ?? []).filter((table) => !contents.tables.some(({ name }) => name === table))
   if (unknown.length > 0) {

@@ -1,5 +1,6 @@
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
+import type { z } from 'zod'
 import type { BackupFile, BackupManifest } from '../../model/backup.ts'
 import { type Failure, FailureError } from '../../model/failure.ts'
 import { damaged } from '../age.ts'
@@ -29,13 +30,17 @@ export function fileOf({ manifest }: Opened, source: string, holds: BackupFile['
 }
 
 /** What was in a database when the backup was taken. */
-export async function contentsOf(opened: Opened, source: string): Promise<Contents> {
+export const contentsOf = (opened: Opened, source: string): Promise<Contents> =>
+  recordedContents(opened, source, contentsSchema)
+
+/** What was in a source when the backup was taken. Throws `backup-damaged` where it is something else. */
+export async function recordedContents<T>(opened: Opened, source: string, schema: z.ZodType<T>): Promise<T> {
   const file = fileOf(opened, source, 'contents')
   const text = await firstThatWorks(opened, (target) =>
     fetchText(target, opened.prefix, file, opened.identities, opened.signal),
   )
-  const parsed = contentsSchema.safeParse(JSON.parse(text))
-  if (!parsed.success) throw damaged(file.name, 'it does not hold what was in the database')
+  const parsed = schema.safeParse(JSON.parse(text))
+  if (!parsed.success) throw damaged(file.name, 'it does not hold what was there')
   return parsed.data
 }
 

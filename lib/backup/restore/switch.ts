@@ -7,24 +7,22 @@ import type { OpData } from '../../model/op.ts'
 import type { OpContext, OpResult } from '../../model/platform.ts'
 import { exists, syncFolder } from '../../system/files.ts'
 import type { BackupPorts } from '../context.ts'
+import { databaseAt } from '../sources/address.ts'
 import { restoredFolder } from './database.ts'
 
 type Data = OpData<'switch-database'>
 
-/** `20261121-093000`, for names that a person reads. */
-const stamp = (): string => new Date().toISOString().replace(/[-:]/g, '').replace('T', '_').slice(0, 15)
+/** `20261121_093000`, for names that a person reads. */
+export const stamp = (): string => new Date().toISOString().replace(/[-:]/g, '').replace('T', '_').slice(0, 15)
 
 /** Puts what was restored in place. A failure leaves the old one under its own name. Throws `FailureError`. */
 export async function switchDatabase(ports: BackupPorts, data: Data, context: OpContext): Promise<OpResult> {
   return data.method === 'physical' ? switchFolders(ports, data) : switchNames(ports, data, context)
 }
 
-async function switchNames(
-  ports: BackupPorts,
-  { service, database, from }: Data,
-  { run, signal }: OpContext,
-): Promise<OpResult> {
-  const server = unwrap(await ports.administrator(service))
+async function switchNames(ports: BackupPorts, data: Data, { run, signal, secrets }: OpContext): Promise<OpResult> {
+  const { database, from } = data
+  const { server } = await databaseAt(ports, data, secrets)
   const kept = `${database.slice(0, 38)}_before_${stamp()}`
   const result = await withDatabase(
     { ...server, database: 'postgres', applicationName: applicationName(run), signal },

@@ -12,6 +12,8 @@ import { pruneReleases } from './prune-releases.ts'
 import { pruneRows } from './prune-rows.ts'
 import { resetDatabase } from './reset-database.ts'
 import { restoreDatabase } from './restore-database.ts'
+import { restoreFiles } from './restore-files.ts'
+import { restoreRedis } from './restore-redis.ts'
 import { revertMigrations } from './revert-migrations.ts'
 
 import { runBuild } from './run-build.ts'
@@ -21,6 +23,7 @@ import { sendNotification } from './send-notification.ts'
 import { startService } from './start-service.ts'
 import { stopService } from './stop-service.ts'
 import { switchDatabase } from './switch-database.ts'
+import { switchFiles } from './switch-files.ts'
 import { syncData } from './sync-data.ts'
 import { takeBackup } from './take-backup.ts'
 import { waitGate } from './wait-gate.ts'
@@ -57,4 +60,7 @@ export const opKinds = {
   'drill-backup': drillBackup,
   'restore-database': restoreDatabase,
   'switch-database': switchDatabase,
+  'restore-redis': restoreRedis,
+  'restore-files': restoreFiles,
+  'switch-files': switchFiles,
 } as const

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { roleMapSchema, takenTargetSchema } from '../backup.ts'
+import { valueSchema } from '../backup-sources.ts'
 import { defineOpKind } from './shared.ts'
 
 /** Restores a database from a backup into a new one beside it, and compares it. What is there is not touched. */
@@ -11,6 +12,8 @@ export const restoreDatabase = defineOpKind({
     identity: z.string().nullable(),
     service: z.string(),
     version: z.int(),
+    /** Where it is, when no service of the environment runs it. */
+    url: valueSchema.optional(),
     method: z.enum(['logical', 'physical']),
     /** The database as the backup names it, and the new one's name. */
     database: z.string(),

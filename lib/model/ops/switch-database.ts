@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { valueSchema } from '../backup-sources.ts'
 import { defineOpKind } from './shared.ts'
 
 /** Puts what was restored in the place of what is there, by renaming both. The old one is kept under another name. */
@@ -6,6 +7,7 @@ export const switchDatabase = defineOpKind({
   schema: z.strictObject({
     service: z.string(),
     version: z.int(),
+    url: valueSchema.optional(),
     method: z.enum(['logical', 'physical']),
     database: z.string(),
     from: z.string(),

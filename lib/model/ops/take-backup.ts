@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { backupReasons, sourceName, takenSourceSchema, takenTargetSchema, targetText } from '../backup.ts'
+import { backupReasons, takenTargetSchema, targetText } from '../backup.ts'
+import { sourceText, takenSourceSchema } from '../backup-sources.ts'
 import { defineOpKind } from './shared.ts'
 
 /** Takes a backup of an environment's sources, into every target at once. Its number is claimed when it begins. */
@@ -12,9 +13,7 @@ export const takeBackup = defineOpKind({
     release: z.int().nullable(),
   }),
   text: ({ sources, targets, recipients }) =>
-    `back up ${sources
-      .map((source) => `${sourceName(source)}${'method' in source ? ` (${source.method})` : ''}`)
-      .join(', ')} to ${targets.map(targetText).join(', ')}${
+    `back up ${sources.map(sourceText).join(', ')} to ${targets.map(targetText).join(', ')}${
       recipients.length > 0 ? `, for ${recipients.length} ${recipients.length === 1 ? 'key' : 'keys'}` : ', unencrypted'
     }`,
 })

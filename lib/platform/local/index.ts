@@ -145,6 +145,7 @@ function backupPorts(local: LocalContext): BackupPorts {
     engine,
     dataFolder,
     administrator,
+    serviceAddress: (service) => connect(local, service, ''),
     async scratchFolder() {
       const path = await ensureDataFolder({ ...local, service: '.scratch' })
       // Others pass through to what is theirs, as with data.
