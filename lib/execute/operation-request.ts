@@ -44,6 +44,8 @@ export type Operation = {
    * no others. Empty: it supersedes nothing.
    */
   covers?: readonly string[]
+  /** The plan's operation, where done again it makes good what a dead run of the same did: that one is superseded too. */
+  again?: string
   /** After a failure: the plan towards the state before, made from what is observed now. */
   goBack?(failure: Failure, prepared: Prepared, signal: AbortSignal): Promise<Result<Plan>>
 }

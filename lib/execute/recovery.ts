@@ -60,17 +60,21 @@ export async function leftRelease(
 
 /**
  * Parts what dead runs left into what an operation supersedes and what it leaves to others. One about all services (`covers` is undefined)
- * supersedes everything; one about some only what was about no others.
+ * supersedes everything; one about some only what was about no others. One that is `again` what a dead run did, whole or not at all, supersedes that too.
  */
 export function partByCover(
   unfinished: Unfinished | undefined,
   covers: readonly string[] | undefined,
+  again?: string,
 ): { mine?: Unfinished; others?: Unfinished } {
   if (!unfinished) return {}
   if (covers === undefined) return { mine: unfinished }
   const isMine = ({ only }: Release) => only?.every((service) => covers.includes(service)) ?? false
   const numbers = new Set(unfinished.releases.filter(isMine).map(({ number }) => number))
-  const isMyRun = ({ openReleases }: Run) => openReleases.length > 0 && openReleases.every((one) => numbers.has(one))
+  const isMyRun = ({ openReleases, header }: Run) =>
+    openReleases.length === 0
+      ? again !== undefined && header?.operation === again
+      : openReleases.every((one) => numbers.has(one))
   const part = (wanted: boolean) => {
     const releases = unfinished.releases.filter((release) => isMine(release) === wanted)
     const runs = unfinished.runs.filter((run) => isMyRun(run) === wanted)
@@ -109,10 +113,17 @@ export function nextCommands({ environment, runs, releases, healthy }: Unfinishe
     return [command('resume', environment), command('abort', environment)]
   }
   if (healthy) return [command('resume', environment)]
-  const operation = lastRun({ environment, runs, releases })?.header?.operation ?? 'setup'
+  const { operation = 'setup', arguments: given } = lastRun({ environment, runs, releases })?.header ?? {}
+  // An environment alone does not say what these are about: they are typed as they were.
+  const argv = /^(data|query) /.test(operation) ? given?.argv : undefined
+  if (Array.isArray(argv)) return [['task', ...argv.map(shellWord)].join(' ')]
   // Its release is closed as failed, and it was going back.
   return [command(operation === 'deploy' ? 'abort' : operation, environment)]
 }
+
+/** A word as a shell takes it. */
+const shellWord = (word: unknown): string =>
+  /^[\w@%+=:,./-]+$/.test(String(word)) ? String(word) : `'${String(word).replaceAll("'", "'\\''")}'`
 
 /** An operation as it is typed for an environment: `task services up -e dev`, `task deploy production --platform local`. */
 export function command(operation: string, environment: string): string {

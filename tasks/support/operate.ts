@@ -38,6 +38,8 @@ export type Work = {
   recovers?: NonNullable<Operation['recovers']>
   /** The services that it is about, where that is not all; empty where it supersedes nothing that a dead run left. */
   covers?: readonly string[] | undefined
+  /** The plan's operation, where doing it again makes good what a dead run of the same did. */
+  again?: string
 }
 
 /** Runs an operation of a session with the flags of its command; writes `--plan-out`, keeps to `--plan`. Ends the session's rendering. */
@@ -91,6 +93,7 @@ async function operateIn(
       ...(work.goBack ? { goBack: knowing(work.goBack, known) } : {}),
       ...(work.recovers ? { recovers: work.recovers } : {}),
       ...(work.covers ? { covers: work.covers } : {}),
+      ...(work.again ? { again: work.again } : {}),
     },
     {
       dryRun: flags.dryRun === true || flags.planOut !== undefined,

@@ -57,6 +57,7 @@ export async function runImport(scope: Scope, context: TaskContext & { args: Imp
   const result = await operate(context, session, args, {
     purpose: 'data import',
     covers: [],
+    again: 'data import',
     prepare: async (signal) => {
       const snapshot = unwrap(await session.platform.observe(desired, { signal }))
       const done =

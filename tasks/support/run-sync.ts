@@ -43,6 +43,7 @@ export async function runSync(scope: Scope, context: TaskContext & { args: Argum
   const result = await operate(context, target, args, {
     purpose: `data sync from ${args.from}`,
     covers: [],
+    again: 'data sync',
     // Also where nobody has said that it is protected.
     asksForName: desired.configuredAs === 'production' && !desired.rehearsal,
     handlers: {
