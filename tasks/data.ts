@@ -9,13 +9,17 @@ export const dataTask = (scope: Scope) =>
     group: 'operations',
     commands: {
       export: task({
-        description: 'Write tables into files of a folder, from one snapshot; goes on where it was broken off',
+        description:
+          'Write tables and queries into files of a folder, from one snapshot; goes on where it was broken off',
         args: {
-          tables: text().positional().repeated().describe('only these tables; default is all'),
+          tables: text().positional().repeated().describe('only these tables; default is all, or none beside a query'),
           ...environmentFlag,
           ...platformArgument,
           out: path().describe('the folder, which is made'),
-          format: choice(['csv', 'jsonl']).default('csv').describe('how rows are written'),
+          query: text().optional().describe('the rows of a query with a name (task query)'),
+          sqlFile: path().optional().describe('the rows of the SELECT in a file'),
+          param: text().repeated().describe('a parameter of the query, as name=value'),
+          format: choice(['csv', 'jsonl', 'parquet']).default('csv').describe('how rows are written'),
           json: flag().describe('print the result as JSON'),
         },
         run: async (context) => (await import('./support/run-data.ts')).runExport(scope, context),

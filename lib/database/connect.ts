@@ -89,7 +89,7 @@ const abortedFailure = {
  * Asks the server to cancel what the session is doing, over a connection of its own (protocol: CancelRequest, 80877102). Closing the socket
  * would not do: the server notices that only when it has something to say.
  */
-function cancelStatement(client: Client, { host, port }: DatabaseAddress): void {
+function cancelStatement(client: Client, { host, port }: Pick<DatabaseAddress, 'host' | 'port'>): void {
   const { processID, secretKey } = client as Client & { processID: number | null; secretKey: number | null }
   if (processID === null || secretKey === null) return
   const request = Buffer.alloc(16)
@@ -102,6 +102,10 @@ function cancelStatement(client: Client, { host, port }: DatabaseAddress): void 
   socket.on('error', () => {})
   socket.unref()
 }
+
+/** Ends the statement that a session is in the middle of, from outside of it. The session stays. */
+export const cancelRunning = (connection: Connection): void =>
+  cancelStatement(connection, { host: connection.host, port: connection.port })
 
 async function close(client: Client, socket: Socket): Promise<void> {
   const closed = new Promise<void>((resolve) => {

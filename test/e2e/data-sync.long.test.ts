@@ -1,13 +1,15 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { freePort, timeLimit, until } from '../support/index.ts'
+import { freePort, timeLimit } from '../support/index.ts'
 import { expectExit, shown, writeSecrets } from './deploys.ts'
+import { waitsForLock, whileHeld } from './held.ts'
 import { makeWorld, textOf, type World } from './world.ts'
 
 timeLimit(400_000)
 
 /** A workspace with two environments, each with a database of its own. The tests go on from each other. */
 let world: World
+let stagingPort = 0
 
 test.before(async () => {
   world = await makeWorld()
@@ -17,10 +19,10 @@ test.before(async () => {
     'database/migrations/002_people.sql',
     '-- migrate:up\ncreate table people (id int primary key, email text not null unique, note text);\n-- migrate:down\ndrop table people;\n',
   )
-  const port = await freePort()
+  stagingPort = await freePort()
   await world.write(
     'config/environments/staging.yaml',
-    `name: staging\nplatform: local\nservices: { postgres: { ports: { sql: ${port} } } }\ndatabase: { service: postgres }\n`,
+    `name: staging\nplatform: local\nservices: { postgres: { ports: { sql: ${stagingPort} } } }\ndatabase: { service: postgres }\n`,
   )
   for (const name of ['dev', 'staging']) {
     await expectExit(0, world, ['services', 'up', 'postgres', '-e', name])
@@ -97,13 +99,15 @@ test('killed in the middle, the old rows are there, and the next command does it
     'dev',
     "insert into people select n, 'more' || n || '@mail.test', repeat('tea ', 20) from generate_series(100, 60000) n",
   )
-  const running = world.start(['data', 'sync', 'dev', 'staging', '--yes'], { timeout: 200_000 })
-  await until(() => /▶ sync:postgres/.test(running.stdout() + running.stderr()), {
-    deadline: 100_000,
-    what: 'its begin',
-  })
-  running.child.kill('SIGKILL')
-  await running.ended
+  await whileHeld(
+    { port: stagingPort, password: 'of-staging-battery', lock: 'lock table people in access share mode' },
+    async (query) => {
+      const running = world.start(['data', 'sync', 'dev', 'staging', '--yes'], { timeout: 200_000 })
+      await waitsForLock(query)
+      running.child.kill('SIGKILL')
+      await running.ended
+    },
+  )
   assert.match(await people(), /7 /)
   assert.match(await expectExit(0, world, ['data', 'sync', 'dev', 'staging', '--yes']), /rows of 2 tables from dev/)
   assert.match(await people(), /59951 /)

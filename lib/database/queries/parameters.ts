@@ -87,3 +87,22 @@ export function bind(
     offset: (at) => at + (shifts.findLast((shift) => shift.at <= at)?.by ?? 0),
   }
 }
+
+/** Replaces `:name` by a literal of its type. */
+export function inline(
+  text: string,
+  parameters: readonly { name: string; type: ParameterType }[],
+  values: Readonly<Record<string, string | null>>,
+): string {
+  let sql = ''
+  let from = 0
+  for (const { name, start, end } of placeholders(text)) {
+    const type = parameters.find((one) => one.name === name)?.type ?? 'text'
+    const value = values[name] ?? null
+    // Backslashes are plain in it, whatever standard_conforming_strings says.
+    const literal = value === null ? 'null' : `e'${value.replaceAll('\\', '\\\\').replaceAll("'", "''")}'`
+    sql += `${text.slice(from, start)}(${literal}::${type})`
+    from = end
+  }
+  return sql + text.slice(from)
+}

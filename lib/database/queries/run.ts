@@ -4,7 +4,7 @@ import type { Connection } from '../connect.ts'
 import { detailOf, isConnectionLost, isServerError, type PostgresError } from '../failures.ts'
 import { loadParser, parseScript } from '../sql/parser.ts'
 import { characterOffset, lineAt, placeAt } from '../sql/positions.ts'
-import { type Bound, bind } from './parameters.ts'
+import { type Bound, bind, inline } from './parameters.ts'
 import type { Query } from './query.ts'
 
 /** A value as the server writes it; null is NULL. */
@@ -57,6 +57,23 @@ export async function runQuery(
     if (failure === undefined) throw error
     return failed(failure)
   }
+}
+
+/**
+ * A query as one text, its values as literals in it: for COPY, which takes none beside. Failures: `query-many-statements`, `query-not-allowed` (also for what
+ * is no SELECT).
+ */
+export async function selectText(query: Query, values: RunQueryOptions['values']): Promise<Result<string>> {
+  const kind = await kindOf(bind(query.text, query.parameters, values), query)
+  if (!kind.ok) return kind
+  if (kind.value === 'select' && query.readOnly) return ok(withoutEnd(inline(query.text, query.parameters, values)))
+  return failed({
+    code: 'query-not-allowed',
+    message: `the query ${query.name} is no SELECT that only reads, and nothing else is exported`,
+    place: { file: nameOf(query) },
+    next: [`task query ${query.name}`],
+    outcome: 'unchanged',
+  })
 }
 
 /** Whether it is one statement, and which. What the parser cannot read, a newer server may: it says so itself. */

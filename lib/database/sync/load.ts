@@ -1,4 +1,4 @@
-import type { Connection } from '../connect.ts'
+import { type Connection, cancelRunning } from '../connect.ts'
 import { advanceSequences, type Table } from '../tables.ts'
 import { copyIn, copyOut } from '../transfer/copy.ts'
 import { columnList } from '../transfer/format.ts'
@@ -25,10 +25,10 @@ export async function pumpTable(
   const replaces = columns.map((name) => replace.get(name))
   const plain = replaces.every((one) => one === undefined)
   const so: Passed = { rows: 0, bytes: 0 }
-  const reading = copyOut(source, `copy (select ${list} ${fromTaken(table, taken)}) to stdout`, async (piece) => {
+  const reading = copyOut(source, `copy (select ${list} ${fromTaken(table, taken)}) to stdout`, async (piece, rows) => {
     await channel.give(plain ? piece : replaceFields(piece, replaces))
     so.bytes += piece.length
-    for (const octet of piece) if (octet === 10) so.rows += 1
+    so.rows = rows
     passed(so)
   }).then(
     (rows) => {
@@ -42,6 +42,8 @@ export async function pumpTable(
   )
   const writing = copyIn(target, `copy ${table.id} (${list}) from stdin`, channel.pieces()).catch((error: unknown) => {
     channel.fail(error)
+    // Else it would send the rest of the table first.
+    cancelRunning(source)
     throw error
   })
   // What failed first is why the other one failed.

@@ -11,13 +11,13 @@ type CopyProtocol = Protocol & {
 const pieceBytes = 256 * 1024
 
 /**
- * Runs a `COPY … TO STDOUT` and gives its data as they come, in pieces of whole rows. The server waits while the consumer does. Returns how many
+ * Runs a `COPY … TO STDOUT` and gives its data as they come, in pieces of whole rows, with the number of rows up to there. The server waits while the consumer does. Returns how many
  * rows there were.
  */
 export async function copyOut(
   connection: Connection,
   sql: string,
-  consume: (piece: Buffer) => Promise<void> | void,
+  consume: (piece: Buffer, rows: number) => Promise<void> | void,
 ): Promise<number> {
   const { default: pg } = await import('pg')
   const { connection: protocol } = connection as unknown as {
@@ -30,11 +30,12 @@ export async function copyOut(
   let last: Promise<void> = Promise.resolve()
   const flush = () => {
     const piece = Buffer.concat(gathered)
+    const upTo = rows
     gathered = []
     bytes = 0
     protocol.stream.pause()
     last = last
-      .then(() => (failure === undefined ? consume(piece) : undefined))
+      .then(() => (failure === undefined ? consume(piece, upTo) : undefined))
       .catch((error: unknown) => {
         failure ??= error
       })

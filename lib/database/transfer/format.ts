@@ -1,17 +1,21 @@
 import type { Connection } from '../connect.ts'
 import type { Table } from '../tables.ts'
 
-/** How rows lie in a file. */
+/** How rows lie in a file that can be taken in again. */
 export type RowFormat = 'csv' | 'jsonl'
+/** How rows can be written. */
+export type ExportFormat = RowFormat | 'parquet'
 
 /** JSON has neither character outside of its escapes, so that COPY's CSV leaves a line of it as it is. */
 const rawLines = `(format csv, quote e'\\x01', delimiter e'\\x02')`
 
 /** The statement that gives a query's rows. */
-export const copyOutSql = (select: string, format: RowFormat): string =>
-  format === 'csv'
-    ? `copy (${select}) to stdout with (format csv, header true)`
-    : `copy (select pg_catalog.row_to_json(r) from (${select}) r) to stdout with ${rawLines}`
+export const copyOutSql = (select: string, format: ExportFormat): string =>
+  format === 'parquet'
+    ? `copy (${select}) to stdout`
+    : format === 'csv'
+      ? `copy (${select}) to stdout with (format csv, header true)`
+      : `copy (select pg_catalog.row_to_json(r) from (${select}) r) to stdout with ${rawLines}`
 
 /** All columns of a table that can be written, quoted. */
 export const columnList = (connection: Connection, columns: readonly string[]): string =>

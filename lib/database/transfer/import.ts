@@ -7,6 +7,7 @@ import { advanceSequences, findTable, inForeignKeyOrder, readTables, type Table 
 import { copyIn } from './copy.ts'
 import type { ExportManifest } from './export.ts'
 import { copyInSql } from './format.ts'
+import { Progress } from './progress.ts'
 
 /** What was imported into a database, so that a second run goes on where the first was broken off. */
 const ledger = `create schema if not exists vital_ops;
@@ -140,14 +141,18 @@ async function importTable(
   connection: Connection,
   table: Table,
   part: ImportPart,
-  { folder, format }: ImportOptions,
+  { folder, format, progress }: ImportOptions,
 ): Promise<number> {
   const { before, copy, after } = copyInSql(connection, table, part.columns, format)
   for (const sql of before) await connection.query(sql)
   const hash = createHash('sha256')
+  const said = new Progress(table.id, progress)
+  let bytes = 0
   const read = async function* (): AsyncGenerator<Buffer> {
     for await (const piece of createReadStream(join(folder, part.file), { highWaterMark: 256 * 1024 })) {
       hash.update(piece as Buffer)
+      bytes += (piece as Buffer).length
+      said.tell({ bytes, all: part.bytes })
       yield piece as Buffer
     }
     // Before the COPY ends: what is not as it was exported does not come in.
