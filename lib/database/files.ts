@@ -7,6 +7,7 @@ import type { KnownFiles } from './known-files.ts'
 import type { Format } from './migrations/format.ts'
 import { compareVersions, type MigrationName, parseMigrationName } from './migrations/names.ts'
 import { type ParsedMigration, parseMigration } from './migrations/script.ts'
+import { sharedPart } from './migrations/sharing.ts'
 import { isTyped, loadTypedMigration, readWithImports } from './migrations/source.ts'
 import { lexSql } from './sql/lexer.ts'
 import { placeAt } from './sql/positions.ts'
@@ -86,7 +87,8 @@ async function contentOfSql(
   const problem = firstProblem(parsed.value)
   const down = hasDown(format, text)
   // What cannot run is told with its place each time.
-  if (!problem) known?.set(sha256, { effect, down })
+  const shared = sharedPart(parsed.value)
+  if (!problem) known?.set(sha256, { effect, down, ...(shared && { shared }) })
   return ok({ sha256, effect, down, ...(problem && { problem }) })
 }
 

@@ -3,14 +3,15 @@ import type { Source } from '../model/desired.ts'
 import { parseDuration } from '../model/duration.ts'
 import { type Failure, failed, ok, type Result } from '../model/failure.ts'
 import { pendingAmong } from '../model/migration.ts'
+import type { OpOf } from '../model/op.ts'
 import type { DatabaseAdministrator, Handler, OpContext, OpResult } from '../model/platform.ts'
 import { ensureDatabase, missingParts } from './admin.ts'
 import { applicationName, type Connection, withDatabase } from './connect.ts'
 import { createCluster, inspectCluster } from './engine/cluster.ts'
 import type { Engine } from './engine/postgres.ts'
+import type { KnownFiles } from './known-files.ts'
 import { maintainTable, pruneRows } from './maintenance.ts'
 import { applyMigrations } from './migrations/apply.ts'
-import type { migrationStatus } from './migrations/compare.ts'
 import { type MigrationHandlers, migrationHandlers } from './migrations/handlers.ts'
 import { readLedger } from './migrations/ledger.ts'
 import { withOwner } from './owner.ts'
@@ -34,6 +35,8 @@ export type DatabasePorts = {
   administrator(service: string): Promise<Result<DatabaseAdministrator>>
   /** The folder that holds a source's files. */
   sourceFolder(source: Source): string
+  /** What was found in migration files before, for a database that is made from nothing. */
+  knownFiles?(): Promise<KnownFiles>
   /** The environment as commands are given it. */
   environment: string
 }
@@ -116,7 +119,8 @@ function migrate(ports: DatabasePorts): Handler<'apply-migrations'> {
     async run({ data }, context) {
       return asOwner(ports, data.service, data.database, context, async (connection): Promise<Result<OpResult>> => {
         const { applied: known } = await readLedger(connection)
-        const now = pendingVersions(data.files, known)
+        // Those out of order are among them, which `applyMigrations` then refuses.
+        const now = pendingAmong(data.files, known)
         // What nobody could see, nobody has confirmed. A database that was never migrated has nothing to lose.
         const unseen = data.pending === null && known.length > 0 ? breakingOf(data.files, now) : []
         if (unseen.length > 0) return failed(breakingUnseen(data.database, unseen, ports.environment))
@@ -126,6 +130,7 @@ function migrate(ports: DatabasePorts): Handler<'apply-migrations'> {
           root: ports.sourceFolder(data.source),
           output: context.output,
           signal: context.signal,
+          ...(known.length === 0 && ports.knownFiles && { known: await ports.knownFiles() }),
           ...(data.source.kind === 'release' && { release: data.source.release }),
         })
         if (!applied.ok) return applied
@@ -138,7 +143,7 @@ function migrate(ports: DatabasePorts): Handler<'apply-migrations'> {
     },
     async check({ data }, context) {
       const pending = await asOwner(ports, data.service, data.database, context, async (connection) =>
-        ok(pendingVersions(data.files, (await readLedger(connection)).applied)),
+        ok(pendingAmong(data.files, (await readLedger(connection)).applied)),
       )
       if (!pending.ok) return 'unknown'
       return pending.value.length === 0 ? 'done' : 'pending'
@@ -146,11 +151,7 @@ function migrate(ports: DatabasePorts): Handler<'apply-migrations'> {
   }
 }
 
-type Files = Parameters<typeof migrationStatus>[0]
-
-/** What is not applied: pending files, and those out of order, which `applyMigrations` then refuses. */
-const pendingVersions = (files: Files, applied: Parameters<typeof migrationStatus>[1]): string[] =>
-  pendingAmong(files, applied)
+type Files = OpOf<'apply-migrations'>['data']['files']
 
 const breakingOf = (files: Files, versions: string[]): string[] =>
   files

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { readJson, writeFileAtomic } from '../system/files.ts'
 
@@ -8,12 +8,14 @@ export type KnownFile = {
   effect: 'expand' | 'breaking'
   /** Whether it has a down part with something in it. */
   down: boolean
+  /** Of SQL that may share a transaction with other migrations: where its statements are (UTF-16), and how many. */
+  shared?: { from: number; to: number; statements: number }
   /** Of TypeScript that imports local files: these (paths from the root), and the digest of all together. */
   whole?: { imports: string[]; sha256: string }
 }
 
 /** To be raised with every change of what is inferred from a file's content: what was noted before counts no more then. */
-const rules = 1
+const rules = 2
 
 const noteSchema = z.object({
   rules: z.literal(rules),
@@ -22,10 +24,14 @@ const noteSchema = z.object({
     z.object({
       effect: z.enum(['expand', 'breaking']),
       down: z.boolean(),
+      shared: z.object({ from: z.int(), to: z.int(), statements: z.int() }).exactOptional(),
       whole: z.object({ imports: z.array(z.string()), sha256: z.string() }).exactOptional(),
     }),
   ),
 })
+
+/** Where the note of a workspace is. */
+export const knownFilesPath = (workspaceFolder: string): string => join(workspaceFolder, '.ops/cache/migrations.json')
 
 /** Fewer new files than this are not worth a note: reading them takes less than a blink. */
 const worthNoting = 32

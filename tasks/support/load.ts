@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { readMigrations, readSeeds } from '../../lib/database/files.ts'
-import { KnownFiles } from '../../lib/database/known-files.ts'
+import { KnownFiles, knownFilesPath } from '../../lib/database/known-files.ts'
 import { placeText } from '../../lib/log/failure-text.ts'
 import { findingText } from '../../lib/log/plan-text.ts'
 import type { Desired } from '../../lib/model/desired.ts'
@@ -145,7 +145,7 @@ async function fromCatalogue(
     readDatabaseFiles: async (paths) => {
       const root = needs.files ?? folder
       const [migrations, seeds] = await Promise.all([
-        readMigrations(root, paths.migrations, await KnownFiles.read(join(folder, '.ops/cache/migrations.json'))),
+        readMigrations(root, paths.migrations, await KnownFiles.read(knownFilesPath(folder))),
         readSeeds(root, paths.seeds),
       ])
       if (!migrations.ok) return migrations

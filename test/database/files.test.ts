@@ -100,7 +100,7 @@ test('what was found in many files is noted, and not looked for again until they
   for (const useless of [noted.slice(0, 100), noted.replace('"rules":', '"rules":9'), '']) {
     writeFileSync(note, useless.replaceAll('expand', 'breaking'))
     assert.is((await read())[0]?.effect, 'expand')
-    assert.is(JSON.parse(readFileSync(note, 'utf8')).rules, 1)
+    assert.is(JSON.parse(readFileSync(note, 'utf8')).rules, 2)
   }
 })
 

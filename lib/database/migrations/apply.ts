@@ -2,8 +2,10 @@ import type { MigrationFile } from '../../model/desired.ts'
 import { type Failure, FailureError, failed, ok, type Result } from '../../model/failure.ts'
 import type { Connection } from '../connect.ts'
 import { isServerError } from '../failures.ts'
+import type { KnownFiles } from '../known-files.ts'
 import { recordSchema } from '../schema/fingerprint.ts'
 import type { Statement } from '../sql/parser.ts'
+import { applyGroup, type Sharing } from './apply-group.ts'
 import { scriptFailure } from './failure.ts'
 import { ensureLedger, type Ledger, readLedger, recordFailure, recordMigration } from './ledger.ts'
 import { lockMigrations, unlockMigrations } from './lock.ts'
@@ -11,7 +13,7 @@ import { defaultPatience, type Patience, patiently } from './patience.ts'
 import { findPending, prepareAll, type Ready } from './prepare.ts'
 import { runStatement, StatementError } from './run-statement.ts'
 import { runTyped } from './run-typed.ts'
-import type { ParsedMigration, Prepared } from './script.ts'
+import { type ParsedMigration, type Prepared, parseMigration } from './script.ts'
 import { prepareSession, resetSession, setLockTimeout } from './session.ts'
 import { applyStepwise } from './stepwise.ts'
 
@@ -26,6 +28,8 @@ export type ApplyOptions = {
   signal?: AbortSignal
   /** How long to wait for somebody else's migrations, in milliseconds; default 10 minutes. */
   lockWaitMs?: number
+  /** What was found in files before, for a database that is made from nothing. */
+  known?: KnownFiles
   patience?: Patience
 }
 
@@ -49,7 +53,7 @@ export async function applyMigrations(
   const first = await findPending(connection, files, await readLedger(connection), options.root)
   if (!first.ok) return first
   if (first.value.length === 0) return ok([])
-  const prepared = await prepareAll(first.value, options.root, session.value.major)
+  const prepared = await prepareAll(first.value, options.root, session.value.major, options.known)
   if (!prepared.ok) return prepared
 
   const { output, signal, lockWaitMs = 10 * 60_000 } = options
@@ -73,22 +77,58 @@ async function applyLocked(
   const ledger = await readLedger(connection)
   const pending = await findPending(connection, files, ledger, options.root)
   if (!pending.ok) return pending
-  const applied: string[] = []
-  for (const { version } of pending.value) {
-    const one = prepared.find(({ file }) => file.version === version)
+  const known = new Map(prepared.map((one) => [one.file.version, one]))
+  const ready = pending.value.map(({ version }) => {
+    const one = known.get(version)
     // The ledger only grows: what is pending now was so before the lock was had.
     if (one === undefined) throw new Error(`migration ${version} became pending while the lock was waited for`)
+    return one
+  })
+  // Of a database that nothing was applied to yet nobody waits for locks; every other one gets a transaction for each migration.
+  const fresh = ledger.applied.length === 0 && ledger.progress.length === 0
+  const applied: string[] = []
+  let alone = 0
+  while (applied.length < ready.length) {
+    if (fresh && alone === 0) {
+      const group = await applyNext(connection, ready.slice(applied.length), options)
+      applied.push(...group.applied)
+      alone = group.alone
+      if (group.applied.length > 0) continue
+    }
+    const [one] = ready.slice(applied.length, applied.length + 1)
+    if (one === undefined) break
+    alone = Math.max(0, alone - 1)
     const failure = await applyOne(connection, one, ledger, options)
     if (failure) {
       if (applied.length > 0) await noteSchema(connection, options)
       // Only for `status`; where the connection is gone, the failure is said here all the same.
-      await recordFailure(connection, version, failure.message).catch(() => {})
+      await recordFailure(connection, one.file.version, failure.message).catch(() => {})
       return failed(failure)
     }
-    applied.push(version)
+    applied.push(one.file.version)
   }
   if (applied.length > 0) await noteSchema(connection, options)
   return ok(applied)
+}
+
+/** Applies the next ones together, as far as they may be; nothing where they may not. */
+async function applyNext(
+  connection: Connection,
+  ready: readonly Ready[],
+  { output, release, signal, patience = defaultPatience }: ApplyOptions,
+): Promise<{ applied: string[]; alone: number }> {
+  const shared: Sharing[] = []
+  for (const one of ready) {
+    if (!('sharing' in one) || one.sharing === undefined) break
+    shared.push(one.sharing)
+  }
+  if (shared.length < 2) return { applied: [], alone: 1 }
+  const { lockTimeoutMs } = patience
+  const { applied, alone } = await applyGroup(connection, shared, { lockTimeoutMs, release, signal })
+  for (const { migration, durationMs } of applied) {
+    output(`applied ${migration.file.version} ${migration.file.name} in ${(durationMs / 1000).toFixed(2)}s`)
+  }
+  return { applied: applied.map(({ migration }) => migration.file.version), alone }
 }
 
 /** Records the schema for `check`. What cannot be recorded is said, and makes no applied migration a failed one. */
@@ -109,7 +149,9 @@ async function applyOne(
   options: ApplyOptions,
 ): Promise<Failure | undefined> {
   if ('typed' in ready) return applyTyped(connection, ready, options)
-  const prepared = ready
+  const parsed = 'migration' in ready ? undefined : await parseMigration(ready.sharing.text, ready.file.path)
+  if (parsed?.ok === false) return parsed.failures[0]
+  const prepared = parsed ? { file: ready.file, migration: parsed.value } : (ready as Prepared)
   const { file, migration } = prepared
   const { output, signal, patience = defaultPatience } = options
   const how = { what: `${file.version} ${file.name}`, output, ...(signal && { signal }) }

@@ -161,34 +161,43 @@ export function appliedBy(): string {
   return `${user}@${hostname()}`.slice(0, 200)
 }
 
+/** What is recorded of a migration that was applied. */
+export type Done = { text: string; statements: number; durationMs: number; release?: number }
+
 /** Writes a migration's row (a repeatable one's anew), and takes its progress and its failure away. Belongs into the transaction of what it records. */
-export async function recordMigration(
+export const recordMigration = (connection: Connection, file: MigrationFile, done: Done): Promise<void> =>
+  recordMigrations(connection, [{ file, ...done }])
+
+/** Writes the rows of several migrations, in their order. */
+export async function recordMigrations(
   connection: Connection,
-  file: MigrationFile,
-  done: { text: string; statements: number; durationMs: number; release?: number },
+  done: readonly (Done & { file: MigrationFile })[],
 ): Promise<void> {
   await connection.query(
-    `with progress as (delete from vital_ops.migration_progress where version = $1),
-       failures as (delete from vital_ops.migration_failures where version = $1)
+    `with done as (
+       select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::int[], $8::text[])
+         with ordinality as d (version, name, sha256, effect, statements, duration_ms, release, source, place)
+     ), progress as (delete from vital_ops.migration_progress where version = any ($1)),
+       failures as (delete from vital_ops.migration_failures where version = any ($1))
      insert into vital_ops.migrations (version, name, sha256, effect, statements, applied_by, duration_ms, release, source)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+     select version, name, sha256, effect, statements, $9, duration_ms, release, source from done order by place
      ${
-       file.repeatable
+       done.some(({ file }) => file.repeatable)
          ? `on conflict (version) do update set name = excluded.name, sha256 = excluded.sha256, effect = excluded.effect,
        statements = excluded.statements, applied_at = pg_catalog.clock_timestamp(), applied_by = excluded.applied_by,
        duration_ms = excluded.duration_ms, release = excluded.release, source = excluded.source`
          : ''
      }`,
     [
-      file.version,
-      file.name,
-      file.sha256,
-      file.effect,
-      done.statements,
+      done.map(({ file }) => file.version),
+      done.map(({ file }) => file.name),
+      done.map(({ file }) => file.sha256),
+      done.map(({ file }) => file.effect),
+      done.map(({ statements }) => statements),
+      done.map(({ durationMs }) => Math.round(durationMs)),
+      done.map(({ release }) => release ?? null),
+      done.map(({ text }) => text),
       appliedBy(),
-      Math.round(done.durationMs),
-      done.release ?? null,
-      done.text,
     ],
   )
 }

@@ -2,11 +2,14 @@ import type { MigrationFile } from '../../model/desired.ts'
 import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
 import { pendingAmong } from '../../model/migration.ts'
 import type { Connection } from '../connect.ts'
+import type { KnownFiles } from '../known-files.ts'
 import { parserMajor } from '../sql/parser.ts'
+import type { Sharing } from './apply-group.ts'
 import { blockingFailures, migrationStatus } from './compare.ts'
 import { describeDifference } from './difference.ts'
 import { type Ledger, readAppliedText } from './ledger.ts'
 import { type Prepared, parseMigration, syntaxFailures } from './script.ts'
+import { sharedPart } from './sharing.ts'
 import { isTyped, loadTypedMigration, readMigrationText, type TypedMigration } from './source.ts'
 
 /**
@@ -43,15 +46,24 @@ async function withDifference(
     : { ...failure, ...describeDifference(file.path, before, now.value.text) }
 }
 
-/** A pending migration, ready to run: SQL, or TypeScript. */
-export type Ready = Prepared | { file: MigrationFile; typed: TypedMigration }
+/** A pending migration, ready to run: SQL, or TypeScript. `sharing`: it may be in one transaction with its neighbours. */
+export type Ready =
+  | (Prepared & { sharing?: Sharing })
+  | { file: MigrationFile; typed: TypedMigration }
+  | { file: MigrationFile; sharing: Sharing }
 
 /**
  * Reads and understands files. Failures, all at once: those of reading and parsing, `migration-syntax`, `changed-meanwhile`.
  *
  * @param major the server's version: of a newer one than the parser's, what that cannot read is no error
+ * @param known what was found in files before: those that may share a transaction are parsed only where that fails
  */
-export async function prepareAll(files: MigrationFile[], root: string, major: number): Promise<Result<Ready[]>> {
+export async function prepareAll(
+  files: MigrationFile[],
+  root: string,
+  major: number,
+  known?: KnownFiles,
+): Promise<Result<Ready[]>> {
   const prepared: Ready[] = []
   const failures: Failure[] = []
   for (const file of files) {
@@ -69,11 +81,18 @@ export async function prepareAll(files: MigrationFile[], root: string, major: nu
       prepared.push({ file, typed: typed.value })
       continue
     }
-    const migration = await parseMigration(read.value.text, file.path)
+    const { text } = read.value
+    const part = known?.get(file.sha256)?.shared
+    if (part) {
+      prepared.push({ file, sharing: { file, text, part } })
+      continue
+    }
+    const migration = await parseMigration(text, file.path)
     if (!migration.ok) failures.push(...migration.failures)
     else {
       if (major <= parserMajor) failures.push(...syntaxFailures(migration.value.up, migration.value.text, file.path))
-      prepared.push({ file, migration: migration.value })
+      const found = sharedPart(migration.value)
+      prepared.push({ file, migration: migration.value, ...(found && { sharing: { file, text, part: found } }) })
     }
   }
   const [first, ...rest] = failures

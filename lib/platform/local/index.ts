@@ -2,6 +2,7 @@ import type { BackupPorts } from '../../backup/context.ts'
 import { backupHandlers } from '../../backup/handlers.ts'
 import { makeFolders } from '../../database/engine/native.ts'
 import { type DatabasePorts, databaseHandlers } from '../../database/handlers.ts'
+import { KnownFiles, knownFilesPath } from '../../database/known-files.ts'
 import type { RunSpec } from '../../model/desired.ts'
 import { FailureError, failed, ok, type Result } from '../../model/failure.ts'
 import type { OpKindName } from '../../model/op.ts'
@@ -122,6 +123,7 @@ function databasePorts(local: LocalContext): DatabasePorts {
     environment: local.environment.replace('@', ' --platform '),
     sourceFolder: (source) => sourceFolder(local, source),
     administrator: (service) => administrator(local, service),
+    knownFiles: () => KnownFiles.read(knownFilesPath(local.folder)),
   }
 }
 

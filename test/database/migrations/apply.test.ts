@@ -1,7 +1,10 @@
 import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { withDatabase } from '../../../lib/database/connect.ts'
+import { readMigrations } from '../../../lib/database/files.ts'
+import { KnownFiles } from '../../../lib/database/known-files.ts'
 import { observeDatabase } from '../../../lib/database/observe.ts'
 import { ok, unwrap } from '../../../lib/model/failure.ts'
 import { note, until } from '../../support/index.ts'
@@ -34,6 +37,76 @@ test('pending ones run in version order, once, and the ledger says who, when and
   assert.match(String(row?.applied_by), '@')
   assert.is(String(row?.sha256).length, 64)
   assert.is(folder.lines.filter((line) => line.startsWith('applied 9 b in')).length, 1)
+})
+
+const transactions = (folder: MigrationFolder) =>
+  folder.query('select version, xmin::text as transaction from vital_ops.migrations order by sequence')
+
+test('on a new database neighbours share a transaction, each with its row; later ones have one each', async () => {
+  const folder = await make()
+  const table = (name: string) => `create table ${name} (b int);\ninsert into ${name} values (1);`
+  folder.write({
+    '1_a.sql': `begin;\n${table('a')}\ncommit; -- the end`,
+    '2_b.sql': `-- migrate:up\n${table('b')} -- a comment\n-- migrate:down\ndrop table b;`,
+    '3_c.sql': "set work_mem = '1MB'; create table c (b int)",
+    '4_d.sql': 'create table d (b int)',
+    '5_e.sql': 'create table e (b int)',
+  })
+  assert.equal(unwrap(await folder.up()), ['1', '2', '3', '4', '5'])
+  const first = await transactions(folder)
+  assert.equal(new Set(first.map(({ transaction }) => transaction)).size, 3, JSON.stringify(first))
+  assert.is(first[0]?.transaction, first[1]?.transaction)
+  assert.is(first[3]?.transaction, first[4]?.transaction)
+  assert.is(folder.lines.filter((line) => /^applied \d \w in/.test(line)).length, 5)
+  folder.write({ '6_f.sql': table('f'), '7_g.sql': table('g') })
+  assert.equal(unwrap(await folder.up()), ['6', '7'])
+  assert.equal(new Set((await transactions(folder)).map(({ transaction }) => transaction)).size, 5)
+  for (const name of ['a', 'b', 'f', 'g']) assert.equal(await folder.query(`select b from ${name}`), [{ b: 1 }])
+})
+
+test('on a new database: of neighbours the good ones stay, and the failure is told in its place', async () => {
+  const folder = await make()
+  folder.write({
+    '1_a.sql': 'create table a (b int primary key, c int references a deferrable initially deferred);',
+    '2_b.sql': 'insert into a values (1, 2), (2, 1);',
+    // The deferred constraints of the one before were looked at.
+    '3_c.sql': 'alter table a add d int; create table c (d int);\n\ninsert into c (nothing) values (1);',
+    '4_d.sql': 'create table d (b int)',
+  })
+  const failure = failureOf(await folder.up())
+  assert.equal(failure.place, { file: 'migrations/3_c.sql', line: 3, column: 16 })
+  assert.equal(await folder.applied(), ['1', '2'])
+  assert.equal(await folder.query("select to_regclass('c') as c, to_regclass('d') as d"), [{ c: null, d: null }])
+  folder.write({ '3_c.sql': 'alter table a add d int; create table c (d int)' })
+  assert.equal(unwrap(await folder.up()), ['3', '4'])
+  // What only fails together: the use of a new value in the transaction that adds it.
+  const other = await make()
+  other.write({
+    '1_a.sql': "create type mood as enum ('good'); create table m (m mood);",
+    '2_b.sql': 'create table x (n int unique deferrable initially deferred); insert into x values (1), (2);',
+    '3_c.sql': 'update x set n = 3 - n;',
+    '4_d.sql': "alter type mood add value 'bad'",
+    '5_e.sql': "insert into m values ('bad');",
+  })
+  assert.equal(unwrap(await other.up()), ['1', '2', '3', '4', '5'])
+})
+
+test('what was found in a file before spares the parser, and nothing else', async () => {
+  const folder = await make()
+  const note = join(folder.root, 'known.json')
+  const files = Object.fromEntries(
+    Array.from({ length: 40 }, (_, n) => [`${n + 1}_t.sql`, `-- ü\ncreate table t${n} (b int);\n`]),
+  )
+  folder.write({ ...files, '41_last.sql': 'create table last (b int); insert into last values (1/0);' })
+  const known = await KnownFiles.read(note)
+  unwrap(await readMigrations(folder.root, 'migrations', known))
+  assert.equal((await KnownFiles.read(note)).get('nothing'), undefined)
+  const failure = failureOf(await folder.up({ known: await KnownFiles.read(note) }))
+  assert.match(failure.message, 'division by zero')
+  assert.equal(failure.place, { file: 'migrations/41_last.sql', line: 1, column: 28 })
+  assert.is((await folder.applied()).length, 40)
+  folder.write({ '41_last.sql': 'create table last (b int)' })
+  assert.equal(unwrap(await folder.up({ known: await KnownFiles.read(note) })), ['41'])
 })
 
 test('nothing to do: nothing is written, not even the ledger', async () => {
