@@ -119,7 +119,6 @@ function migrate(ports: DatabasePorts): Handler<'apply-migrations'> {
     async run({ data }, context) {
       return asOwner(ports, data.service, data.database, context, async (connection): Promise<Result<OpResult>> => {
         const { applied: known } = await readLedger(connection)
-        // Those out of order are among them, which `applyMigrations` then refuses.
         const now = pendingAmong(data.files, known)
         // What nobody could see, nobody has confirmed. A database that was never migrated has nothing to lose.
         const unseen = data.pending === null && known.length > 0 ? breakingOf(data.files, now) : []
@@ -151,9 +150,7 @@ function migrate(ports: DatabasePorts): Handler<'apply-migrations'> {
   }
 }
 
-type Files = OpOf<'apply-migrations'>['data']['files']
-
-const breakingOf = (files: Files, versions: string[]): string[] =>
+const breakingOf = (files: OpOf<'apply-migrations'>['data']['files'], versions: string[]): string[] =>
   files
     .filter(({ effect, version }) => effect === 'breaking' && versions.includes(version))
     .map(({ version }) => version)
