@@ -49,6 +49,7 @@ export const servicesTask = (scope: Scope) =>
           ...common,
           follow: flag().alias('f').describe('go on as lines come'),
           lines: number({ integer: true, min: 0 }).default(50).alias('n').describe('how many of the last lines'),
+          json: flag().describe('print the lines as JSON; not of those that are followed'),
         },
         run: async (context) => (await import('./support/run-status.ts')).runLogs(scope, context),
       }),

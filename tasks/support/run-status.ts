@@ -1,7 +1,7 @@
 import type { PlatformName } from '../../lib/model/environment.ts'
 import type { TaskContext, View } from '../../lib/task/definition.ts'
 import type { Scope } from './flags.ts'
-import { followLogs } from './logs.ts'
+import { followLogs, logLines } from './logs.ts'
 import { selectedNames } from './selection.ts'
 import { openNamed } from './session.ts'
 import { statusTable } from './text.ts'
@@ -43,6 +43,8 @@ export async function runLogs(
   const { args } = context
   const session = await openNamed(scope, context, 'record')
   session.requireServices(args.names)
-  const names = [...selectedNames(session.desired, args)]
-  await followLogs(context, session, { services: names, follow: args.follow, lines: args.lines })
+  const query = { services: [...selectedNames(session.desired, args)], follow: args.follow, lines: args.lines }
+  if (context.invocation.json && !args.follow) return { lines: await logLines(context, session, query) }
+  await followLogs(context, session, query)
+  return undefined
 }

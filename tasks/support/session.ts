@@ -120,10 +120,13 @@ function requireServices(desired: Desired, names: readonly string[], words: read
     .filter((name) => !known.includes(name))
     .map((name): Failure => {
       const close = nearest(name, [...known, ...words])
+      // `stop-services dev`: other operations take the environment as a word, those of services take it by a flag.
+      const isEnvironment = name === desired.configuredAs
       return {
         code: 'unknown-service',
         message: `${desired.environment} has no service ${name}`,
         ...(close === undefined ? { why: `it has ${known.join(', ')}` } : { nearest: close }),
+        ...(isEnvironment ? { next: [`leave ${name} out; -e names an environment: -e ${name}`] } : {}),
         outcome: 'usage',
       }
     })

@@ -113,8 +113,22 @@ test('up, down and restart of names and categories', async () => {
   assert.is(now.postgres, 'running healthy')
   await expectExit(0, world, ['services', 'up', '--category', 'applications'])
   assert.is((await health(world)).api, 'running healthy')
+  const environment = await expectExit(2, world, ['services', 'down', 'dev'])
+  assert.match(
+    environment,
+    /dev has no service dev\n +why: it has .*\n +next:\n +leave dev out; -e names an environment: -e dev/,
+  )
   const unknown = await expectExit(2, world, ['services', 'up', 'postgras'])
   assert.match(unknown, /postgres/)
+})
+
+test('logs --json has the last lines as data', async () => {
+  const both = await world.json<{ result: { lines: { service: string; text: string; at?: string }[] } }>([
+    ...['services', 'logs', 'api', 'asker', '-n', '2'],
+  ])
+  const of = (name: string) => both.result.lines.filter(({ service }) => service === name)
+  assert.equal([of('api').length, of('asker').length, both.result.lines.length], [2, 2, 4])
+  assert.is(of('asker')[0]?.text, 'asker says hello')
 })
 
 test('logs -f of two services has aligned names and ends on an interrupt with 130', async () => {
