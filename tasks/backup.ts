@@ -9,6 +9,33 @@ const which = {
   identity: path().optional().describe('file with the private key, as age-keygen writes it'),
 }
 
+/** `task backup wal status|start|stop [environment]` */
+const walTask = (scope: Scope) =>
+  task({
+    description: 'What receives the WAL of the database, for restoring to any moment',
+    defaultCommand: 'status',
+    commands: {
+      status: task({
+        description: 'Whether it is received, what the server keeps for it, and which times can be restored',
+        args: { ...environmentPositional, ...platformArgument, json: flag().describe('print the result as JSON') },
+        run: async (context) => (await import('./support/run-wal.ts')).runWalStatus(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+      start: task({
+        description: 'Receive it again; `task backup` does so by itself',
+        args: { ...environmentPositional, ...platformArgument, ...planArguments },
+        run: async (context) => (await import('./support/run-wal.ts')).runWalStart(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+      stop: task({
+        description: 'Receive no more, and remove the slot by which the server keeps it',
+        args: { ...environmentPositional, ...platformArgument, ...planArguments },
+        run: async (context) => (await import('./support/run-wal.ts')).runWalStop(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+    },
+  })
+
 /** `task backup [environment]`, `task backup drill|check|schedule|prune [environment]`. */
 export const backupTask = (scope: Scope) =>
   task({
@@ -24,7 +51,17 @@ export const backupTask = (scope: Scope) =>
       }),
       drill: task({
         description: 'Restore a backup into a scratch server and compare everything: only this makes it verified',
-        args: { ...environmentPositional, ...which, ...platformArgument, ...planArguments },
+        args: {
+          ...environmentPositional,
+          ...which,
+          to: text()
+            .optional()
+            .describe(
+              "to a moment, with its zone: '2026-11-20 12:00:00+00'; read through, there is nothing to compare",
+            ),
+          ...platformArgument,
+          ...planArguments,
+        },
         run: async (context) => (await import('./support/run-backup.ts')).runDrill(scope, context),
         render: (result, view) => result.text(view),
       }),
@@ -64,5 +101,6 @@ export const backupTask = (scope: Scope) =>
         run: async (context) => (await import('./support/run-backup.ts')).runPrune(scope, context),
         render: (result, view) => result.text(view),
       }),
+      wal: walTask(scope),
     },
   })

@@ -12,6 +12,9 @@ export const restoreTask = (scope: Scope) =>
       backup: number({ integer: true, min: 1 })
         .optional()
         .describe('its number, see `task backups`; default is the newest'),
+      to: text()
+        .optional()
+        .describe("to a moment, with its zone: '2026-11-20 12:00:00+00'; for what is backed up with pointInTime"),
       into: text().optional().describe('as another database, which stays beside the one that is there'),
       tables: text().repeated().describe('only these tables (schema.table), with --into'),
       source: text().repeated().describe('only this of what the backup has; default is all but the configuration'),

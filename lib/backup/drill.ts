@@ -4,6 +4,7 @@ import type { DrillReport, ManifestSource } from '../model/backup.ts'
 import { FailureError, ok, unwrap } from '../model/failure.ts'
 import { type Comparison, compareContents } from './compare.ts'
 import type { BackupPorts, Server } from './context.ts'
+import { physicalEngine } from './engine.ts'
 import { compareRedis, readDatabases, redisContentsSchema } from './redis/contents.ts'
 import { contentsOf, type Opened, recordedContents } from './restore/files.ts'
 import { restoreLogical } from './restore/logical.ts'
@@ -80,7 +81,7 @@ async function drillPhysical(
   const service = source.service ?? source.name
   const version = Number.parseInt(source.server ?? '0', 10)
   const contents = await contentsOf(opened, source.name)
-  const engine = unwrap(await ports.engine({ service, version, prefer: 'embedded' }, signal))
+  const engine = unwrap(await physicalEngine(ports, service, version, signal))
   const started = performance.now()
   const dataFolder = join(folder, `postgres-${version}`)
   const scratch = await restorePhysical(opened, { service, engine, dataFolder, folder, durable: false })

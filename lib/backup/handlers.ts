@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { BackupTarget } from '../model/backup.ts'
 import { formatDuration } from '../model/duration.ts'
 import { type Failure, FailureError, failed, ok, type Result } from '../model/failure.ts'
-import type { Handler, OpContext, SecretSource } from '../model/platform.ts'
+import type { Handler, OpContext, OpResult, SecretSource } from '../model/platform.ts'
 import { keepBackups } from '../plan/retention.ts'
 import { backupPrefix, readCatalogue } from './catalogue.ts'
 import type { BackupPorts } from './context.ts'
@@ -14,12 +14,15 @@ import { restoreRedis } from './restore/redis-into.ts'
 import { switchDatabase } from './restore/switch.ts'
 import { takeBackup } from './take.ts'
 import { openTarget } from './targets/index.ts'
+import { drillPoint } from './wal/drill.ts'
+import { pruneWal } from './wal/prune.ts'
 
 /** The handlers of the kinds of ops that concern backups. */
 export type BackupHandlers = {
   [K in
     | 'take-backup'
     | 'prune-backups'
+    | 'prune-wal'
     | 'drill-backup'
     | 'restore-database'
     | 'switch-database'
@@ -33,6 +36,7 @@ export function backupHandlers(ports: BackupPorts): BackupHandlers {
   return {
     'take-backup': take(ports),
     'prune-backups': prune(ports),
+    'prune-wal': pruneWal(ports),
     'drill-backup': drillOne(ports),
     'restore-database': {
       run: (op, context) => expected(async () => ok(await restoreDatabase(ports, op.data, context))),
@@ -136,8 +140,17 @@ function prune(ports: BackupPorts): Handler<'prune-backups'> {
 function drillOne(ports: BackupPorts): Handler<'drill-backup'> {
   return {
     run: ({ data }, context) =>
-      expected(async () => {
+      expected<OpResult>(async () => {
         const opened = await openBackup(ports, data, context)
+        if (data.point) {
+          const found = await drillPoint(ports, opened, data.point, given(context))
+          const last = found.last === null ? '' : `, the last transaction in it of ${found.last}`
+          const read = `${found.tables} tables with ${found.rows} rows read through in ${formatDuration(found.readMs)}`
+          return ok({
+            message: `there in ${formatDuration(found.restoreMs)}${last}; ${read}, on ${found.on}`,
+            value: found,
+          })
+        }
         const report = await drill(ports, opened, given(context))
         const key = join(opened.prefix, `drill-${context.run}.json`)
         const written = await Promise.allSettled(

@@ -1,4 +1,4 @@
-import { chown, mkdir, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Connection, withDatabase } from '../database/connect.ts'
@@ -44,9 +44,8 @@ export async function startRestored(
   folder: string,
   options: { settings: string[]; durable: boolean; signal: AbortSignal },
 ): Promise<ScratchServer> {
-  const socket = join(folder, 's')
+  const socket = await socketFolder(folder)
   const hba = join(folder, 'hba')
-  await mkdir(socket, { recursive: true, mode: 0o700 })
   await writeFile(hba, 'local all all trust\n', { mode: 0o600 })
   if (engine.user) for (const path of [socket, hba]) await chown(path, engine.user.uid, engine.user.gid)
   const settings = [
@@ -56,7 +55,26 @@ export async function startRestored(
     `hba_file=${hba}`,
     ...options.settings,
   ]
-  return start(engine, dataFolder, { password: new Secret('none', 'none'), settings, signal: options.signal, socket })
+  const password = new Secret('none', 'none')
+  const removing = () => rm(socket, { recursive: true, force: true })
+  try {
+    const scratch = await start(engine, dataFolder, { password, settings, signal: options.signal, socket })
+    return { ...scratch, stop: () => scratch.stop().finally(removing) }
+  } catch (error) {
+    await removing()
+    throw error
+  }
+}
+
+/** The longest path of a socket that every system takes (sys/un.h: 104 bytes on macOS), less its name: `/.s.PGSQL.55000`. */
+const longestSocketFolder = 103 - 15
+
+/** A private folder for a socket: in `folder`, or where its path would be too long, in that of the system for temporary files. */
+async function socketFolder(folder: string): Promise<string> {
+  const near = join(folder, 's')
+  if (Buffer.byteLength(near) > longestSocketFolder) return mkdtemp('/tmp/vital-ops-')
+  await mkdir(near, { recursive: true, mode: 0o700 })
+  return near
 }
 
 async function start(

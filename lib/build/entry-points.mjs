@@ -34,4 +34,6 @@ export const entryPoints = [
   // The process that keeps local services; it is started by its path. It outlives an upgrade of this package, so it must find nothing missing
   // that it loads later.
   { name: 'supervisor', source: 'lib/platform/local/supervisor/main.ts', alone: 'module' },
+  // What receives the WAL of a database; the supervisor starts it, and starts it again after an upgrade.
+  { name: 'wal', source: 'lib/backup/wal/main.ts', alone: 'module' },
 ]

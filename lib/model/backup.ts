@@ -45,6 +45,17 @@ const cronSchema = z
 
 const kept = (text: string) => z.int().min(0).max(10_000).default(0).describe(text)
 
+const pointInTimePolicySchema = z.strictObject({
+  every: durationSchema.default('1m').describe('How often the newest WAL is stored, though its file is not full'),
+  keepAtMost: z
+    .string()
+    .regex(/^[1-9]\d*(MB|GB)$/, 'expected a size as in 500MB or 4GB')
+    .default('4GB')
+    .describe(
+      'How much WAL the server keeps while nobody receives it; what is older is lost, and its disk does not fill',
+    ),
+})
+
 /** `backup` of an environment's file: what is taken, where to, under which keys, and how long it is kept. */
 export const backupSchema = z
   .strictObject({
@@ -75,6 +86,10 @@ export const backupSchema = z
       .describe('What is kept; the newest one, and the newest verified one, always are'),
     schedule: cronSchema.default('30 2 * * *').describe('When backups are taken, as a line of cron says it, in UTC'),
     drills: cronSchema.default('0 4 * * 0').describe('When the newest one is restored and compared, likewise'),
+    pointInTime: z
+      .union([z.boolean(), pointInTimePolicySchema])
+      .default(false)
+      .describe('Receive the WAL of the database all the time, so that it can be restored to any moment'),
     verifiedWithin: durationSchema
       .default('8d')
       .describe('`task backup check` fails when no backup younger than this was verified by a drill'),
@@ -122,6 +137,16 @@ export function targetText(target: BackupTarget): string {
   }
 }
 
+/** A moment that is restored to, and the stream of WAL that leads there from a backup. */
+export const pointInTimeSchema = z.strictObject({
+  /** ISO 8601 in UTC. */
+  time: z.string(),
+  stream: z.string(),
+  segmentBytes: z.int(),
+})
+/** A moment that is restored to. */
+export type PointInTime = z.output<typeof pointInTimeSchema>
+
 /** Which roles of a backup become which. */
 export const roleMapSchema = roleMap
 
@@ -140,6 +165,19 @@ export const backupFileSchema = z.strictObject({
 /** A file of a backup: what lies there, and what it is once decrypted and expanded. */
 export type BackupFile = z.output<typeof backupFileSchema>
 
+const baseWalSchema = z.strictObject({
+  /** Of the slot that kept the WAL when it was taken. */
+  stream: z.string(),
+  /** The WAL files that it brings itself, from the first to the last. */
+  first: z.string(),
+  last: z.string(),
+  segmentBytes: z.int(),
+  /** When the copy of its files was consistent, by the server's clock; ISO 8601. No earlier time can be restored from it. */
+  stopped: z.string(),
+})
+/** What a physical backup says of the WAL that follows it. */
+export type BaseWal = z.output<typeof baseWalSchema>
+
 const manifestSourceSchema = z.looseObject({
   name: z.string(),
   type: z.enum(['database', 'redis', 'folder', 'configuration']),
@@ -157,6 +195,7 @@ const manifestSourceSchema = z.looseObject({
   /** Files that were written to while they were read, and what no archive can hold (sockets, devices). */
   changed: z.array(z.string()).optional(),
   leftOut: z.array(z.string()).optional(),
+  wal: baseWalSchema.optional(),
 })
 /** A source in the manifest: how it was taken. Nothing in it tells what the data say. */
 export type ManifestSource = z.output<typeof manifestSourceSchema>

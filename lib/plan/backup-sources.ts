@@ -9,6 +9,7 @@ import {
 import type { Desired } from '../model/desired.ts'
 import type { Finding } from '../model/finding.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import { walPolicy } from '../model/wal.ts'
 import { isUp } from './target.ts'
 
 /** What of an environment is backed up, in the order of its policy; the findings say what cannot be, and why. */
@@ -80,7 +81,9 @@ function ownDatabase(
     )
     return []
   }
-  const chosen = method === 'auto' ? (fits ? 'logical' : 'physical') : method
+  // Only a copy of the server's files can be brought to a later time by its WAL.
+  const preferred = fits && !walPolicy(desired.configuration.backup) ? 'logical' : 'physical'
+  const chosen = method === 'auto' ? preferred : method
   return [{ type: 'database', service, database: name, method: chosen, version: engine.version }]
 }
 

@@ -1,26 +1,27 @@
-import type { BackupReason, BackupTarget, CatalogueEntry } from '../model/backup.ts'
+import type { BackupReason, CatalogueEntry, PointInTime } from '../model/backup.ts'
 import type { Desired } from '../model/desired.ts'
 import type { Finding } from '../model/finding.ts'
 import type { Op, OpOf } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import type { WalKnowledge } from '../model/wal.ts'
 import { sourcesOf } from './backup-sources.ts'
+import { backupTargets } from './backup-targets.ts'
 import { expiredBackups, type Retained } from './retention.ts'
 import { chain } from './roll.ts'
+import { receiverOps, walPruneOps } from './wal.ts'
 
 /** What is known of the machine and of earlier backups. */
 export type BackupKnowledge = {
   /** Major versions of PostgreSQL's clients that are here. */
   clients: readonly number[]
   entries: readonly (CatalogueEntry & Retained)[]
+  /** Where WAL is received, or was. */
+  wal?: WalKnowledge
 }
 
 /** How long a backup, a drill or a restore may take, in milliseconds. */
 export const backupTimeoutMs = 12 * 60 * 60_000
-
-/** Where an environment's backups go; where that is not known, to the workspace itself. */
-export const backupTargets = ({ backupTargets: targets }: Desired): [BackupTarget, ...BackupTarget[]] =>
-  targets ?? [{ type: 'folder', path: '.ops/backups' }]
 
 /** Takes a backup of an environment and removes those that its policy does not keep any more. */
 export function planBackup(desired: Desired, snapshot: Snapshot, knowledge: BackupKnowledge): Plan {
@@ -36,17 +37,27 @@ export function planBackup(desired: Desired, snapshot: Snapshot, knowledge: Back
     verified: false,
   }
   const expired = expiredBackups([...knowledge.entries, next], keep)
-  plan.ops.push(take, ...chain(pruneOps(desired, expired), [take.id]))
+  const { wal } = knowledge
+  // First the slot: the WAL from the backup on is kept by it.
+  const receive = wal ? receiverOps(desired, snapshot, wal, plan.findings) : []
+  const prune = [...pruneOps(desired, expired), ...(wal ? walPruneOps(desired, wal, knowledge.entries, expired) : [])]
+  plan.ops.push(...chain([...receive, take, ...prune], []))
   return plan
 }
 
 /** Removes what the policy does not keep. */
-export function planPrune(desired: Desired, knowledge: Pick<BackupKnowledge, 'entries'>): Plan {
+export function planPrune(desired: Desired, knowledge: Pick<BackupKnowledge, 'entries' | 'wal'>): Plan {
   const expired = expiredBackups(knowledge.entries, desired.configuration.backup.keep)
   return {
     operation: 'backup prune',
     environment: desired.environment,
-    ops: pruneOps(desired, expired),
+    ops: chain(
+      [
+        ...pruneOps(desired, expired),
+        ...(knowledge.wal ? walPruneOps(desired, knowledge.wal, knowledge.entries, expired) : []),
+      ],
+      [],
+    ),
     findings: [],
     notes: [],
   }
@@ -169,6 +180,7 @@ export function planDrill(
   desired: Desired,
   backup: { number: number; digest: string },
   identity: string | undefined,
+  point?: PointInTime,
 ): Plan {
   const { identity: configured } = desired.configuration.backup
   const targets = backupTargets(desired)
@@ -183,7 +195,13 @@ export function planDrill(
         cause: 'asked for',
         changes: true,
         timeoutMs: backupTimeoutMs,
-        data: { backup: backup.number, manifest: backup.digest, targets, identity: identity ?? configured ?? null },
+        data: {
+          backup: backup.number,
+          manifest: backup.digest,
+          targets,
+          identity: identity ?? configured ?? null,
+          ...(point && { point }),
+        },
       },
     ],
     findings: [],

@@ -4,8 +4,9 @@ import type { Desired } from '../model/desired.ts'
 import type { Finding } from '../model/finding.ts'
 import type { Op } from '../model/op.ts'
 import type { Snapshot } from '../model/snapshot.ts'
-import { backupTargets, backupTimeoutMs } from './backup.ts'
+import { backupTimeoutMs } from './backup.ts'
 import { sourcesOf } from './backup-sources.ts'
+import { backupTargets } from './backup-targets.ts'
 
 /** What restoring a source takes: first what is beside what is there, then what takes its place. */
 export type RestorePart = { beside: Op[]; change: Op[] }

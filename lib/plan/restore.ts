@@ -1,11 +1,12 @@
-import type { BackupManifest, CatalogueEntry } from '../model/backup.ts'
+import type { BackupManifest, CatalogueEntry, PointInTime } from '../model/backup.ts'
 import type { Desired } from '../model/desired.ts'
 import { formatDuration } from '../model/duration.ts'
 import type { Finding } from '../model/finding.ts'
 import type { Op } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Snapshot } from '../model/snapshot.ts'
-import { type BackupKnowledge, backupOp, backupTargets, backupTimeoutMs } from './backup.ts'
+import { type BackupKnowledge, backupOp, backupTimeoutMs } from './backup.ts'
+import { backupTargets } from './backup-targets.ts'
 import { chosenSources, isOwnDatabase, restoreSources } from './restore-sources.ts'
 import { chain } from './roll.ts'
 import { planServicesUp, stop } from './services.ts'
@@ -21,6 +22,8 @@ export type RestoreOptions = {
   /** Of what the backup has, by name; default is all of it, but not the configuration. */
   sources?: readonly string[] | undefined
   roles: Readonly<Record<string, string>>
+  /** To this moment, by the WAL behind the backup. */
+  point?: PointInTime | undefined
   /** Without a safety backup of what is overwritten. */
   noSafetyBackup: boolean
   /** Milliseconds since 1970, for how old the backup is. */
@@ -113,6 +116,7 @@ export function planRestore(
       into: beside,
       tables: tables ? [...tables] : null,
       roles: { ...options.roles },
+      ...(options.point && { point: options.point }),
     },
   })
   if (switches) {
@@ -158,7 +162,14 @@ function safetyOps(
   return safety ? [safety] : []
 }
 
-function notesOf({ entry, into, now }: RestoreOptions): string[] {
+function notesOf({ entry, into, now, point }: RestoreOptions): string[] {
+  if (point) {
+    const before = formatDuration(Math.max(0, now - Date.parse(point.time)))
+    return [
+      `${point.time} is ${before} ago: what was committed since is lost; backup ${entry.number} is brought there by the WAL behind it`,
+      'after it another stream of WAL begins: take a backup, from which later times can be restored again',
+    ]
+  }
   const age = formatDuration(Math.max(0, now - Date.parse(entry.created)))
   const drill = entry.drills.at(-1)
   const notes = [

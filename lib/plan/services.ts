@@ -3,9 +3,11 @@ import type { Finding } from '../model/finding.ts'
 import type { Op } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Snapshot } from '../model/snapshot.ts'
+import { receiverName } from '../model/wal.ts'
 import { databaseOfRelease, withoutReadiness } from './recorded-database.ts'
 import { roll } from './roll.ts'
 import { causeOfChange, isAtWork, isUp, releaseTargets, type Target, workingTreeTargets } from './target.ts'
+import { receiverAgain } from './wal.ts'
 
 /** Which services a command speaks of: names, a category, or all when both are absent. */
 export type Selection = { names?: string[]; category?: string }
@@ -78,7 +80,7 @@ export function planServicesUp(
   return {
     operation: 'services up',
     environment: desired.environment,
-    ops: [...builds, ...ops],
+    ops: [...builds, ...ops, ...receiverAgain(desired, snapshot, only, ops)],
     findings,
     notes: [note],
   }
@@ -111,8 +113,18 @@ export function buildOps(targets: Target[], snapshot: Snapshot, only: ReadonlySe
   })
 }
 
-/** Stops services in reverse order of their dependencies; keeps data. */
+/** Stops services in reverse order of their dependencies, with what receives the WAL of one of them; keeps data. */
 export function planServicesDown(desired: Desired, snapshot: Snapshot, options: Selection): Plan {
+  const plan = withoutReceivers(desired, snapshot, options)
+  const ops = plan.ops.flatMap((op): Op[] => {
+    const name = receiverName(op.service ?? '')
+    if (!isAtWork(snapshot.services[name])) return [op]
+    return [stop(name, snapshot, `${op.service} is stopped`, []), { ...op, after: [...op.after, `stop:${name}`] }]
+  })
+  return { ...plan, ops }
+}
+
+function withoutReceivers(desired: Desired, snapshot: Snapshot, options: Selection): Plan {
   const names = selected(desired, options)
   const findings: Finding[] = []
   const ops: Op[] = []
@@ -150,7 +162,8 @@ export function planServicesRestart(
   options: Selection & { workingTree: boolean },
 ): Plan {
   const names = selected(desired, options)
-  const down = planServicesDown(desired, snapshot, options)
+  // What receives WAL waits for its server by itself.
+  const down = withoutReceivers(desired, snapshot, options)
   const stopped: Snapshot = { ...snapshot, services: { ...snapshot.services } }
   for (const name of names) delete stopped.services[name]
   const { targets, note, roll: given } = upTargets(desired, snapshot, options.workingTree)

@@ -4,11 +4,13 @@ import { openTarget } from '../../lib/backup/targets/index.ts'
 import type { Target } from '../../lib/backup/targets/target.ts'
 import type { BackupManifest, CatalogueEntry } from '../../lib/model/backup.ts'
 import { type Failure, FailureError } from '../../lib/model/failure.ts'
-import { backupTargets } from '../../lib/plan/backup.ts'
+import type { WalKnowledge } from '../../lib/model/wal.ts'
+import { backupTargets } from '../../lib/plan/backup-targets.ts'
 import type { Retained } from '../../lib/plan/retention.ts'
 import { hostName } from '../../lib/system/machine.ts'
 import { isAlive } from '../../lib/system/process-identity.ts'
 import type { Session } from './session.ts'
+import { readWal } from './wal-knowledge.ts'
 
 /** The backups of a session's environment, and what they are taken with. */
 export type Backups = {
@@ -17,10 +19,13 @@ export type Backups = {
   /** Targets that could not be read. */
   failures: { target: string; failure: Failure }[]
   clients: number[]
+  /** Absent where no WAL is received, nor was. */
+  wal?: WalKnowledge
 }
 
 /** Reads the catalogue from the targets. Throws when none of them can be read. */
-export async function readBackups({ desired, folder, secrets }: Session, signal: AbortSignal): Promise<Backups> {
+export async function readBackups(session: Session, signal: AbortSignal): Promise<Backups> {
+  const { desired, folder, secrets } = session
   const targets = backupTargets(desired).map((target) => openTarget(target, { folder, secrets }))
   const [{ entries, failures }, clients] = await Promise.all([
     readCatalogue(targets, desired),
@@ -36,7 +41,8 @@ export async function readBackups({ desired, folder, secrets }: Session, signal:
       return { ...entry, dead }
     }),
   )
-  return { targets, entries: marked, failures, clients: clients.map(({ major }) => major) }
+  const wal = await readWal(session, targets, marked, signal)
+  return { targets, entries: marked, failures, clients: clients.map(({ major }) => major), ...(wal && { wal }) }
 }
 
 /** The backup that a command names; the newest one where it names none. */

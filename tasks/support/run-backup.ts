@@ -7,10 +7,16 @@ import { chosen, readBackups } from './backup-knowledge.ts'
 import type { Scope } from './flags.ts'
 import { operate, type PlanFlags } from './operate.ts'
 import { reportOperation, since } from './result.ts'
+import { findPoint } from './run-restore.ts'
 import { openNamed } from './session.ts'
+import { parseTime } from './wal-knowledge.ts'
 
 type Arguments = { readonly environment: string; readonly platform?: PlatformName | undefined }
-type DrillArguments = { readonly backup?: number | undefined; readonly identity?: string | undefined }
+type DrillArguments = {
+  readonly backup?: number | undefined
+  readonly identity?: string | undefined
+  readonly to?: string | undefined
+}
 
 /** `task backup` */
 export async function runBackup(scope: Scope, context: TaskContext & { args: PlanFlags & Arguments }) {
@@ -45,6 +51,7 @@ export async function runBackup(scope: Scope, context: TaskContext & { args: Pla
 export async function runDrill(scope: Scope, context: TaskContext & { args: PlanFlags & Arguments & DrillArguments }) {
   const { args } = context
   const started = performance.now()
+  const time = args.to === undefined ? undefined : parseTime(args.to)
   const session = await openNamed(scope, context, 'environment')
   const { desired } = session
   let number = 0
@@ -54,9 +61,12 @@ export async function runDrill(scope: Scope, context: TaskContext & { args: Plan
     covers: [],
     prepare: async (signal) => {
       const snapshot = unwrap(await session.platform.observe(desired, { signal }))
-      const { manifest } = chosen(await readBackups(session, signal), args.backup, desired.configuredAs)
+      const backups = await readBackups(session, signal)
+      const found = time === undefined ? undefined : await findPoint(backups, desired, time, args.backup)
+      if (found && 'refusal' in found) return ok({ plan: found.refusal, snapshot, desired })
+      const { manifest } = chosen(backups, found?.backup ?? args.backup, desired.configuredAs)
       number = manifest.number
-      return ok({ plan: planDrill(desired, manifest, args.identity), snapshot, desired })
+      return ok({ plan: planDrill(desired, manifest, args.identity, found?.point), snapshot, desired })
     },
   })
   return reportOperation(result, {
@@ -64,7 +74,9 @@ export async function runDrill(scope: Scope, context: TaskContext & { args: Plan
     environment: desired.environment,
     dryRun: args.dryRun === true,
     text: (view: View) =>
-      result.outcome === 'done' && !args.dryRun ? `backup ${number} is verified, ${since(started, view)}\n` : '',
+      result.outcome === 'done' && !args.dryRun
+        ? `${time === undefined ? `backup ${number} is verified` : `${time} can be restored from backup ${number}`}, ${since(started, view)}\n`
+        : '',
   })
 }
 

@@ -11,6 +11,7 @@ import { finish, type TaskContext, type View } from '../../lib/task/definition.t
 import { type Backups, chosen, readBackups } from './backup-knowledge.ts'
 import type { Scope } from './flags.ts'
 import { openNamed } from './session.ts'
+import { checkWal } from './wal-check.ts'
 
 type Arguments = { readonly environment: string; readonly platform?: PlatformName | undefined }
 
@@ -124,6 +125,7 @@ export async function runCheck(scope: Scope, context: TaskContext & { args: Argu
       why: damage ?? '',
     })
   }
+  failures.push(...(await checkWal(session, backups.entries, context.args.all, context.signal)))
   const within = parseDuration(desired.configuration.backup.verifiedWithin) ?? 0
   const verified = complete.findLast((entry) => entry.verified)
   const ageMs = verified && Date.now() - Date.parse(verified.created)

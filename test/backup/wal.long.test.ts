@@ -1,3 +1,4 @@
+import { readdir, readFile, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -8,11 +9,12 @@ import { restoreToTime } from '../../lib/backup/restore/point-in-time.ts'
 import { inFolder } from '../../lib/backup/scratch.ts'
 import { folderTarget } from '../../lib/backup/targets/folder.ts'
 import { listStreams, readWalManifest, streamPrefix } from '../../lib/backup/wal/archive.ts'
-import { type BaseWal, followWal } from '../../lib/backup/wal/coverage.ts'
+import { followWal } from '../../lib/backup/wal/coverage.ts'
 import { findWalPrograms, walProgramFor } from '../../lib/backup/wal/program.ts'
 import { receiveWal } from '../../lib/backup/wal/receiver.ts'
 import { withDatabase } from '../../lib/database/connect.ts'
 import { adminUser } from '../../lib/database/engine/cluster.ts'
+import type { BaseWal } from '../../lib/model/backup.ts'
 import { ok, unwrap } from '../../lib/model/failure.ts'
 import { startServer, type TestServer, testEngine } from '../database/support/server.ts'
 import { processesWith, skip, temporaryFolder, timeLimit, until } from '../support/index.ts'
@@ -100,7 +102,17 @@ const serverTime = async (): Promise<string> => {
   return (row as { at: Date }).at.toISOString()
 }
 const reached = (number: number, time: string) =>
-  until(async () => (await reach(number)) > time, { what: `the archive to reach ${time}`, deadline: 60_000 })
+  until(async () => (await reach(number)) > time, {
+    what: `the archive to reach ${time}`,
+    deadline: 90_000,
+    every: 200,
+  }).catch(async (error: Error) => {
+    const status = await readFile(join(spool, 'status.json'), 'utf8').catch(() => '')
+    const { execSync } = await import('node:child_process')
+    throw new Error(
+      `${error.message}; it is at ${await reach(number)}\n${receiving?.lines.join('\n')}\n${status}\n${execSync(`ls -lR ${spool} ${bench.target} | tail -80`)}`,
+    )
+  })
 
 /** Rows of the tables as they were at a time. */
 async function rowsAt(number: number, time: string): Promise<Record<string, unknown>[]> {
@@ -162,11 +174,11 @@ test('rows before and after a time, a table dropped: restored to just before, no
 
 test('pg_receivewal killed, then the receiver itself: it goes on, without a gap', async () => {
   const { manifest } = await bench.take()
-  const pids = async () => (await processesWith(spool)).map(({ pid }) => pid)
+  const pids = async () =>
+    (await processesWith(spool)).filter(({ command }) => command.startsWith(program)).map(({ pid }) => pid)
   for (let round = 0; round < 3; round++) {
-    await until(async () => (await pids()).length === 1, { what: 'pg_receivewal to run', deadline: 30_000 })
+    const pid = await until(async () => (await pids())[0], { what: 'pg_receivewal to run', deadline: 60_000 })
     await add(1000 * round, 1000 * round + 99, `round ${round}`)
-    const [pid = 0] = await pids()
     process.kill(pid, 'SIGKILL')
     await server.query('select pg_switch_wal()')
     await until(async () => !(await pids()).includes(pid), { what: 'it to be gone', deadline: 30_000 })
@@ -181,6 +193,20 @@ test('pg_receivewal killed, then the receiver itself: it goes on, without a gap'
     (await rowsAt(manifest.number, time)).map(({ t }) => t),
     ['nobody receives', 'round 0', 'round 1', 'round 2'],
   )
+})
+
+test('pg_receivewal killed while it was making room for a file: it goes on', async () => {
+  await end()
+  const { manifest } = await bench.take()
+  const base = await baseOf(manifest.number)
+  const folder = join(spool, base.stream)
+  const partial = (await readdir(folder)).find((name) => name.endsWith('.partial')) ?? ''
+  assert.ok(partial)
+  // As it is left then: no bytes but zeros, and not as many as a file has.
+  await truncate(join(folder, partial), 0)
+  await truncate(join(folder, partial), 1_000_000)
+  begin()
+  await reached(manifest.number, await serverTime())
 })
 
 test('a file that is missing is found, and a restore beyond it fails instead of coming to something else', async () => {

@@ -8,12 +8,14 @@ import type { OpData } from '../../model/op.ts'
 import type { OpContext, OpResult } from '../../model/platform.ts'
 import { compareContents } from '../compare.ts'
 import type { BackupPorts } from '../context.ts'
+import { physicalEngine } from '../engine.ts'
 import { openBackup } from '../open.ts'
 import { inFolder } from '../scratch.ts'
 import { databaseAt } from '../sources/address.ts'
 import { contentsOf, type Opened } from './files.ts'
 import { restoreLogical } from './logical.ts'
 import { restorePhysical } from './physical.ts'
+import { restoreToTime } from './point-in-time.ts'
 import { readRestored } from './read.ts'
 
 type Data = OpData<'restore-database'>
@@ -82,17 +84,22 @@ async function restoreFolder(
 ): Promise<OpResult> {
   const { service, version } = data
   const contents = await contentsOf(opened, service)
-  const engine = unwrap(await ports.engine({ service, version, prefer: 'embedded' }, signal))
+  const engine = unwrap(await physicalEngine(ports, service, version, signal))
   const home = await ports.dataFolder(service)
   const waiting = restoredFolder(home, version)
   await mkdir(dirname(waiting), { recursive: true })
   const growing = `${waiting}.unfinished`
   await rm(waiting, { recursive: true, force: true })
-  const scratch = await restorePhysical(opened, { service, engine, dataFolder: growing, folder, durable: true })
+  let tables = 0
+  const how = { service, engine, dataFolder: growing, folder, durable: true }
+  const scratch = await (data.point ? restoreToTime(ports, opened, data.point, how) : restorePhysical(opened, how))
   try {
     const address = { ...scratch.server, database: data.database, applicationName: applicationName(run), signal }
-    const { differences } = compareContents(contents, await readRestored(address), { owners: true })
+    // At another moment than the backup's there is nothing to compare with; yet all of it can be read.
+    const found = await readRestored(address)
+    const { differences } = data.point ? { differences: [] } : compareContents(contents, found, { owners: true })
     if (differences.length > 0) throw new FailureError(differs(data, differences))
+    tables = found.tables.length
     // The administrator's password is this machine's, not that of the day of the backup.
     const password = await readAdminSecret(home, version)
     if (password.ok) {
@@ -108,7 +115,7 @@ async function restoreFolder(
     await scratch.stop()
   }
   await rename(growing, waiting)
-  return { message: `${contents.tables.length} tables restored and compared` }
+  return { message: `${tables} tables restored and ${data.point ? 'read through' : 'compared'}` }
 }
 
 const differs = ({ backup, into }: Data, differences: string[]): Failure => ({

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Engine } from '../../database/engine/postgres.ts'
+import type { PointInTime } from '../../model/backup.ts'
 import { type Failure, FailureError } from '../../model/failure.ts'
 import type { BackupOwner } from '../catalogue.ts'
 import type { ScratchServer } from '../scratch.ts'
@@ -7,14 +8,6 @@ import { feedWal } from '../wal/feed.ts'
 import { fetchSegment, openWal } from '../wal/fetch.ts'
 import { fileOf, type Opened } from './files.ts'
 import { restorePhysical } from './physical.ts'
-
-/** A moment, and the stream that leads from a backup to it. */
-export type PointInTime = {
-  /** ISO 8601, in UTC: `2026-11-20T12:00:00.000Z`. */
-  time: string
-  stream: string
-  segmentBytes: number
-}
 
 /**
  * Unpacks a physical backup and recovers it with the WAL of a stream up to a time: every transaction that was committed until then is in, none after it. Throws

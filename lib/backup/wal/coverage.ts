@@ -1,16 +1,5 @@
+import type { BaseWal } from '../../model/backup.ts'
 import { nextSegment } from './segments.ts'
-
-/** What a backup says of the WAL that belongs to it. */
-export type BaseWal = {
-  /** Of the slot that kept the WAL when it was taken. */
-  stream: string
-  /** The WAL files that it brings itself, from the first to the last. */
-  first: string
-  last: string
-  segmentBytes: number
-  /** When the copy of its files was consistent, by the server's clock; ISO 8601. No earlier time can be restored from it. */
-  stopped: string
-}
 
 /** A run of WAL files without a gap, behind a backup. */
 export type WalRun = {

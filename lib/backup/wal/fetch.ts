@@ -6,14 +6,14 @@ import type { BackupOwner } from '../catalogue.ts'
 import { fetchFile } from '../fetch.ts'
 import { failureOf } from '../store.ts'
 import type { Target } from '../targets/target.ts'
-import { type Listed, listStreams, readWalManifest, streamPrefix } from './archive.ts'
+import { type Listed, listStreams, readWalManifest, streamPrefix, walMissing } from './archive.ts'
 
 /** A stream as it is read: whichever of its targets has a file whole. */
 export type OpenedWal = {
   owner: BackupOwner
   stream: string
   segmentBytes: number
-  targets: readonly { target: Target; listed: Listed }[]
+  targets: { target: Target; listed: Listed }[]
   identities: readonly string[]
   signal: AbortSignal
 }
@@ -40,6 +40,22 @@ export async function openWal(targets: readonly Target[], given: Omit<OpenedWal,
  * either. Throws where every target that has it fails.
  */
 export async function fetchSegment(opened: OpenedWal, segment: string, path: string): Promise<boolean> {
+  for (let attempt = 1; ; attempt += 1) {
+    const found = await fetchListed(opened, segment, path)
+    if (found !== 'gone') return found
+    // A longer part has taken its place, or the complete file.
+    if (attempt === attempts) throw walMissing(segment)
+    for (const one of opened.targets) {
+      const listed = (await listStreams(one.target, opened.owner)).get(opened.stream)
+      if (listed) one.listed = listed
+    }
+  }
+}
+
+/** How often a part is looked for anew that was replaced between the look and the fetch. */
+const attempts = 20
+
+async function fetchListed(opened: OpenedWal, segment: string, path: string): Promise<boolean | 'gone'> {
   const { owner, stream, segmentBytes, identities, signal } = opened
   const having = opened.targets.flatMap(({ target, listed }) => {
     const part = listed.partials.findLast((item) => item.startsWith(`${segment}.`))
@@ -50,10 +66,14 @@ export async function fetchSegment(opened: OpenedWal, segment: string, path: str
   const isComplete = ({ item }: { item: string }) => item === segment
   having.sort((a, b) => Number(isComplete(b)) - Number(isComplete(a)) || (a.item < b.item ? 1 : -1))
   const failures: Failure[] = []
+  let gone = false
   for (const { target, item } of having) {
     try {
       const manifest = await readWalManifest(target, owner, stream, item)
-      if (manifest === undefined) continue
+      if (manifest === undefined) {
+        gone ||= item !== segment
+        continue
+      }
       const content = fetchFile(target, `${streamPrefix(owner, stream)}${item}/`, manifest.file, identities, signal)
       await pipeline(content, createWriteStream(path, { mode: 0o600 }))
       await truncate(path, segmentBytes)
@@ -61,9 +81,12 @@ export async function fetchSegment(opened: OpenedWal, segment: string, path: str
     } catch (error) {
       signal.throwIfAborted()
       await rm(path, { force: true })
-      failures.push(failureOf(error, target))
+      const failure = failureOf(error, target)
+      if (failure.code === 'backup-incomplete' && item !== segment) gone = true
+      else failures.push(failure)
     }
   }
+  if (gone) return 'gone'
   if (failures.length > 0) throw new FailureError(...(failures as [Failure]))
   return false
 }

@@ -1,12 +1,12 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, rename, rm, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type DatabaseAddress, withDatabase } from '../../database/connect.ts'
 import { FailureError, ok, unwrap } from '../../model/failure.ts'
-import { readJson, writeFileAtomic } from '../../system/files.ts'
+import { readJson, syncFolder, writeFileAtomic } from '../../system/files.ts'
 import { runClient } from '../client-run.ts'
 import { streamSchema, type WalStream } from './archive.ts'
-import { parsePosition } from './segments.ts'
+import { parsePosition, startOf } from './segments.ts'
 import { namesIn, Shipper, type Shipping } from './shipping.ts'
 import { createSlot, dropSlots, limitSlots, markTime, observeWal, receivedPosition, slotOf } from './slot.ts'
 
@@ -60,7 +60,7 @@ export async function receiveWal(receiving: Receiving, signal: AbortSignal): Pro
     if (problem !== said) receiving.output(problem)
     said = problem
     await saveStatus(receiving, null, null, [problem])
-    if (performance.now() - began > 60_000) retryMs = 500
+    if (performance.now() - began > 5000) retryMs = 500
     await pause(retryMs, undefined, { signal }).catch(() => {})
   }
 }
@@ -88,6 +88,7 @@ async function receiveOnce(receiving: Receiving, signal: AbortSignal): Promise<v
   )
   const folder = join(spool, stream.stream)
   await mkdir(folder, { recursive: true, mode: 0o700 })
+  await mendPartial(receiving, stream, folder, signal)
   await writeFileAtomic(join(folder, 'stream.json'), `${JSON.stringify(stream)}\n`, { mode: 0o600 })
   await shipOlder(receiving, stream.stream, signal)
   const shipper = new Shipper({ ...receiving, signal }, stream, folder)
@@ -170,6 +171,30 @@ async function prepare(
     server: server.version,
     created: now.toISOString(),
   }
+}
+
+/**
+ * Mends what a receiver that was killed has left, at which pg_receivewal would stop for good. A file that it was still filling with zeros holds nothing yet, and it takes
+ * only empty ones and those of full size. One that it has received to its end it would ask for again, while the server may have it no more: what was
+ * acknowledged is on the disk, so it gets its name.
+ */
+async function mendPartial(
+  { address }: Receiving,
+  { stream, segmentBytes }: WalStream,
+  folder: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const partial = (await namesIn(folder)).findLast((name) => /^[0-9A-F]{24}\.partial$/.test(name))
+  if (partial === undefined) return
+  const path = join(folder, partial)
+  if ((await stat(path)).size !== segmentBytes) return truncate(path, 0)
+  const received = unwrap(
+    await withDatabase({ ...address, signal }, async (session) => ok(await receivedPosition(session, stream))),
+  )
+  const segment = partial.slice(0, 24)
+  if (received === undefined || parsePosition(received) < startOf(segment, segmentBytes) + BigInt(segmentBytes)) return
+  await rename(path, join(folder, segment))
+  await syncFolder(folder)
 }
 
 /** Leaves a commit in the WAL, waits until it has been received, and ships what there is. Gives what went wrong. */

@@ -91,16 +91,17 @@ export class Shipper {
     const segment = found.slice(0, 24)
     const start = startOf(segment, this.#stream.segmentBytes)
     const path = join(this.#folder, found)
-    const written = upTo === undefined ? await writtenBytes(path) : Number(upTo - start)
-    const bytes = Math.min(Math.ceil(written / pageBytes) * pageBytes, this.#stream.segmentBytes)
-    if (bytes <= 0) return
+    const all = upTo === undefined ? await writtenBytes(path) : Number(upTo - start)
+    const written = Math.min(all, this.#stream.segmentBytes)
+    const bytes = Math.ceil(written / pageBytes) * pageBytes
+    if (written <= 0) return
     // The receiver may complete and rename it meanwhile; then it is shipped as a whole.
     const handle = await open(path, 'r').catch(() => undefined)
     if (handle === undefined) return
     try {
-      const item = partialItem(segment, bytes)
+      const item = partialItem(segment, written)
       const content = () => createReadStream('', { fd: handle, start: 0, end: bytes - 1, autoClose: false })
-      await this.#ship(item, start + BigInt(bytes), content)
+      await this.#ship(item, start + BigInt(written), content)
       await this.#removePartials(segment, item)
     } finally {
       await handle.close().catch(() => {})
@@ -206,7 +207,7 @@ export class Shipper {
     for (const lane of this.#lanes) {
       if (newest !== undefined && !lane.has?.has(newest)) continue
       for (const item of [...(lane.has ?? [])]) {
-        if (!item.startsWith(`${segment}.`) || item === newest) continue
+        if (!item.startsWith(`${segment}.`) || (newest !== undefined && item >= newest)) continue
         try {
           await lane.target.remove(`${streamPrefix(this.#shipping.owner, this.#stream.stream)}${item}/`)
           lane.has?.delete(item)

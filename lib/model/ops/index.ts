@@ -3,6 +3,7 @@ import { applySeeds } from './apply-seeds.ts'
 import { createData } from './create-data.ts'
 import { drillBackup } from './drill-backup.ts'
 import { editLedger } from './edit-ledger.ts'
+import { endWal } from './end-wal.ts'
 import { ensureDatabase } from './ensure-database.ts'
 import { exportSource } from './export-source.ts'
 import { importData } from './import-data.ts'
@@ -10,6 +11,8 @@ import { maintainTable } from './maintain-table.ts'
 import { pruneBackups } from './prune-backups.ts'
 import { pruneReleases } from './prune-releases.ts'
 import { pruneRows } from './prune-rows.ts'
+import { pruneWal } from './prune-wal.ts'
+import { receiveWal } from './receive-wal.ts'
 import { resetDatabase } from './reset-database.ts'
 import { restoreDatabase } from './restore-database.ts'
 import { restoreFiles } from './restore-files.ts'
@@ -57,6 +60,9 @@ export const opKinds = {
   'send-notification': sendNotification,
   'take-backup': takeBackup,
   'prune-backups': pruneBackups,
+  'receive-wal': receiveWal,
+  'end-wal': endWal,
+  'prune-wal': pruneWal,
   'drill-backup': drillBackup,
   'restore-database': restoreDatabase,
   'switch-database': switchDatabase,

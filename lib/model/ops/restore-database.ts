@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { roleMapSchema, takenTargetSchema } from '../backup.ts'
+import { pointInTimeSchema, roleMapSchema, takenTargetSchema } from '../backup.ts'
 import { valueSchema } from '../backup-sources.ts'
 import { defineOpKind } from './shared.ts'
 
@@ -21,9 +21,13 @@ export const restoreDatabase = defineOpKind({
     /** Only these, as schema.table; null: all. */
     tables: z.array(z.string()).nullable(),
     roles: roleMapSchema,
+    /** To this moment, and not to that of the backup. */
+    point: pointInTimeSchema.exactOptional(),
   }),
-  text: ({ backup, service, into, tables, method }) =>
+  text: ({ backup, service, into, tables, method, point }) =>
     method === 'physical'
-      ? `restore backup ${backup} of ${service} into a new data folder, and compare`
+      ? point
+        ? `restore backup ${backup} of ${service} into a new data folder, bring it to ${point.time}, and read it through`
+        : `restore backup ${backup} of ${service} into a new data folder, and compare`
       : `restore ${tables === null ? '' : `${tables.join(', ')} of `}backup ${backup} into the new database ${into} on ${service}, and compare`,
 })

@@ -19,8 +19,10 @@ import { endLeftoversOf } from './end-leftovers.ts'
 import { localLock } from './lock.ts'
 import { readLogs } from './logs.ts'
 import { observedServices, observeLocal } from './observe.ts'
+import { endWal } from './ops/end-wal.ts'
 import { exportSource } from './ops/export-source.ts'
 import { pruneReleases } from './ops/prune-releases.ts'
+import { receiveWal } from './ops/receive-wal.ts'
 import { runBuild } from './ops/run-build.ts'
 import { sendNotification } from './ops/send-notification.ts'
 import { startService } from './ops/start-service.ts'
@@ -113,6 +115,8 @@ function localHandlers(local: LocalContext): LocalHandlers {
     'wait-gate': waitGate(local),
     'prune-releases': pruneReleases(local),
     'send-notification': sendNotification(local),
+    'receive-wal': receiveWal(local, (service) => administrator(local, service)),
+    'end-wal': endWal(local, (service) => administrator(local, service)),
   } satisfies LocalHandlers
 }
 
