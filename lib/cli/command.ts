@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { failuresText } from '../log/failure-text.ts'
 import { type Failure, ok, type Result } from '../model/failure.ts'
 import { findTaskfile, namedTaskfile, otherCopy, packageVersion } from '../task/find.ts'
+import { keptTasksPath } from '../task/manifest.ts'
 import { parseArguments } from '../task/parse.ts'
 import type { LoadedTasks } from '../task/table.ts'
 import { watchRole } from '../task/watch/role.ts'
@@ -82,6 +84,9 @@ async function answer(
     const color = hasColor(process.stderr, flags.color, process.env)
     return watchTasks({ taskfile: found.value, argv, streams, color, poll: flags.poll })
   }
+  const unloaded =
+    found.ok && helpWords === undefined ? await answerUnloaded(found.value, flags, words, streams, argv) : undefined
+  if (unloaded !== undefined) return unloaded
   const listing = flags.list || words.length === 0 || helpWords !== undefined
   const loaded = found.ok ? await (await import('../task/load.ts')).loadTaskfile(found.value, { listing }) : found
   const [word, ...rest] = helpWords ?? words
@@ -110,6 +115,26 @@ async function answer(
     streams,
   })
   return 'help' in ran ? help(table, ran.help, stdoutColor) : { ...ran.ending, asJson: ran.json }
+}
+
+/** How the command ends where all that is asked for is up to date, and that is known without the Taskfile's code; else undefined. */
+async function answerUnloaded(
+  taskfile: string,
+  flags: GlobalFlags,
+  words: readonly string[],
+  streams: Streams,
+  argv: readonly string[],
+): Promise<Answer | undefined> {
+  const { list, pick, why, dryRun, force } = flags
+  if (list || pick || why || dryRun || force || watchRole() !== undefined) return undefined
+  const names = words.length === 0 ? ['default'] : words
+  if (!existsSync(keptTasksPath(taskfile))) return undefined
+  const { keptTasks } = await import('../task/kept-tasks.ts')
+  const table = keptTasks(taskfile, names, async (file) => (await import('../task/load.ts')).loadTaskfile(file))
+  if (table === undefined) return undefined
+  const { runWords } = await import('./run-words.ts')
+  const ran = await runWords(names, { table, folder: dirname(taskfile), argv, flags, streams, unloaded: true })
+  return ran === undefined || 'help' in ran ? undefined : { ...ran.ending, asJson: ran.json }
 }
 
 const noTerminal: Failure = {

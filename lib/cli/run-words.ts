@@ -23,6 +23,8 @@ export type RunWordsOptions = {
   argv: readonly string[]
   flags: GlobalFlags
   streams: Streams
+  /** The table stands for that of a Taskfile that was not loaded (kept-tasks.ts): tasks that are all up to date are answered, and else nothing is. */
+  unloaded?: boolean
 }
 
 /** How the command ends, and whether JSON is wanted; or the words that name a task whose help is wanted instead. */
@@ -39,7 +41,12 @@ type Read = { next: readonly string[]; json: boolean } & (
  * Runs the tasks that words name. What stands behind a task's name is the task's, up to `:::`, or up to a word that names a task, where this
  * one takes no positional (any more). Behind `--` neither counts: all that follows is that task's.
  */
-export async function runWords(words: readonly string[], options: RunWordsOptions): Promise<WordsEnd> {
+export async function runWords(
+  words: readonly string[],
+  options: RunWordsOptions & { unloaded: true },
+): Promise<WordsEnd | undefined>
+export async function runWords(words: readonly string[], options: RunWordsOptions): Promise<WordsEnd>
+export async function runWords(words: readonly string[], options: RunWordsOptions): Promise<WordsEnd | undefined> {
   const { flags, table, streams } = options
   const requests: TaskRequest[] = []
   const wrong: Ending[] = []
@@ -59,6 +66,7 @@ export async function runWords(words: readonly string[], options: RunWordsOption
     }
   }
   const [first] = wrong
+  if (first && options.unloaded) return undefined
   if (first) return { ending: { ...first, failures: wrong.flatMap(({ failures = [] }) => failures) }, json }
   const { output, color, workspace } = flags
   // Not spread: that would ask for what is only made when somebody wants it.
@@ -66,6 +74,7 @@ export async function runWords(words: readonly string[], options: RunWordsOption
     shownArgv: shownWords(options.argv, requests),
   })
   const execution = { requests, table, invocation, flags, streams }
+  if (options.unloaded && !(await (await import('./all-up-to-date.ts')).allUpToDate(execution))) return undefined
   if (flags.why) return { ending: await (await import('./why.ts')).why(execution), json }
   return { ending: await (flags.dryRun ? dryRun(execution) : execute(execution)), json }
 }

@@ -1,7 +1,8 @@
-import { statSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { writeFileAtomic } from '../system/files.ts'
 import { digestOf, type Listing, type NoListing, ownBuild } from './listing.ts'
-import { fileState, listingPath, readManifest } from './manifest.ts'
+import { fileState, keptTasksPath, listingPath, readManifest } from './manifest.ts'
+import { plainTasks } from './plain-tasks.ts'
 import type { Outside } from './recorded.ts'
 import { summarize } from './summary.ts'
 import type { LoadedTasks } from './table.ts'
@@ -20,4 +21,10 @@ export async function keepListing(table: LoadedTasks, { variables, outside }: Ou
   const listing: Listing | NoListing =
     why === undefined ? { ...made, tasks, spellings, variables: looked, packages, noted } : { ...made, outside: why }
   await writeFileAtomic(listingPath(table.file), `${JSON.stringify(listing)}\n`, { mode: 0o600 }).catch(() => {})
+  const kept = why === undefined ? plainTasks(table) : undefined
+  if (kept === undefined) rmSync(keptTasksPath(table.file), { force: true })
+  else {
+    const text = `${JSON.stringify({ ...made, variables: looked, packages, noted, ...kept })}\n`
+    await writeFileAtomic(keptTasksPath(table.file), text, { mode: 0o600 }).catch(() => {})
+  }
 }

@@ -43,12 +43,17 @@ export function currentListing(taskfile: string): Listing | NoListing | undefine
   }
   if (listing.output !== manifest.output || listing.build !== ownBuild()) return undefined
   if (listing.outside !== undefined) return listing
-  const { variables, packages, noted } = listing
-  const holds =
-    variables.every(([name, digest]) => digestOf(process.env[name]) === digest) &&
-    packages.every((path) => isUnchanged(path, noted))
-  return holds ? listing : undefined
+  return isSameOutside(listing) ? listing : undefined
 }
+
+/** Whether what a Taskfile looked at besides its code, when it was loaded, is as it was. */
+export const isSameOutside = ({
+  variables,
+  packages,
+  noted,
+}: Pick<Listing, 'variables' | 'packages' | 'noted'>): boolean =>
+  variables.every(([name, digest]) => digestOf(process.env[name]) === digest) &&
+  packages.every((path) => isUnchanged(path, noted))
 
 /** What tells one build of this package from another of the same version. */
 export function ownBuild(): string {

@@ -71,6 +71,10 @@ export function importedManifests(taskfile: string, { later }: BundleManifest): 
 export const listingPath = (taskfile: string): string =>
   join(bundleFolder(dirname(taskfile)), `${basename(taskfile)}.tasks.json`)
 
+/** The path of the tasks that are kept of a Taskfile (kept-tasks.ts). */
+export const keptTasksPath = (taskfile: string): string =>
+  join(bundleFolder(dirname(taskfile)), `${basename(taskfile)}.kept.json`)
+
 /** The state of a file, from what stat(2) says. */
 export const fileState = (stats: BigIntStats): FileState => ({
   size: String(stats.size),

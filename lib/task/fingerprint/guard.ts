@@ -9,6 +9,7 @@ import { check, type Verdict } from './check.ts'
 import { unmatchedPatterns } from './files.ts'
 import { beforeRun, keepRun } from './keep.ts'
 import { type HeldLock, lock, taskMark } from './lock.ts'
+import { dropLooks } from './looks.ts'
 import { changedOutputs } from './outputs.ts'
 import {
   invalidate,
@@ -79,13 +80,18 @@ export class Guard {
   async run(guarded: GuardedRun): Promise<unknown> {
     const begun = performance.now()
     const prepared = this.#prepare(guarded)
-    if (prepared === undefined) return guarded.execute(guarded.env, guarded.needs)
+    if (prepared === undefined) {
+      dropLooks()
+      return guarded.execute(guarded.env, guarded.needs)
+    }
     const { request, verdict } = prepared
     const path = recordPath(this.#requests.workspace, request.id)
     if (verdict?.state === 'up-to-date') {
       touchRecord(path)
       return this.#skip(guarded, 'up-to-date', verdict.record, begun)
     }
+    // From here on others may write, too.
+    dropLooks()
     const mark = newMark()
     const held = await this.#lock(request, guarded, mark)
     if (held === undefined) {

@@ -38,8 +38,14 @@ function innerNames(table: LoadedTasks): ReadonlyMap<Task, string> {
   return names
 }
 
+/** The digests of tasks that stand for those of a Taskfile that was not loaded. */
+export const keptDigests = new WeakMap<Task, string>()
+
 /** A digest of what a task's definition says besides the code that it runs, and of that code's text. */
-export function definitionDigest({ definition }: Task): string {
+export function definitionDigest(task: Task): string {
+  const known = keptDigests.get(task)
+  if (known !== undefined) return known
+  const { definition } = task
   const { inputs, outputs, env, run } = definition
   const { folder, environment, dotenv, timeout } = definition as Readonly<Record<string, unknown>>
   return sha256(canonical({ inputs, outputs, env, run: String(run), folder, environment, dotenv, timeout }))

@@ -1,6 +1,7 @@
 import { canonical } from './canonical.ts'
 import { sha256 } from './digest.ts'
 import { type InputFiles, readInputs } from './files.ts'
+import { lookAt } from './looks.ts'
 import type { Parts } from './record.ts'
 import type { StatCache } from './stat-cache.ts'
 import { mayShow } from './variables.ts'
@@ -50,7 +51,9 @@ export type Keyed = (value: string) => string
 /** Takes a fingerprint: reads the inputs as they are now. Throws `FailureError` for bad patterns, else what the system says. */
 export function takeFingerprint(request: FingerprintRequest, cache: StatCache, keyed: Keyed): Fingerprint {
   const { folder, env, dotenv, args, hiddenArgs, needs, code, definition } = request
-  const inputs = request.inputs === undefined ? undefined : readInputs(request.inputs, folder, cache)
+  const { inputs: patterns } = request
+  const inputs =
+    patterns === undefined ? undefined : lookAt(patterns, folder, () => readInputs(patterns, folder, cache))
   const shown: Record<string, string> = {}
   const argDigests: Record<string, string> = {}
   for (const [name, value] of Object.entries(args)) {

@@ -8,9 +8,10 @@ import { canonical } from './canonical.ts'
 import { sha256 } from './digest.ts'
 import { definitionDigest, identityOf } from './identity.ts'
 import { keyedDigest } from './key.ts'
+import { openCache } from './looks.ts'
 import type { TaskRecord } from './record.ts'
 import type { FingerprintRequest } from './request.ts'
-import { StatCache, statCachePath } from './stat-cache.ts'
+import { type StatCache, statCachePath } from './stat-cache.ts'
 import { TaskCode } from './task-code.ts'
 import { declaredVariables } from './variables.ts'
 
@@ -34,7 +35,7 @@ export class Requests {
 
   constructor(table: LoadedTasks, node: (id: string) => TaskNode | undefined) {
     this.workspace = dirname(table.file)
-    this.cache = new StatCache(statCachePath(this.workspace))
+    this.cache = openCache(statCachePath(this.workspace))
     this.keyed = keyedDigest(this.workspace)
     this.#table = table
     this.#node = node
