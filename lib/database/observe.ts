@@ -32,6 +32,14 @@ export async function observeDatabase(request: ObserveRequest): Promise<Observed
   return { created, reachable: true, ready, ...(ledger.ok && ledger.value) }
 }
 
+/** What is known of a database that somebody else runs: it is there, or it does not answer. */
+export async function observeAddressed(address: DatabaseAddress): Promise<ObservedDatabase> {
+  const ledger = await readLedgerOf(address)
+  return ledger.ok
+    ? { created: true, reachable: true, ready: true, ...ledger.value }
+    : { created: true, reachable: false }
+}
+
 /** The ledger of a database as a snapshot carries it. */
 async function readLedgerOf(address: DatabaseAddress): Promise<Result<Pick<ObservedDatabase, 'applied' | 'seeded'>>> {
   return withDatabase(address, async (connection) => {

@@ -18,6 +18,14 @@ export function databaseFinding(desired: Desired, snapshot: Snapshot): Finding |
   }
   if (snapshot.database?.ready === true) return undefined
   const { reachable } = snapshot.database ?? {}
+  if (database.url !== undefined) {
+    return {
+      rule: 'database-not-ready',
+      severity: 'error',
+      message: `the database ${database.name} does not answer at its address`,
+      mend: `task db:wait ${desired.configuredAs}   # says why; database.url of config/environments/${desired.configuredAs}.yaml`,
+    }
+  }
   return {
     rule: 'database-not-ready',
     severity: 'error',

@@ -207,6 +207,7 @@ function withPlatform(folder: string, environment: Environment, ports: PortAssig
     secrets: environment.secrets,
     redactable: environment.redactable,
     ports,
+    ...(desired.database ? { database: desired.database } : {}),
   })
   return {
     ...environment,

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { freePort, timeLimit } from '../support/index.ts'
@@ -111,6 +112,41 @@ test('killed in the middle, the old rows are there, and the next command does it
   assert.match(await people(), /7 /)
   assert.match(await expectExit(0, world, ['data', 'sync', 'dev', 'staging', '--yes']), /rows of 2 tables from dev/)
   assert.match(await people(), /59951 /)
+})
+
+test('environments whose database is known by its address alone: both ways, and what the address lacks', async () => {
+  for (const [name, url] of [
+    ['cloud', `postgres://shop:\${POSTGRES_PASSWORD}@127.0.0.1:${stagingPort}/shop`],
+    ['other', `postgres://shop:\${POSTGRES_PASSWORD}@127.0.0.1:${stagingPort}/elsewhere`],
+    ['gone', 'postgres://shop:${POSTGRES_PASSWORD}@127.0.0.1:1/shop'],
+  ]) {
+    await world.write(
+      `config/environments/${name}.yaml`,
+      `name: ${name}\nplatform: local\nservices: [api]\ndatabase: { service: postgres, url: "${url}" }\n`,
+    )
+    await writeSecrets(world, name ?? '', { POSTGRES_PASSWORD: 'of-staging-battery', GREETING: 'hello' })
+  }
+  assert.match(await expectExit(0, world, ['migrate', 'status', 'cloud']), /002/)
+  const synced = await expectExit(0, world, ['data', 'sync', 'dev', 'cloud', '--rows', 'people: id <= 3', '--yes'])
+  assert.match(synced, /rows of 2 tables from dev/)
+  assert.match(await people(), /3 /)
+  const folder = join(world.folder, 'out')
+  assert.match(
+    await expectExit(0, world, ['data', 'export', 'people', '-e', 'cloud', '--out', folder]),
+    /3 rows of 1 tables/,
+  )
+  assert.match(
+    await expectExit(0, world, ['data', 'import', folder, '--replace', '-e', 'cloud', '--yes']),
+    /3 rows imported/,
+  )
+  assert.match(await expectExit(0, world, ['data', 'sync', 'cloud', 'dev', '--dry-run']), /public\.people: 3 rows/)
+  assert.match(
+    await expectExit(3, world, ['data', 'export', '-e', 'other', '--out', `${folder}2`]),
+    /names the database elsewhere/,
+  )
+  const gone = await expectExit(3, world, ['data', 'sync', 'gone', 'staging', '--yes'])
+  assert.match(gone, /gone: the database shop does not answer at its address/)
+  assert.not.match(gone, /battery/)
 })
 
 test.run()

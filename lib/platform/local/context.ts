@@ -1,4 +1,5 @@
-import type { ReleaseStore } from '../../model/platform.ts'
+import type { Result } from '../../model/failure.ts'
+import type { DatabaseAdministrator, ReleaseStore } from '../../model/platform.ts'
 import type { PortAssignments } from '../../plan/ports.ts'
 import type { Clock } from '../../system/clock.ts'
 import type { SupervisorOptions } from './client.ts'
@@ -19,4 +20,6 @@ export type LocalContext = {
   clock: Clock
   /** Values that no log and no message may hold, whichever service writes it: a database logs what others send to it. */
   hidden: readonly string[]
+  /** The environment's database, where it is only known by its address. */
+  external?: { service: string; administrator(): Promise<Result<DatabaseAdministrator>> }
 }

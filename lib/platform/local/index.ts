@@ -3,7 +3,7 @@ import { backupHandlers } from '../../backup/handlers.ts'
 import { makeFolders } from '../../database/engine/native.ts'
 import { type DatabasePorts, databaseHandlers } from '../../database/handlers.ts'
 import { KnownFiles, knownFilesPath } from '../../database/known-files.ts'
-import type { RunSpec } from '../../model/desired.ts'
+import type { DesiredDatabase, RunSpec } from '../../model/desired.ts'
 import { FailureError, failed, ok, type Result } from '../../model/failure.ts'
 import type { OpKindName } from '../../model/op.ts'
 import type { DatabaseAdministrator, Endpoint, Handler, Platform, SecretSource } from '../../model/platform.ts'
@@ -16,6 +16,7 @@ import type { LocalContext } from './context.ts'
 import { ensureDataFolder } from './data-root.ts'
 import { adminAddress } from './database-access.ts'
 import { endLeftoversOf } from './end-leftovers.ts'
+import { externalAdministrator } from './external-database.ts'
 import { localLock } from './lock.ts'
 import { readLogs } from './logs.ts'
 import { observedServices, observeLocal } from './observe.ts'
@@ -61,6 +62,8 @@ export type LocalPlatformOptions = {
   clock?: Clock
   /** Ports that this machine uses in place of declared ones: releases are observed as they run here. */
   ports?: PortAssignments
+  /** The environment's database: with a `url` it is reached there. */
+  database?: Pick<DesiredDatabase, 'service' | 'name' | 'url'>
 }
 
 /** The platform, and what probes of its services look at. */
@@ -71,7 +74,7 @@ export type LocalPlatform = Platform & {
 
 /** One environment on this machine: processes under a supervisor, releases and lock as files of the workspace. */
 export function createLocalPlatform(options: LocalPlatformOptions): LocalPlatform {
-  const { folder, workspaceId, environment, secrets, injected = {}, say } = options
+  const { folder, workspaceId, environment, secrets, injected = {}, say, database } = options
   const local: LocalContext = {
     folder,
     workspaceId,
@@ -82,6 +85,9 @@ export function createLocalPlatform(options: LocalPlatformOptions): LocalPlatfor
     supervisor: options.supervisor ?? {},
     clock: options.clock ?? systemClock,
     hidden: (options.redactable ?? []).map((secret) => secret.reveal()),
+    ...(database?.url !== undefined && {
+      external: { service: database.service, administrator: () => externalAdministrator(database, secrets) },
+    }),
   }
   return {
     observe: (desired, how) => observeLocal(local, desired, secrets, how),
@@ -131,8 +137,9 @@ function databasePorts(local: LocalContext): DatabasePorts {
   }
 }
 
-/** The administrator of a service's engine, where it runs now. */
+/** The administrator of a service's engine, where it runs now; of a database that is only known by its address, whoever that names. */
 async function administrator(local: LocalContext, service: string): Promise<Result<DatabaseAdministrator>> {
+  if (local.external?.service === service) return local.external.administrator()
   const state = await readLocalState(local)
   if (!state.ok) return state
   const record = state.value.records.find((one) => one.service === service && one.phase === 'up')

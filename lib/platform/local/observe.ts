@@ -8,6 +8,7 @@ import { findProgram } from '../../system/programs.ts'
 import { workingTreeBuilds } from './built.ts'
 import type { LocalContext } from './context.ts'
 import { adminAddress, databaseEngine, isCreated } from './database-access.ts'
+import { observeExternal } from './external-database.ts'
 import { blockedPorts, numbersOf } from './port-conflicts.ts'
 import { contextsOf, observeSource } from './source.ts'
 import { readLocalState } from './state.ts'
@@ -74,6 +75,7 @@ async function databaseOf(
   signal: AbortSignal,
 ): Promise<ObservedDatabase | undefined> {
   const { database } = desired
+  if (database?.url !== undefined) return observeExternal(database, secrets, signal)
   const engine = databaseEngine(desired)
   if (!database || !engine) return undefined
   const created = await isCreated(local, engine)
