@@ -28,7 +28,8 @@ export async function progressOf(
   const mode = taskOutputOf(asked, invocation)
   const known = new Set<string>()
   const count = (event: TaskEvent) => {
-    if (event.type === 'tasks-planned') for (const task of event.tasks) known.add(task)
+    if (event.type !== 'tasks-planned') return
+    for (const task of event.tasks) if (known.add(task).size > 1) return
   }
   const plain = {
     mode,

@@ -59,6 +59,7 @@ export async function walkGraph<N, V = void>(
   const ends = new Array<WalkEnd<V> | undefined>(nodes.length)
   const begun = new Uint8Array(nodes.length)
   const anyAlways = nodes.some(({ always }) => always)
+  const doneWithout: WalkEnd<V> = { state: 'done', value: undefined as V }
   const ready = new Heap()
   for (const [index, count] of waiting.entries()) if (count === 0) ready.push(index)
 
@@ -102,7 +103,7 @@ export async function walkGraph<N, V = void>(
   let running = 0
   await new Promise<void>((resolve) => {
     const done = (index: number, value: V): void => {
-      end(index, { state: 'done', value })
+      end(index, value === undefined ? doneWithout : { state: 'done', value })
       running -= 1
     }
     const failed = (index: number, error: unknown): void => {
@@ -149,14 +150,19 @@ export async function walkGraph<N, V = void>(
     pump()
   })
   signal?.removeEventListener('abort', onSignal)
-  return new Map(nodes.map(({ id }, index) => [id, ends[index] ?? { state: 'skipped' }]))
+  const all = new Map<string, WalkEnd<V>>()
+  for (let index = 0; index < nodes.length; index += 1) {
+    all.set((nodes[index] as WalkNode<N>).id, ends[index] ?? { state: 'skipped' })
+  }
+  return all
 }
 
 const none: readonly string[] = []
 
 /** For each node: how many it waits for, and who waits for it; who only waits for its end is written as the complement of its index. */
 function connect<N>(nodes: readonly WalkNode<N>[]): { waiting: number[]; dependents: number[][] } {
-  const indexes = new Map(nodes.map(({ id }, index) => [id, index]))
+  const indexes = new Map<string, number>()
+  for (let index = 0; index < nodes.length; index += 1) indexes.set((nodes[index] as WalkNode<N>).id, index)
   if (indexes.size !== nodes.length) {
     throw new Error(`a graph with a repeated id: ${nodes.find(({ id }, index) => indexes.get(id) !== index)?.id}`)
   }
@@ -182,7 +188,8 @@ function connect<N>(nodes: readonly WalkNode<N>[]): { waiting: number[]; depende
 /** Takes away what waits for nothing until nothing is left; what is left then is a cycle or waits for one. */
 function refuseCycle<N>(nodes: readonly WalkNode<N>[], waiting: number[], dependents: number[][]): void {
   const counts = [...waiting]
-  const free = counts.flatMap((count, index) => (count === 0 ? [index] : []))
+  const free: number[] = []
+  for (let index = 0; index < counts.length; index += 1) if (counts[index] === 0) free.push(index)
   for (let taken = 0; taken < free.length; taken += 1) {
     for (const edge of dependents[free[taken] as number] as number[]) {
       const next = edge < 0 ? ~edge : edge

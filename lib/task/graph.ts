@@ -78,8 +78,19 @@ function valuesText(values: Readonly<Record<string, unknown>>): string {
 const none: Readonly<Record<string, string>> = Object.freeze({})
 const noIds: readonly string[] = Object.freeze([])
 
+/** Listed once: of a record with thousands of names, Node takes a millisecond for it, and several ask. */
+const listed = new WeakMap<TaskNode['needs'], readonly string[]>()
+
 /** The ids of the nodes that a node needs. */
-export const needIds = ({ needs }: TaskNode): readonly string[] => (needs === none ? noIds : Object.values(needs))
+export function needIds({ needs }: TaskNode): readonly string[] {
+  if (needs === none) return noIds
+  let ids = listed.get(needs)
+  if (ids === undefined) {
+    ids = Object.values(needs)
+    listed.set(needs, ids)
+  }
+  return ids
+}
 
 /** The node of a task with its arguments, before its needs are known. */
 export const nodeOf = ({ name, task, values }: TaskRequest): TaskNode => ({
@@ -98,26 +109,31 @@ export async function collectGraph(roots: readonly TaskNode[], options: CollectO
   const { readInput, nameOf, skip, turn = '', only = false } = options
   const nodes = new Map<string, TaskNode>(roots.map((root) => [root.id, root]))
   const failures: Failure[] = []
+  const put = (
+    read: Result<Readonly<Record<string, unknown>>>,
+    { node, name, task, suffix }: { node: TaskNode; name: string; task: Task; suffix: string },
+  ): string | undefined => {
+    if (!read.ok) {
+      failures.push(...read.failures.map((failure) => withNames(failure, name, node.name)))
+      return undefined
+    }
+    const id = nodeId(task, read.value) + suffix
+    if (!nodes.has(id)) nodes.set(id, { id, name, task, values: read.value, needs: none })
+    return id
+  }
   const take = (
     node: TaskNode,
     key: string,
     need: Task | BoundTask,
     suffix: string,
   ): string | undefined | Promise<string | undefined> => {
-    const given = isTask(need) ? need : need.task
+    const bound = isTask(need) ? undefined : need
+    const given = bound === undefined ? (need as Task) : bound.task
     const task = given.defaultCommand === undefined ? given : withDefaultCommand(given)
     const name = nameOf(task) ?? key
-    const reading = readInput(task, isTask(need) ? undefined : need.input)
-    const put = (read: Result<Readonly<Record<string, unknown>>>): string | undefined => {
-      if (!read.ok) {
-        failures.push(...read.failures.map((failure) => withNames(failure, name, node.name)))
-        return undefined
-      }
-      const id = nodeId(task, read.value) + suffix
-      if (!nodes.has(id)) nodes.set(id, { id, name, task, values: read.value, needs: none })
-      return id
-    }
-    return 'then' in reading ? reading.then(put) : put(reading)
+    const reading = readInput(task, bound?.input)
+    const by = { node, name, task, suffix }
+    return reading instanceof Promise ? reading.then((read) => put(read, by)) : put(reading, by)
   }
   for (const node of nodes.values()) {
     const { needs, finally: last } = node.task.definition
@@ -171,10 +187,10 @@ function order(nodes: ReadonlyMap<string, TaskNode>): Result<TaskNode[]> {
   const states = new Map<string, 'open' | 'closed'>()
   const stack: { node: TaskNode; before: readonly string[]; at: number }[] = []
   const enter = (node: TaskNode): void => {
-    states.set(node.id, 'open')
     const needs = needIds(node)
     const before = node.after ? [...needs, ...node.after] : needs
     if (before.length > 0) {
+      states.set(node.id, 'open')
       stack.push({ node, before, at: 0 })
       return
     }

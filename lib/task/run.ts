@@ -256,13 +256,16 @@ export class TaskRun {
   }
 
   #plannedEvent(nodes: readonly TaskNode[], caller: TaskNode | undefined): TaskEvent {
-    const label = (node: TaskNode) => this.#runner.label(node)
+    const label = (id: string) => this.#runner.labelOf(id)
     const needs: Record<string, string[]> = {}
+    const tasks: string[] = []
     for (const node of nodes) {
+      const own = label(node.id)
+      tasks.push(own)
       const ids = needIds(node)
-      if (ids.length > 0) needs[label(node)] = ids.map((id) => label(this.#runner.node(id)))
+      if (ids.length > 0) needs[own] = ids.map(label)
     }
-    return { type: 'tasks-planned', tasks: nodes.map(label), needs, ...(caller ? { by: label(caller) } : {}) }
+    return { type: 'tasks-planned', tasks, needs, ...(caller ? { by: label(caller.id) } : {}) }
   }
 
   /** The value of a task that another one runs from its code. */

@@ -101,6 +101,7 @@ export function makeTable(file: string, exported: Readonly<Record<string, unknow
 /** What is the default and also has a name of its own is one task, with `default` as another spelling. */
 function foldDefault(entries: TaskEntry[]): void {
   const at = entries.findIndex(({ name }) => name === 'default')
+  if (at < 0) return
   const entry = entries[at]
   const named = entries.find(({ name, task }) => task === entry?.task && name !== 'default')
   if (entry === undefined || named === undefined) return
@@ -113,11 +114,20 @@ const plainName = /^[a-z][a-z0-9-]*$/
 /** The name of a task, in parts, and where it is in the exports. */
 type Named = { path: readonly string[]; at: TaskEntry['export'] }
 
+/** Whether a task answers to this name alone, and it is written as it is called. */
+const isPlain = (name: string, { definition }: Task): boolean =>
+  definition.aliases === undefined && plainName.test(name)
+
+function addPlain(entries: TaskEntry[], name: string, at: TaskEntry['export'], task: Task): void {
+  const { group } = task.definition
+  if (group === undefined) entries.push({ name, task, export: at, spellings: [name] })
+  else entries.push({ name, task, group, export: at, spellings: [name] })
+}
+
 function add(entries: TaskEntry[], { path, at }: Named, task: Task): void {
   const [only = ''] = path
-  if (path.length === 1 && task.definition.aliases === undefined && plainName.test(only)) {
-    const { group } = task.definition
-    entries.push({ name: only, task, ...(group === undefined ? {} : { group }), export: at, spellings: [only] })
+  if (path.length === 1 && isPlain(only, task)) {
+    addPlain(entries, only, at, task)
     return
   }
   const name = path.map(kebabCase).join(':')
@@ -143,10 +153,12 @@ function collect(
     failures.push(notTasks(value, path, file))
     return
   }
-  const isIncluded = path.length > 0 && isModule(value)
+  const isTop = path.length === 0
+  const isIncluded = !isTop && isModule(value)
   for (const name of Object.keys(value)) {
     const inner: unknown = (value as Readonly<Record<string, unknown>>)[name]
-    if (isIncluded && name === 'default') {
+    if (isTop && isTask(inner) && isPlain(name, inner)) addPlain(entries, name, [...at, name], inner)
+    else if (isIncluded && name === 'default') {
       // A package's default export may be anything; of tasks it is as if this Taskfile had it.
       if (holdsTasks(inner)) collect(inner, { path, at: [...at, name] }, entries, failures, file)
     } else if (isIncluded && !isTask(inner)) continue
