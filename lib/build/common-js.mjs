@@ -73,7 +73,7 @@ export function settled(code, { lazyFiles = false } = {}) {
 
 /** Modules of Node that take long to load, and that most starts need not. */
 const slow =
-  'crypto|child_process|fs/promises|timers|net|tls|https?|tty|readline|dns|zlib|stream|string_decoder|module|vm|url|util|events|os'
+  'crypto|v8|child_process|fs/promises|timers|net|tls|https?|tty|readline|dns|zlib|stream|string_decoder|module|vm|url|util|events|os'
 
 /**
  * Loads modules of Node when they are first used, and not when a file is that imports them.

@@ -1,4 +1,4 @@
-import { paint } from '../log/failure-text.ts'
+import { paint } from '../log/paint.ts'
 import { argumentTable } from '../task/argument-table.ts'
 import type { TaskSummary } from '../task/summary.ts'
 import { builtIns } from './builtins.ts'

@@ -1,4 +1,4 @@
-import { paint } from '../log/failure-text.ts'
+import { paint } from '../log/paint.ts'
 import type { Failure } from '../model/failure.ts'
 import { nearest } from '../model/nearest.ts'
 import type { TaskSummary } from '../task/summary.ts'

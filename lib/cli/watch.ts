@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { failuresText, paint } from '../log/failure-text.ts'
+import { failuresText } from '../log/failure-text.ts'
+import { paint } from '../log/paint.ts'
 import { type Failure, FailureError } from '../model/failure.ts'
 import { onTermination } from '../system/signals.ts'
 import { spawnWatched, type WatchedChild } from '../system/watched-child.ts'

@@ -1,5 +1,6 @@
 import { isAbsolute, relative } from 'node:path'
 import type { Failure, Place } from '../model/failure.ts'
+import { paint } from './paint.ts'
 import { plainLine } from './plain-line.ts'
 
 /** How failures are shown. */
@@ -10,13 +11,6 @@ export type FailureTextOptions = {
   /** The word in front; `error` by default. */
   label?: 'error' | 'warning'
 }
-
-const styles = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const
-type Style = keyof typeof styles
-
-/** Colours a text with an SGR sequence, or leaves it as it is. */
-export const paint = (text: string, style: Style, color: boolean | undefined): string =>
-  color ? `\u001B[${styles[style]}m${text}\u001B[0m` : text
 
 /** Names a place as editors and terminals make a link of it: `config/services/api.yaml:3:7`. */
 export function placeText(place: Place, folder?: string): string {

@@ -1,7 +1,7 @@
 import { formatDuration } from '../model/duration.ts'
 import { opText } from '../plan/render.ts'
 import type { LogEvent, OpEnd } from './events.ts'
-import { paint } from './failure-text.ts'
+import { paint } from './paint.ts'
 import { plainLine } from './plain-line.ts'
 import { planText } from './plan-text.ts'
 import type { Renderer, RendererOptions } from './renderer.ts'

@@ -1,7 +1,8 @@
 import type { Finding } from '../model/finding.ts'
 import type { Plan } from '../model/plan.ts'
 import { renderPlan } from '../plan/render.ts'
-import { paint, placeText } from './failure-text.ts'
+import { placeText } from './failure-text.ts'
+import { paint } from './paint.ts'
 
 /** A finding as one line for a person, with its place and how to mend it. */
 export function findingText({ severity, message, place, mend }: Finding, color: boolean): string {

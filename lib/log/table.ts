@@ -1,4 +1,4 @@
-import { paint } from './failure-text.ts'
+import { paint } from './paint.ts'
 import { cut, widthOf } from './text-width.ts'
 
 /** How a table is shown: with colours, and how many columns the terminal has. Where there is no terminal, nothing is cut. */

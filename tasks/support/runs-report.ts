@@ -1,6 +1,6 @@
 import { noSuchRun, type StampedEntry } from '../../lib/execute/run-record.ts'
 import { listRuns, type Run, readRun } from '../../lib/execute/runs.ts'
-import { paint } from '../../lib/log/failure-text.ts'
+import { paint } from '../../lib/log/paint.ts'
 import { table } from '../../lib/log/table.ts'
 import { formatDuration } from '../../lib/model/duration.ts'
 import { FailureError } from '../../lib/model/failure.ts'

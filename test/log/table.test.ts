@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { paint } from '../../lib/log/failure-text.ts'
+import { paint } from '../../lib/log/paint.ts'
 import { plainLine } from '../../lib/log/plain-line.ts'
 import { table } from '../../lib/log/table.ts'
 import { cut, widthOf } from '../../lib/log/text-width.ts'

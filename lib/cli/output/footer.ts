@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util'
-import { paint } from '../../log/failure-text.ts'
+import { paint } from '../../log/paint.ts'
 import { formatDuration } from '../../model/duration.ts'
 import type { TaskEvent } from '../../task/events.ts'
 

@@ -1,4 +1,4 @@
-import { paint } from '../../log/failure-text.ts'
+import { paint } from '../../log/paint.ts'
 import { formatDuration } from '../../model/duration.ts'
 import type { TaskEndState, TaskEvent } from '../../task/events.ts'
 import type { Terminal } from '../../task/invocation.ts'

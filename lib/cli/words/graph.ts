@@ -1,4 +1,4 @@
-import { paint } from '../../log/failure-text.ts'
+import { paint } from '../../log/paint.ts'
 import type { Failure } from '../../model/failure.ts'
 import { choice, text } from '../../task/arguments.ts'
 import { withDefaultCommand } from '../../task/graph.ts'

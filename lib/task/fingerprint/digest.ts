@@ -1,14 +1,18 @@
-import crypto from 'node:crypto'
+import { createHash, hash as hashNow } from 'node:crypto'
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
+import { sha256Text } from './sha256-text.ts'
+
+/** Texts up to this length are hashed here: to load Node's module for it takes longer, and where nothing changed nobody else asks for it. */
+const short = 2048
 
 /** SHA-256 in hexadecimal. */
 export function sha256(data: string | Uint8Array): string {
-  return crypto.hash('sha256', data, 'hex')
+  return typeof data === 'string' && data.length <= short ? sha256Text(data) : hashNow('sha256', data, 'hex')
 }
 
 /** A SHA-256 of many pieces; what is added is set off, so that no two lists of pieces give the same. */
 export class Digest {
-  readonly #hash = crypto.createHash('sha256')
+  readonly #hash = createHash('sha256')
   #waiting = ''
 
   /** Adds text. It must hold no line break, or be the last that is added. */
@@ -36,7 +40,7 @@ const wholeUpTo = 1 << 24
 /** SHA-256 of a file's content. `size` is what is known of its size, in bytes. Throws what the system says. */
 export function hashFile(path: string, size: number): string {
   if (size <= wholeUpTo) return sha256(readFileSync(path))
-  const hash = crypto.createHash('sha256')
+  const hash = createHash('sha256')
   const buffer = Buffer.allocUnsafe(1 << 20)
   const file = openSync(path, 'r')
   try {

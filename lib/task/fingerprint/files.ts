@@ -1,7 +1,8 @@
 import type { Stats } from 'node:fs'
 import { sha256 } from './digest.ts'
 import { readPatterns } from './pattern.ts'
-import type { StatCache } from './stat-cache.ts'
+import { hashAt, pathsOf, type StatCache } from './stat-cache.ts'
+import { columns, type FileColumns } from './stat-cache-file.ts'
 import { walk } from './walk.ts'
 
 /** The files that patterns match, as they are at one moment. */
@@ -14,96 +15,148 @@ export type InputFiles = {
   content(at: number): string
   /** What changes whenever somebody writes to the file at this place of `paths`, also when its content is the same afterwards. */
   stamp(at: number): string
+  /**
+   * The places of files that were written to meanwhile, in a list of the same files with the same contents; undefined where that cannot be told
+   * without looking at each.
+   */
+  unlike(after: InputFiles): number[] | undefined
 }
 
-/** Size, time of modification and inode. */
-const stampSize = 3
+/** A file that is not as the cache knows it, or is no file. */
+type Other = { path: string; hash: string; stamp: string }
 
 /** Reads which files patterns match, and their contents. Throws `FailureError` for what is no pattern, else what the system says. */
 export function readInputs(patterns: readonly string[], folder: string, cache: StatCache): InputFiles {
-  // Columns: objects for each file would cost as much as finding the files.
-  const paths: string[] = []
-  const stamps: number[] = []
+  // Of what the cache knows, only the places: objects for each file would cost as much as finding the files.
+  const places: number[] = []
+  const others = new Map<number, Other>()
   /** How files are executed and reached, where that is not as for most: a plain file without a link to it. */
   const kinds = new Map<number, string>()
-  const contents = new Contents(cache)
   walk(
     readPatterns(patterns, folder),
     {
       file(path, stats, link) {
-        const at = paths.push(path) - 1
+        const place = cache.place(path, stats)
+        const at = places.push(place) - 1
         if ((stats.mode & 0o111) !== 0 || link !== undefined) kinds.set(at, kindOf(stats, link))
-        stamps.push(stats.size, stats.mtimeMs, stats.ino)
-        contents.add(path, stats)
+        if (place < 0) others.set(at, { path, hash: cache.hash(path, stats), stamp: stampOf(stats) })
       },
       link(path, target) {
-        kinds.set(paths.push(path) - 1, `link ${JSON.stringify(target)}`)
-        stamps.push(0, 0, 0)
-        contents.addNone()
+        const at = places.push(-1) - 1
+        kinds.set(at, `link ${JSON.stringify(target)}`)
+        others.set(at, { path, hash: noHash, stamp: '' })
       },
     },
     { followLinks: true },
   )
-  const hashes = contents.end()
-  const inFolder = `${folder === '/' ? '' : folder}/`
-  const names = paths.map((path) => (path.startsWith(inFolder) ? path.slice(inFolder.length) : path))
-  return {
+  return new ListedInputs({ places, others, kinds }, { patterns, folder, cache })
+}
+
+const noHash = '0'.repeat(64)
+
+const stampOf = ({ size, mtimeMs, ino }: Stats): string => `${size} ${mtimeMs} ${ino}`
+
+type Listed = {
+  places: readonly number[]
+  others: ReadonlyMap<number, Other>
+  kinds: ReadonlyMap<number, string>
+}
+
+/** Files by their places in the cache; what is not asked for is not made. */
+class ListedInputs implements InputFiles {
+  readonly #listed: Listed
+  readonly #known: FileColumns
+  readonly #options: { patterns: readonly string[]; folder: string; cache: StatCache }
+  #paths: readonly string[] | undefined
+  #digest: string | undefined
+
+  constructor(listed: Listed, options: { patterns: readonly string[]; folder: string; cache: StatCache }) {
+    this.#listed = listed
+    this.#known = options.cache.columns
+    this.#options = options
+  }
+
+  get digest(): string {
+    this.#digest ??= this.#digestNow()
+    return this.#digest
+  }
+
+  get paths(): readonly string[] {
+    this.#paths ??= this.#listPaths()
+    return this.#paths
+  }
+
+  content(at: number): string {
+    const kind = this.#listed.kinds.get(at) ?? 'file'
+    if (kind.startsWith('link')) return kind
+    const place = this.#listed.places[at] as number
+    return `${kind} ${this.#listed.others.get(at)?.hash ?? hashAt(this.#known, place)}`
+  }
+
+  stamp(at: number): string {
+    const other = this.#listed.others.get(at)
+    if (other !== undefined) return other.stamp
+    const from = (this.#listed.places[at] as number) * columns
+    const [size, mtimeMs, , ino] = this.#known.numbers.subarray(from, from + columns)
+    return `${size} ${mtimeMs} ${ino}`
+  }
+
+  unlike(after: InputFiles): number[] | undefined {
+    if (!(after instanceof ListedInputs) || after.#known !== this.#known) return undefined
+    const { places, others, kinds } = this.#listed
+    const now = after.#listed
+    if (now.places.length !== places.length || kinds.size + now.kinds.size > 0) return undefined
+    const unlike: number[] = []
+    for (let at = 0; at < places.length; at += 1) {
+      // At the same place of the cache, nothing at all has changed.
+      if (places[at] === now.places[at] && (places[at] as number) >= 0) continue
+      const one = others.get(at)
+      const other = now.others.get(at)
+      if (one === undefined || one.path !== other?.path || one.hash !== other.hash) return undefined
+      if (one.stamp !== other.stamp) unlike.push(at)
+    }
+    return unlike
+  }
+
+  #listPaths(): string[] {
+    const { places, others } = this.#listed
+    const { folder } = this.#options
+    const inFolder = `${folder === '/' ? '' : folder}/`
+    const known = others.size === places.length ? [] : pathsOf(this.#known)
+    return places.map((place, at) => {
+      const path = others.get(at)?.path ?? (known[place] as string)
+      return path.startsWith(inFolder) ? path.slice(inFolder.length) : path
+    })
+  }
+
+  #digestNow(): string {
+    const { cache, folder, patterns } = this.#options
+    const { places, others, kinds } = this.#listed
+    if (kinds.size > 0) return this.#digestOfAll()
+    const key = JSON.stringify([folder, patterns])
+    const noted = others.size === 0 ? cache.listDigest(key, places) : undefined
+    if (noted !== undefined) return noted
+    const digest = this.#digestOfAll()
+    cache.noteList(key, digest, this.#listed)
+    return digest
+  }
+
+  #digestOfAll(): string {
+    const { places, others, kinds } = this.#listed
+    const hashes = Buffer.alloc(places.length * 32)
+    for (let at = 0; at < places.length; at += 1) {
+      const place = places[at] as number
+      if (place < 0) hashes.write((others.get(at) as Other).hash, at * 32, 'hex')
+      else this.#known.hashes.copy(hashes, at * 32, place * 32, place * 32 + 32)
+    }
     // No path holds a zero.
-    digest: sha256(`${sha256(names.join('\0'))} ${JSON.stringify([...kinds])} ${sha256(hashes)}`),
-    paths: names,
-    content(at) {
-      const kind = kinds.get(at) ?? 'file'
-      return kind.startsWith('link') ? kind : `${kind} ${hashes.toString('hex', at * 32, at * 32 + 32)}`
-    },
-    stamp: (at) => stamps.slice(at * stampSize, (at + 1) * stampSize).join(' '),
+    return sha256(`${sha256(this.paths.join('\0'))} ${JSON.stringify([...kinds])} ${sha256(hashes)}`)
   }
 }
 
 const kindOf = ({ mode }: Stats, link: string | undefined): string => {
   const kind = (mode & 0o111) === 0 ? 'file' : 'program'
   return link === undefined ? kind : `${kind} by ${JSON.stringify(link)}`
-}
-
-/** Digests of files, one behind the other; what lies so in the cache is copied in one piece. */
-class Contents {
-  readonly #cache: StatCache
-  readonly #pieces: Uint8Array[] = []
-  #from = 0
-  #behind = 0
-
-  constructor(cache: StatCache) {
-    this.#cache = cache
-  }
-
-  add(path: string, stats: Stats): void {
-    const place = this.#cache.place(path, stats)
-    if (place === this.#behind && place > this.#from) {
-      this.#behind += 1
-      return
-    }
-    this.#flush()
-    if (place < 0) this.#pieces.push(Buffer.from(this.#cache.hash(path, stats), 'hex'))
-    else {
-      this.#from = place
-      this.#behind = place + 1
-    }
-  }
-
-  addNone(): void {
-    this.#flush()
-    this.#pieces.push(new Uint8Array(32))
-  }
-
-  end(): Buffer {
-    this.#flush()
-    return Buffer.concat(this.#pieces)
-  }
-
-  #flush(): void {
-    if (this.#behind > this.#from) this.#pieces.push(this.#cache.hashes(this.#from, this.#behind))
-    this.#from = 0
-    this.#behind = 0
-  }
 }
 
 /** The patterns that match nothing at all, which is mostly a slip of the pen. */
@@ -129,6 +182,11 @@ export function changedInput(
   after: InputFiles,
   rewritten: (path: string) => boolean,
 ): string | undefined {
+  const unlike = before.unlike(after)
+  if (unlike !== undefined) {
+    const at = unlike.find((one) => !rewritten(before.paths[one] as string))
+    return at === undefined ? undefined : before.paths[at]
+  }
   if (before.digest !== after.digest) {
     const known = new Map(before.paths.map((path, at) => [path, before.content(at)]))
     const changed = after.paths.find((path, at) => known.get(path) !== after.content(at))

@@ -15,9 +15,9 @@ export type Snapshot = ReadonlyMap<string, string>
 export function takeSnapshot(sets: readonly FileSet[], without: readonly FileSet[], cache: StatCache): Snapshot {
   const found = new Map<string, string>()
   for (const { folder, patterns } of sets) {
-    const { paths, content } = settled(() => readInputs(patterns, folder, cache))
-    for (const [index, path] of paths.entries()) {
-      found.set(isAbsolute(path) ? path : join(folder, path), content(index))
+    const files = settled(() => readInputs(patterns, folder, cache))
+    for (const [index, path] of files.paths.entries()) {
+      found.set(isAbsolute(path) ? path : join(folder, path), files.content(index))
     }
   }
   for (const { folder, patterns } of without) {
