@@ -130,6 +130,7 @@ function migrate(ports: DatabasePorts): Handler<'apply-migrations'> {
           output: context.output,
           signal: context.signal,
           ...(known.length === 0 && ports.knownFiles && { known: await ports.knownFiles() }),
+          ...(data.statementTimeoutMs !== undefined && { statementTimeoutMs: data.statementTimeoutMs }),
           ...(data.source.kind === 'release' && { release: data.source.release }),
         })
         if (!applied.ok) return applied

@@ -115,6 +115,8 @@ export type DesiredDatabase = {
   url?: Value
   /** All migration files, in version order. */
   migrations: MigrationFile[]
+  /** How long each statement of a migration may take; absent: as long as it wants. */
+  statementTimeoutMs?: Milliseconds
   seeds: SeedFile[]
 }
 

@@ -102,6 +102,9 @@ export const environmentSchema = z
         url: z.string().optional().describe('Where it is, when no service of this environment runs it'),
         migrations: z.string().default('database/migrations').describe('Folder of the migration files'),
         seeds: z.string().optional().describe('Default database/seeds/<environment>'),
+        statementTimeout: durationSchema
+          .optional()
+          .describe('How long each statement of a migration may take; default is as long as it wants'),
         prune: z
           .array(
             z.strictObject({

@@ -6,7 +6,7 @@ import type { OpOf } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { planOnDatabase } from './database.ts'
-import { migrationOp } from './roll.ts'
+import { migrationOp, statementTimeout } from './roll.ts'
 
 /** How far a command goes: to a version, or a number of steps. */
 export type Limit = { to?: string | undefined; steps?: number | undefined }
@@ -75,7 +75,7 @@ const revertOp = (database: DesiredDatabase, files: MigrationFile[]): OpOf<'reve
   destructive: true,
   service: database.service,
   timeoutMs,
-  data: { service: database.service, database: database.name, source, files },
+  data: { service: database.service, database: database.name, source, ...statementTimeout(database), files },
 })
 
 /** The files of the last applied migrations, last first, and what keeps them from being undone. */

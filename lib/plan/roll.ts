@@ -171,6 +171,10 @@ const pendingSeeds = (database: DesiredDatabase, observed: ObservedDatabase | un
   return database.seeds.filter((file) => seeded.get(file.name) !== file.sha256).map((file) => file.name)
 }
 
+/** How long each statement may take, as ops carry it. */
+export const statementTimeout = ({ statementTimeoutMs }: DesiredDatabase) =>
+  statementTimeoutMs === undefined ? {} : { statementTimeoutMs }
+
 /** The migration op of a plan, or undefined when nothing is pending. */
 export function migrationOp(
   database: DesiredDatabase,
@@ -192,7 +196,14 @@ export function migrationOp(
     ...(breaking && pending !== null && observed?.created !== false ? { destructive: true } : {}),
     service: database.service,
     timeoutMs: migrationTimeoutMs,
-    data: { service: database.service, database: database.name, source, files: database.migrations, pending },
+    data: {
+      service: database.service,
+      database: database.name,
+      source,
+      ...statementTimeout(database),
+      files: database.migrations,
+      pending,
+    },
   }
 }
 

@@ -1,6 +1,7 @@
 import type { BackupTarget } from '../model/backup.ts'
 import type { SourceSecrets } from '../model/backup-sources.ts'
 import type { Desired, DesiredDatabase, DesiredService, MigrationFile, SeedFile } from '../model/desired.ts'
+import { parseDuration } from '../model/duration.ts'
 import type { EnvironmentConfiguration, PlatformName } from '../model/environment.ts'
 import { failed, ok, type Result } from '../model/failure.ts'
 import type { Finding } from '../model/finding.ts'
@@ -205,6 +206,8 @@ function databaseOf(context: ResolveContext, { migrations, seeds }: ResolveOptio
   const service = configured && workspace.services.get(configured.service)
   const database = service?.configuration.database
   if (!database) return undefined
+  const statementTimeout = configured?.statementTimeout
+  const statementTimeoutMs = statementTimeout === undefined ? undefined : parseDuration(statementTimeout)
   const password = requireSecret(database.password, service, ['database', 'password'], context)
   return (
     password && {
@@ -214,6 +217,7 @@ function databaseOf(context: ResolveContext, { migrations, seeds }: ResolveOptio
       password,
       ...(databaseUrl !== undefined && { url: databaseUrl }),
       migrations: migrations ?? [],
+      ...(statementTimeoutMs !== undefined && { statementTimeoutMs }),
       seeds: seeds ?? [],
     }
   )

@@ -112,6 +112,15 @@ test('current.sql is written after a change where a client can dump the server, 
   assert.is(statSync(join(world.folder, current)).mtimeMs, before, 'the schema is the same, and so is the file')
   await expectExit(0, world, ['migrate', 'down', '--yes'])
   assert.not.match((await textOf(world, current)) ?? '', 'public.more')
+  const dev0 = (await textOf(world, 'config/environments/dev.yaml')) ?? ''
+  await world.write(
+    'config/environments/dev.yaml',
+    dev0.replace('service: postgres', 'service: postgres, statementTimeout: 3s'),
+  )
+  await world.write('database/migrations/20990101000001_more.sql', 'select pg_sleep(120);\n')
+  assert.match(await expectExit(1, world, ['migrate', 'up']), /due to statement timeout/)
+  await world.write('config/environments/dev.yaml', dev0)
+  await world.write('database/migrations/20990101000001_more.sql', 'create table more (a int);\n')
   // Not the schema of an environment that others use.
   const dev = (await textOf(world, 'config/environments/dev.yaml')) ?? ''
   await world.write('config/environments/dev.yaml', `${dev}protected: true\n`)

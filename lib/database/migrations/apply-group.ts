@@ -21,13 +21,20 @@ export type GroupResult = { applied: { migration: Sharing; durationMs: number }[
 export async function applyGroup(
   connection: Connection,
   migrations: readonly Sharing[],
-  options: { lockTimeoutMs: number; release?: number | undefined; signal?: AbortSignal | undefined },
+  options: {
+    lockTimeoutMs: number
+    statementTimeoutMs: number
+    release?: number | undefined
+    signal?: AbortSignal | undefined
+  },
 ): Promise<GroupResult> {
   const started = performance.now()
   const applied: GroupResult['applied'] = []
   let begun = 0
   try {
-    await connection.query(`begin; set local lock_timeout = '${options.lockTimeoutMs}ms'`)
+    await connection.query(
+      `begin; set local lock_timeout = '${options.lockTimeoutMs}ms'; set local statement_timeout = ${options.statementTimeoutMs}`,
+    )
     for (const migration of migrations.slice(0, longest.count)) {
       const from = performance.now()
       if (from - started > longest.ms) break
@@ -35,6 +42,7 @@ export async function applyGroup(
       await connection.query(textOf(migration))
       applied.push({ migration, durationMs: performance.now() - from })
     }
+    await connection.query('set local statement_timeout = 0')
     await recordMigrations(
       connection,
       applied.map(({ migration: { file, text, part }, durationMs }) => ({

@@ -1,4 +1,5 @@
 import type { MigrationFile } from '../../model/desired.ts'
+import type { Milliseconds } from '../../model/duration.ts'
 import { type Failure, FailureError, failed, ok, type Result } from '../../model/failure.ts'
 import type { Connection } from '../connect.ts'
 import { isServerError } from '../failures.ts'
@@ -31,6 +32,8 @@ export type ApplyOptions = {
   /** What was found in files before, for a database that is made from nothing. */
   known?: KnownFiles
   patience?: Patience
+  /** How long each statement may take, in milliseconds, where its file says nothing; default is as long as it wants. */
+  statementTimeoutMs?: Milliseconds
 }
 
 /**
@@ -115,7 +118,7 @@ async function applyLocked(
 async function applyNext(
   connection: Connection,
   ready: readonly Ready[],
-  { output, release, signal, patience = defaultPatience }: ApplyOptions,
+  { output, release, signal, statementTimeoutMs = 0, patience = defaultPatience }: ApplyOptions,
 ): Promise<{ applied: string[]; alone: number }> {
   const shared: Sharing[] = []
   for (const one of ready) {
@@ -124,7 +127,12 @@ async function applyNext(
   }
   if (shared.length < 2) return { applied: [], alone: 1 }
   const { lockTimeoutMs } = patience
-  const { applied, alone } = await applyGroup(connection, shared, { lockTimeoutMs, release, signal })
+  const { applied, alone } = await applyGroup(connection, shared, {
+    lockTimeoutMs,
+    statementTimeoutMs,
+    release,
+    signal,
+  })
   for (const { migration, durationMs } of applied) {
     output(`applied ${migration.file.version} ${migration.file.name} in ${(durationMs / 1000).toFixed(2)}s`)
   }
@@ -156,12 +164,14 @@ async function applyOne(
   const { output, signal, patience = defaultPatience } = options
   const how = { what: `${file.version} ${file.name}`, output, ...(signal && { signal }) }
   const started = performance.now()
+  const { statementTimeoutMs = options.statementTimeoutMs ?? 0 } = migration.format
   try {
     if (migration.up.transaction) {
-      const begin = `begin; set local lock_timeout = '${patience.lockTimeoutMs}ms'`
+      const begin = `begin; set local lock_timeout = '${patience.lockTimeoutMs}ms'; set local statement_timeout = ${statementTimeoutMs}`
       await patiently(connection, patience, how, () => applyWhole(connection, prepared, { ...options, started, begin }))
     } else {
       await setLockTimeout(connection, `${patience.lockTimeoutMs}ms`)
+      await connection.query(`set statement_timeout = ${statementTimeoutMs}`)
       await applyStepwise(connection, prepared, ledger.progress, {
         ...how,
         patience,
@@ -192,7 +202,7 @@ async function applyOne(
 async function applyTyped(
   connection: Connection,
   { file, typed }: Extract<Ready, { typed: unknown }>,
-  { output, signal, release, patience = defaultPatience }: ApplyOptions,
+  { output, signal, release, statementTimeoutMs = 0, patience = defaultPatience }: ApplyOptions,
 ): Promise<Failure | undefined> {
   const what = `${file.version} ${file.name}`
   const started = performance.now()
@@ -209,7 +219,7 @@ async function applyTyped(
           return recordMigration(connection, file, done)
         },
       },
-      { what, output, patience, ...(signal && { signal }) },
+      { what, output, patience, statementTimeoutMs, ...(signal && { signal }) },
     )
     if (failure === undefined) output(`applied ${what} in ${((performance.now() - started) / 1000).toFixed(2)}s`)
     return failure

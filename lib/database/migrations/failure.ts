@@ -56,5 +56,8 @@ function errorOffset(error: PostgresError, statement: Statement): number {
 const hints: Record<string, string[]> = {
   // unsafe_new_enum_value_usage: ALTER TYPE … ADD VALUE and its use in one transaction.
   '55P04': ['put the use of the new value into a migration of its own'],
+  '57014': [
+    'its time is set by `-- vital-ops: statement-timeout 10m`, or by database.statementTimeout of the environment',
+  ],
   '42501': ['the role of the database may not do this; in production it may not either'],
 }

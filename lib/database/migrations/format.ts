@@ -1,3 +1,4 @@
+import { type Milliseconds, parseDuration } from '../../model/duration.ts'
 import { type Failure, failed, ok, type Place, type Result } from '../../model/failure.ts'
 import { nearest } from '../../model/nearest.ts'
 import { type Lexed, lexSql } from '../sql/lexer.ts'
@@ -12,6 +13,8 @@ export type Format = {
   down?: Part
   /** The header `-- vital-ops: expand|breaking [reason]`. */
   declared?: { effect: 'expand' | 'breaking'; reason: string; place: Place; source: string }
+  /** The header `-- vital-ops: statement-timeout 30s`: how long each statement may take, in milliseconds; 0 is as long as it wants. */
+  statementTimeoutMs?: Milliseconds
 }
 
 type Directive = { word: string; rest: string; start: number; end: number; inBody: boolean }
@@ -38,6 +41,9 @@ export function parseFormat(text: string, file: string): Result<Format> {
   }
   const declared = readHeader(text, lexed, file)
   if ('start' in declared) return fail(declared.start, declared.message)
+
+  const timeout = readTimeout(text, lexed)
+  if ('start' in timeout) return fail(timeout.start, timeout.message)
 
   const directives = readDirectives(text, lexed)
   const inside = directives.find(({ inBody }) => inBody)
@@ -68,7 +74,7 @@ export function parseFormat(text: string, file: string): Result<Format> {
     )
   const [up] = ups
   const [down] = downs
-  const effect = declared.found ? { declared: declared.found } : {}
+  const effect = { ...(declared.found && { declared: declared.found }), ...timeout }
   if (directives.length === 0) return ok({ up: { from: 0, to: text.length, transaction: true }, ...effect })
   if (up === undefined) return fail((down as Directive).start, 'there is a migrate:down but no migrate:up')
   if (down && down.start < up.start) return fail(down.start, 'migrate:down stands before migrate:up')
@@ -88,11 +94,29 @@ function readDirectives(text: string, lexed: Lexed): Directive[] {
   })
 }
 
+function readTimeout(
+  text: string,
+  lexed: Lexed,
+): Pick<Format, 'statementTimeoutMs'> | { start: number; message: string } {
+  const [first, second] = lexed.commentLines.flatMap(({ start, end, inBody }) => {
+    const [, value] =
+      (!inBody && /^--\s*vital-ops:\s*statement-timeout\b\s*(.*?)\s*$/.exec(text.slice(start, end))) || []
+    return value === undefined ? [] : [{ start, value }]
+  })
+  if (second) return { start: second.start, message: 'a second statement-timeout' }
+  if (first === undefined) return {}
+  const statementTimeoutMs = first.value === 'none' ? 0 : parseDuration(first.value)
+  if (statementTimeoutMs === undefined)
+    return { start: first.start, message: 'expected `-- vital-ops: statement-timeout 30s`, or `none`' }
+  return { statementTimeoutMs }
+}
+
 type Header = { found?: NonNullable<Format['declared']> } | { start: number; message: string }
 
 function readHeader(text: string, lexed: Lexed, file: string): Header {
   const headers = lexed.commentLines.filter(
-    ({ start, end, inBody }) => !inBody && /^--\s*vital-ops:(?!\s*ignore\b)/.test(text.slice(start, end)),
+    ({ start, end, inBody }) =>
+      !inBody && /^--\s*vital-ops:(?!\s*(?:ignore|statement-timeout)\b)/.test(text.slice(start, end)),
   )
   const [first, second] = headers
   if (second) return { start: second.start, message: 'a second header vital-ops: a migration has one effect' }

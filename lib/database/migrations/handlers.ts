@@ -28,7 +28,12 @@ export function migrationHandlers(
     'revert-migrations': {
       run: ({ data }, context) =>
         asOwner(data, context, async (connection): Promise<Result<OpResult>> => {
-          const undone = await revertMigrations(connection, data.files, optionsOf(data.source, context))
+          const { statementTimeoutMs } = data
+          const options = {
+            ...optionsOf(data.source, context),
+            ...(statementTimeoutMs !== undefined && { statementTimeoutMs }),
+          }
+          const undone = await revertMigrations(connection, data.files, options)
           if (!undone.ok) return undone
           const list = undone.value.join(', ')
           return ok({ message: list === '' ? 'nothing was left to undo' : `undone ${list}`, value: undone.value })

@@ -123,7 +123,7 @@ async function revertOne(
     const failure = await runTyped(
       connection,
       { file, definition, direction: 'down', record: forget },
-      { ...how, patience },
+      { ...how, patience, statementTimeoutMs: options.statementTimeoutMs ?? 0 },
     )
     await resetSession(connection).catch(() => {})
     if (failure === undefined) said()
@@ -132,6 +132,9 @@ async function revertOne(
   const { migration } = down
   try {
     await setLockTimeout(connection, `${patience.lockTimeoutMs}ms`)
+    await connection.query(
+      `set statement_timeout = ${migration.format.statementTimeoutMs ?? options.statementTimeoutMs ?? 0}`,
+    )
     if (migration.up.transaction) {
       await patiently(connection, patience, how, () => inOneTransaction(connection, migration.up.statements, forget))
     } else {

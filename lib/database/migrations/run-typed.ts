@@ -1,4 +1,5 @@
 import type { MigrationFile } from '../../model/desired.ts'
+import type { Milliseconds } from '../../model/duration.ts'
 import { type Failure, FailureError } from '../../model/failure.ts'
 import type { Connection } from '../connect.ts'
 import { isConnectionLost } from '../failures.ts'
@@ -27,6 +28,8 @@ export type TypedRunOptions = {
   what: string
   output: (line: string) => void
   patience: Patience
+  /** How long each statement may take, in milliseconds; 0 is as long as it wants. */
+  statementTimeoutMs?: Milliseconds
   signal?: AbortSignal
 }
 
@@ -44,6 +47,7 @@ export async function runTyped(
   const transaction = definition.transaction !== false
   try {
     await setLockTimeout(connection, `${options.patience.lockTimeoutMs}ms`)
+    await connection.query(`set statement_timeout = ${options.statementTimeoutMs ?? 0}`)
     if (!transaction && direction === 'up')
       await recordProgress(connection, { version: file.version, sha256: file.sha256, done: 0 })
     await patiently(connection, options.patience, options, () =>

@@ -36,9 +36,10 @@ const isPlain = ({ kind = '', node, data, problem }: Statement): boolean =>
   plain.has(kind) && data === undefined && !problem && child(node, 'relation').relpersistence !== 't'
 
 /** What of a migration may share a transaction with its neighbours; undefined where it may not. */
-export function sharedPart({ up }: Pick<ParsedMigration, 'up'>): SharedPart | undefined {
+export function sharedPart({ up, format }: Pick<ParsedMigration, 'up' | 'format'>): SharedPart | undefined {
   const [first] = up.statements
   const last = up.statements.at(-1)
+  if (format.statementTimeoutMs !== undefined) return undefined
   if (!up.transaction || !first || !last || !up.statements.every(isPlain)) return undefined
   return { from: first.start, to: last.end, statements: up.statements.length }
 }

@@ -19,6 +19,8 @@ export const applyMigrations = defineOpKind({
     service: z.string(),
     database: z.string(),
     source: sourceSchema,
+    /** How long each statement may take, where its file says nothing; absent: as long as it wants. */
+    statementTimeoutMs: z.int().min(0).exactOptional(),
     /** All files; which of them are pending is known only once the database answers when `pending` is null. */
     files: z.array(migrationSchema),
     pending: z.array(z.string()).nullable(),

@@ -8,6 +8,8 @@ export const revertMigrations = defineOpKind({
     service: z.string(),
     database: z.string(),
     source: sourceSchema,
+    /** How long each statement may take, where its file says nothing; absent: as long as it wants. */
+    statementTimeoutMs: z.int().min(0).exactOptional(),
     /** In the order in which they are undone: the last applied first. */
     files: z.array(migrationSchema),
   }),

@@ -109,6 +109,42 @@ test('what was found in a file before spares the parser, and nothing else', asyn
   assert.equal(unwrap(await folder.up({ known: await KnownFiles.read(note) })), ['41'])
 })
 
+test('a statement may take as long as it wants, or as the configuration or its header says', async () => {
+  const folder = await make()
+  const slow = "select pg_sleep(case when exists (select from pg_class where relname = 'quick') then 0 else 60 end);"
+  const wrong: Record<string, string>[] = [
+    { '1_a.sql': `-- vital-ops: statement-timeout 1s\n${slow}` },
+    { '1_a.sql': slow },
+    { '1_a.sql': `-- migrate:up transaction:false\n${slow}\n-- migrate:down\n` },
+    {
+      '1_a.ts': `export const effect = 'expand'\nexport const up = ({ query }) => query(${JSON.stringify(slow)})`,
+      '1_a.sql': '',
+    },
+  ]
+  for (const [index, files] of wrong.entries()) {
+    folder.write({ ...files, ...(files['1_a.sql'] === '' && { '1_a.sql': undefined }) })
+    const failure = failureOf(await folder.up(index === 0 ? {} : { statementTimeoutMs: 1000 }))
+    assert.match(failure.message, 'statement timeout', JSON.stringify(files))
+    assert.match(failure.why ?? '', 'statement-timeout 10m')
+  }
+  folder.write({ '1_a.ts': undefined, '1_a.sql': `-- vital-ops: statement-timeout none\nselect pg_sleep(1.5)` })
+  assert.equal(unwrap(await folder.up({ statementTimeoutMs: 1000 })), ['1'])
+  // It is not for what the ledger records, nor for the next one.
+  folder.write({
+    '2_b.sql': '-- vital-ops: statement-timeout 1s\ncreate table quick (a int)',
+    '3_c.sql': 'select pg_sleep(1.5)',
+  })
+  assert.equal(unwrap(await folder.up()), ['2', '3'])
+  for (const header of [
+    'statement-timeout',
+    'statement-timeout soon',
+    'statement-timeout 1s\n-- vital-ops: statement-timeout 2s',
+  ]) {
+    folder.write({ '4_d.sql': `-- vital-ops: ${header}\nselect 1` })
+    assert.is(failureOf(await folder.up()).code, 'migration-format', header)
+  }
+})
+
 test('nothing to do: nothing is written, not even the ledger', async () => {
   const folder = await make()
   assert.equal(unwrap(await folder.up()), [])

@@ -7,7 +7,7 @@ import { startServer, type TestServer } from '../support/server.ts'
 
 /** `TEST_RACE_ROUNDS=100` runs them all; without it as many as fit into the time, and the count is printed. */
 const rounds = Number(process.env.TEST_RACE_ROUNDS ?? 100)
-const budgetMs = process.env.TEST_RACE_ROUNDS === undefined ? 150_000 : Number.POSITIVE_INFINITY
+const budgetMs = process.env.TEST_RACE_ROUNDS === undefined ? 240_000 : Number.POSITIVE_INFINITY
 const migrators = 20
 let server: TestServer
 let killed = 0
@@ -65,7 +65,7 @@ async function race(seed: number): Promise<void> {
 
 if (isMigrator) await runMigrator()
 else {
-  timeLimit(budgetMs === Number.POSITIVE_INFINITY ? rounds * 60_000 : 10 * 60_000)
+  timeLimit(budgetMs === Number.POSITIVE_INFINITY ? rounds * 60_000 : 12 * 60_000)
   test.before(async () => {
     server = await startServer()
   })
