@@ -19,7 +19,14 @@ export type TableFigures = {
   frozenAge: number
 }
 /** An index that is larger than its entries need, or that is not valid. */
-export type IndexFigures = { index: string; invalid: boolean; emptyPercent: number; emptyBytes: number }
+export type IndexFigures = {
+  index: string
+  invalid: boolean
+  /** What a concurrent rebuild that was killed has left: the index itself is another one. */
+  leftover: boolean
+  emptyPercent: number
+  emptyBytes: number
+}
 /** How many rows of a table are older than its policy keeps. */
 export type PruneFigures = { table: string; column: string; keep: string; rows: number }
 /** All that says what is to be maintained. */
@@ -40,12 +47,14 @@ export async function readMaintenance(
     from pg_catalog.pg_stat_user_tables s join pg_catalog.pg_class c on c.oid = s.relid
     where s.schemaname <> 'vital_ops'
     order by 1`)
-  const invalid = await connection.query<{ index: string }>(
-    `select indexrelid::regclass::text as index from pg_catalog.pg_index where not indisvalid order by 1`,
+  const invalid = await connection.query<{ index: string; leftover: boolean }>(
+    `select i.indexrelid::regclass::text as index, c.relname ~ '_cc(new|old)\\d*$' as leftover
+     from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid where not i.indisvalid order by 1`,
   )
-  const indexes: IndexFigures[] = invalid.rows.map(({ index }) => ({
+  const indexes: IndexFigures[] = invalid.rows.map(({ index, leftover }) => ({
     index,
     invalid: true,
+    leftover,
     emptyPercent: 0,
     emptyBytes: 0,
   }))
@@ -79,6 +88,7 @@ async function bloatedIndexes(connection: Connection): Promise<Result<IndexFigur
       .map((row) => ({
         index: row[at('name')] ?? '',
         invalid: false,
+        leftover: false,
         emptyPercent: Number(row[at('empty_percent')]),
         emptyBytes: Number(row[at('empty_bytes')]),
       })),
@@ -109,10 +119,10 @@ async function countOld(connection: Connection, { table, column, keepMs }: Polic
   }
 }
 
-/** Vacuums, analyses or rebuilds a table or an index. A rebuild that fails leaves no second index behind. */
+/** Vacuums, analyses or rebuilds a table or an index, or drops an invalid one. A rebuild that fails leaves no second index behind. */
 export async function maintainTable(
   connection: Connection,
-  { action, target }: { action: 'vacuum' | 'analyze' | 'vacuum analyze' | 'reindex'; target: string },
+  { action, target }: { action: 'vacuum' | 'analyze' | 'vacuum analyze' | 'reindex' | 'drop index'; target: string },
 ): Promise<string> {
   const id = await connection.query<{ id: string; size: string }>(
     'select $1::regclass::text as id, pg_catalog.pg_total_relation_size($1::regclass)::text as size',
@@ -120,6 +130,15 @@ export async function maintainTable(
   )
   const { id: name = '', size = '0' } = id.rows[0] ?? {}
   await connection.query("set statement_timeout = 0; set lock_timeout = '30s'")
+  if (action === 'drop index') {
+    const dropped = await connection.query(
+      'select 1 from pg_catalog.pg_index where indexrelid = $1::regclass and not indisvalid',
+      [target],
+    )
+    if (dropped.rowCount === 0) return 'it is valid by now, and stays'
+    await connection.query(`drop index concurrently ${name}`)
+    return 'dropped'
+  }
   if (action !== 'reindex') await connection.query(`${action} ${name}`)
   else {
     try {

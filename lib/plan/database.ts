@@ -165,7 +165,7 @@ export function planReset(desired: Desired, snapshot: Snapshot): Plan {
 /** What was found of a database, by which maintenance is planned. */
 export type Figures = {
   tables: { table: string; live: number; dead: number; changed: number; analysed: boolean; frozenAge: number }[]
-  indexes: { index: string; invalid: boolean; emptyPercent: number; emptyBytes: number }[]
+  indexes: { index: string; invalid: boolean; leftover: boolean; emptyPercent: number; emptyBytes: number }[]
   prune: { table: string; column: string; keep: string; rows: number }[]
 }
 
@@ -196,12 +196,21 @@ export const planMaintain = (desired: Desired, snapshot: Snapshot, figures: Figu
         { ...common, after, id: `vacuum:${table.table}`, kind: 'maintain-table' as const, cause: need.cause, data },
       ]
     })
-    const indexes = figures.indexes.map(({ index, invalid, emptyPercent, emptyBytes }) => ({
+    const indexes = figures.indexes.map(({ index, invalid, leftover, emptyPercent, emptyBytes }) => ({
       ...common,
-      id: `reindex:${index}`,
+      id: `${leftover ? 'drop' : 'reindex'}:${index}`,
       kind: 'maintain-table' as const,
-      cause: invalid ? 'it is not valid' : `${emptyPercent}% of it is empty, ${(emptyBytes / 1048576).toFixed(1)} MB`,
-      data: { service, database: name, action: 'reindex' as const, target: index },
+      cause: leftover
+        ? 'a rebuild that was broken off left it'
+        : invalid
+          ? 'it is not valid'
+          : `${emptyPercent}% of it is empty, ${(emptyBytes / 1048576).toFixed(1)} MB`,
+      data: {
+        service,
+        database: name,
+        action: leftover ? ('drop index' as const) : ('reindex' as const),
+        target: index,
+      },
     }))
     return { ops: [...prune, ...tables, ...indexes] }
   })

@@ -78,6 +78,24 @@ test('a rebuild that is broken off leaves no second index, and an invalid one is
     (await look()).map(({ index }) => index),
     ['twice_id'],
   )
+  // As a kill leaves it: with the name that the server gives to the new one.
+  await server.query('create unique index concurrently twice_id_ccnew on twice (id)', [], database).catch(() => {})
+  assert.equal(
+    (await look()).map(({ index, leftover }) => [index, leftover]),
+    [
+      ['twice_id', false],
+      ['twice_id_ccnew', true],
+    ],
+  )
+  const drop = (target: string) =>
+    server.connect((connection) => maintainTable(connection, { action: 'drop index', target }), database)
+  assert.is(await drop('twice_id_ccnew'), 'dropped')
+  await server.query('create index fine on twice (id)', [], database)
+  assert.match(await drop('fine'), /stays/)
+  assert.equal(
+    (await look()).map(({ index }) => index),
+    ['twice_id'],
+  )
 })
 
 test('rows older than the policy are counted and deleted in portions, also in partitions', async () => {
