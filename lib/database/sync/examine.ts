@@ -60,6 +60,7 @@ export async function examine(
         error('mask-unfit', `${column.table}.${column.name} cannot be masked by ${maskText(mask)}: ${problem}`),
       )
     }
+    if (target && target.checks.length > 0 && mask !== null && !isKept(mask)) findings.push(unproven(target, mask))
   }
   findings.push(...differences(from, to, tables))
   return { tables, findings }
@@ -254,6 +255,13 @@ function differences(from: Shape, to: Shape, synced: readonly SyncTable[]): Find
   }
   return findings
 }
+
+/** Whether a made-up value passes a check, only the server can say. */
+const unproven = ({ table, name, checks }: Column, mask: Mask): Finding => ({
+  rule: 'mask-check',
+  severity: 'warning',
+  message: `${checks.join(', ')} must hold for ${table}.${name} masked by ${maskText(mask)}; where it does not, nothing changes`,
+})
 
 const error = (rule: string, message: string, mend?: string | undefined | false): Finding => ({
   rule,

@@ -92,7 +92,10 @@ export async function sync(
           { ...rest, subset },
           'masking.yaml',
         )
-        if (findings.length > 0) return { findings, lines, synced: undefined, counts: new Map<string, number>() }
+        const warnings = findings.filter(({ severity }) => severity === 'warning').map(({ message }) => message)
+        const errors = findings.filter(({ severity }) => severity === 'error')
+        if (errors.length > 0)
+          return { findings: errors, warnings, lines, synced: undefined, counts: new Map<string, number>() }
         const data = { service: 'postgres', database: to, from: 'production', tables, subset: subset ?? null }
         const counts = await server.connect((other: Connection) => countRows(other, data), from)
         const synced = await syncDatabases(source, target, data, {
@@ -100,7 +103,7 @@ export async function sync(
           file: 'masking.yaml',
           output: (line) => lines.push(line),
         })
-        return { findings: [] as Finding[], lines, synced: synced.ok ? synced.value : undefined, counts }
+        return { findings: [] as Finding[], warnings, lines, synced: synced.ok ? synced.value : undefined, counts }
       }, to),
     from,
   )
