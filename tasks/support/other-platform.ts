@@ -17,6 +17,38 @@ export type PlatformReport = Report<{
   current?: undefined
 }>
 
+/** Whether the file with an environment's values and secrets is there. */
+async function valuesRow(folder: string, environment: string): Promise<Requirement> {
+  const values = configurationPaths.values(environment)
+  return {
+    what: values,
+    found: await exists(join(folder, values)),
+    mend: `cp ${configurationPaths.example(environment)} ${values} && chmod 600 ${values}   # then fill it in`,
+  }
+}
+
+/**
+ * What platforms need here: their tools, and for each of their environments in the workspace its address and its file of values. Each
+ * requirement once.
+ */
+export async function platformRequirements(
+  folder: string,
+  platforms: readonly PlatformName[],
+  signal: AbortSignal,
+): Promise<Requirement[]> {
+  const { workspace } = unwrap(await checkWorkspace(folder))
+  const environments = [...(workspace?.environments.values() ?? [])].map(({ configuration }) => configuration)
+  const needed = environments
+    .filter(({ platform }) => platforms.includes(platform))
+    .map(async (configuration) => {
+      const { name, platform } = configuration
+      const address = await checkRequirements([platform], { folder, configuration, signal })
+      return [...address, { ...(await valuesRow(folder, name)), platform }]
+    })
+  const rows = (await Promise.all([checkRequirements(platforms, { folder, signal }), ...needed])).flat()
+  return rows.filter(({ what }, index) => rows.findIndex((one) => one.what === what) === index)
+}
+
 /**
  * For an environment whose platform this version does not drive: everything that is missing in one table, and how to rehearse it here. Changes nothing.
  * Undefined when the command can go on.
@@ -31,14 +63,9 @@ export async function otherPlatform(
   if (!configuration) return undefined
   const platform = args.platform ?? configuration.platform
   if (platform === 'local') return undefined
-  const values = configurationPaths.values(args.environment)
   const rows = [
     ...(await checkRequirements([platform], { folder, configuration, signal: context.signal })),
-    {
-      what: values,
-      found: await exists(join(folder, values)),
-      mend: `cp ${configurationPaths.example(args.environment)} ${values} && chmod 600 ${values}   # then fill it in`,
-    },
+    await valuesRow(folder, args.environment),
     { what: `${platform} deploys in this version`, found: false, mend: 'rehearse on this machine: --platform local' },
   ]
   const failure: Failure = {

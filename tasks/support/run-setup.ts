@@ -8,7 +8,7 @@ import { finish, type TaskContext, type View } from '../../lib/task/definition.t
 import { withMigrationFindings } from './database-findings.ts'
 import type { Scope } from './flags.ts'
 import { operate, type PlanFlags } from './operate.ts'
-import { otherPlatform } from './other-platform.ts'
+import { otherPlatform, platformRequirements } from './other-platform.ts'
 import { reportOperation, since } from './result.ts'
 import { openSession, workspaceFolder } from './session.ts'
 import { nextCommands, requirementsTable, type Step, statusTable, stepTimes } from './text.ts'
@@ -32,7 +32,7 @@ export async function runSetup(scope: Scope, context: Context) {
 /** What can be done for a platform that another machine runs: its tools, contexts and configuration are checked and said. */
 async function setupTools(scope: Scope, context: Context, platforms: PlatformName[]) {
   const folder = await workspaceFolder(scope, context)
-  const rows = await checkRequirements(platforms, { folder, signal: context.signal })
+  const rows = await platformRequirements(folder, platforms, context.signal)
   const missing = rows.filter(({ found }) => !found)
   const text = (view: View) =>
     `${requirementsTable(rows, view)}${

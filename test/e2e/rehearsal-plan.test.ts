@@ -39,4 +39,30 @@ test('an approved plan of a first rehearsal runs, with the values that it was ma
   }
 })
 
+test('setup k8s checks the tools, and the address and values of each environment there', async () => {
+  const world = await makeWorld()
+  try {
+    const environment = 'name: live\nplatform: kubernetes\nkubernetes: { context: nowhere-at-all, namespace: shop }\n'
+    await world.write('config/environments/live.yaml', environment)
+    await world.write('config/environments/.env.live.example', 'GREETING=hello\n')
+    const env = { KUBECONFIG: join(world.folder, 'no-kubeconfig') }
+    const ended = await world.task(['setup', 'k8s', '--json'], { env })
+    assert.is(ended.status, 3, ended.stderr)
+    const { requirements } = JSON.parse(ended.stdout).result as {
+      requirements: { what: string; found: boolean; mend?: string }[]
+    }
+    const of = (what: string) => requirements.filter((one) => one.what === what)
+    assert.equal(
+      of('kube context nowhere-at-all').map(({ found }) => found),
+      [false],
+    )
+    assert.match(of('.env.live')[0]?.mend ?? '', /^cp config\/environments\/\.env\.live\.example \.env\.live/)
+    assert.is(of('kubectl ≥ 1.28').length, 1, 'each once')
+    await world.write('.env.live', 'GREETING=hello\n')
+    assert.match((await world.task(['setup', 'k8s'], { env })).stdout, /\.env\.live +yes/)
+  } finally {
+    await world.end()
+  }
+})
+
 test.run()
