@@ -110,7 +110,7 @@ test('a change of code makes those tasks run again that it is part of, and --why
     return found
   }
   const edits: [string, string, string, Record<string, string[]>][] = [
-    ['Taskfile.ts', "'clean 1'", "'clean 2'", { finds: ['*'], 'inner:clean': ['Taskfile.ts#Taskfile_default'] }],
+    ['Taskfile.ts', "'clean 1'", "'clean 2'", { finds: ['*'], 'inner:clean': ['Taskfile.ts#default'] }],
     ['Taskfile.ts', "make('two')", "make('three')", { finds: ['*'], two: ['Taskfile.ts#two'] }],
     [
       'Taskfile.ts',

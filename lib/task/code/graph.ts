@@ -10,6 +10,9 @@ import { type Uses, usesOf } from './uses.ts'
 /** More than this, and what is saved is less than what it costs: names that may be changed, times pieces of code. */
 const mostPairs = 4_000_000
 
+/** More text than this (in UTF-16 code units, about a thousand pages) takes more time and memory than it is worth. */
+const mostText = 1_500_000
+
 /**
  * Finds out of a bundle which pieces of its code make each export, so that a change of another piece is none of it. Undefined where that is
  * not certain. What runs when the bundle is loaded and is not plainly without effect counts for all.
@@ -18,6 +21,8 @@ const mostPairs = 4_000_000
  * @param isOwn whether a specifier means vital-ops
  */
 export function codeGraph(text: string, isOwn: (module: string) => boolean): Omit<CodeGraph, 'output'> | undefined {
+  // Nothing has a fingerprint.
+  if (!/\b(?:inputs|outputs)\b/.test(text) || text.length > mostText) return undefined
   let parsed: Parsed
   try {
     parsed = parseBundle(text)
@@ -96,7 +101,9 @@ class Graph {
   }
 
   #node({ file, name, node }: Unit): CodeNode {
-    return { file, ...(name === '' ? {} : { name }), digest: digestOf(this.#parsed, node), uses: [] }
+    // esbuild calls it after the file.
+    const shown = /_default\d*$/.test(name) ? 'default' : name
+    return { file, ...(shown === '' ? {} : { name: shown }), digest: digestOf(this.#parsed, node), uses: [] }
   }
 
   #link(node: CodeNode, { names, needs, findsTasks }: Uses): void {

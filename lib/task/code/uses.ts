@@ -62,7 +62,8 @@ export function usesOf(node: Tree, kinds: Kinds, definition?: Tree): Uses {
       if (one.left.type !== 'VariableDeclaration') change(one.left)
     } else if (one.type === 'CallExpression') {
       const [target] = one.arguments
-      if (changesTarget(one) && target && isOutside(rootName(target))) uses.changesOutside = true
+      const isShared = (name: string): boolean => isOutside(name) || kinds.top.bindings.get(name)?.from !== undefined
+      if (changesTarget(one) && target && isShared(rootName(target))) uses.changesOutside = true
     }
     if (findsTasks(one, above, kinds)) uses.findsTasks = true
     if (one.type !== 'Identifier') return

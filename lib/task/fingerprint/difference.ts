@@ -29,6 +29,10 @@ export type Reason = {
   is?: string
 }
 
+/** What a piece of code is called. */
+const declared = (binding: string): string =>
+  binding === '' ? 'what runs when it is loaded' : binding === 'default' ? 'the default export' : binding
+
 /** At most so many files are named one by one. */
 const most = 20
 
@@ -63,7 +67,7 @@ export function differences(now: Fingerprint, before: TaskRecord): Reason[] {
       ? { was: parts.code[name] ?? 'none', is: now.parts.code[name] ?? 'none' }
       : {}
     const [, file, binding] = /^([^#]*)#(.*)$/s.exec(name) ?? []
-    const what = file === undefined ? name : `${binding === '' ? 'what runs when it is loaded' : binding} in ${file}`
+    const what = file === undefined ? name : `${declared(binding ?? '')} in ${file}`
     const named = file === undefined ? { name } : { name: file, ...(binding ? { binding } : {}) }
     reasons.push({ kind: 'code', ...named, ...values, text: `code: ${what} ${verb}${arrow(values)}` })
   }
