@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { descriptorOf, writeNow } from './pipe-write.ts'
 import { watchdogScript } from './watchdog-script.ts'
 
 /** A process group that is not to outlive this process. */
@@ -64,8 +65,7 @@ export class Watchdog {
   /** The descriptor of the pipe, for a child that says of itself what is to be watched; undefined where there is none. */
   descriptor(): number | undefined {
     const shell = this.#shell ?? this.#start()
-    const { fd = -1 } = (shell.stdin as unknown as { _handle?: { fd?: number } } | null)?._handle ?? {}
-    return fd >= 0 ? fd : undefined
+    return descriptorOf(shell.stdin)
   }
 
   /** Forgets a group that has said of itself that it is to be watched. */
@@ -119,6 +119,8 @@ function write(shell: ChildProcess, line: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const pipe = shell.stdin
     if (!pipe || pipe.destroyed || shell.pid === undefined) return reject(new Error('the watchdog has ended'))
+    // Throwing rejects.
+    if (writeNow(pipe, line)) return resolve()
     pipe.write(line, (error) => (error ? reject(error) : resolve()))
   })
 }

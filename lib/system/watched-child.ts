@@ -3,7 +3,8 @@ import type { Writable } from 'node:stream'
 import { gated, gateWord } from './gate.ts'
 import { type Ended, endGroup, type GroupScope } from './groups.ts'
 import { type Environment, groupMark, newMark, withMark } from './marks.ts'
-import { identify } from './process-identity.ts'
+import { writeNow } from './pipe-write.ts'
+import { readProcess } from './process-table.ts'
 import { runnerWatchdog, signalGroup } from './watchdog.ts'
 
 /** How a child is spawned. */
@@ -59,14 +60,16 @@ export function spawnWatched(program: string, args: readonly string[], options: 
     return ended
   }
   const open = async (): Promise<void> => {
-    const identity = await identify(pid)
-    if (identity === undefined) return
-    const { startTime } = identity
+    const entry = await readProcess(pid)
+    if (entry === undefined || entry.zombie) return
+    const { startTime } = entry
     scope.since = startTime
     // Where there is no /proc, the watchdog finds nobody by a mark.
     const target = foreground && process.platform !== 'linux' ? 'leader' : 'group'
     await runnerWatchdog().add({ group: pid, startTime, mark, signal: 'SIGTERM', graceMs, target })
-    if (ending === undefined) gate.end(gateWord)
+    if (ending !== undefined) return
+    if (writeNow(gate, gateWord)) gate.destroy()
+    else gate.end(gateWord)
   }
   open().catch((error: Error) => gate.destroy(error))
   void exited.then(() => {

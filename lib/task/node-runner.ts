@@ -92,11 +92,6 @@ export class NodeRunner {
     return this.#states.get(node.id)?.label ?? this.#labels.of(node)
   }
 
-  /** The label of a node that was added. */
-  labelOf(id: string): string {
-    return (this.#states.get(id) as State).label
-  }
-
   /** A node that was added. */
   node(id: string): TaskNode {
     return (this.#states.get(id) as State).node

@@ -256,11 +256,11 @@ export class TaskRun {
   }
 
   #plannedEvent(nodes: readonly TaskNode[], caller: TaskNode | undefined): TaskEvent {
-    const label = (id: string) => this.#runner.labelOf(id)
+    const label = (id: string) => this.#runner.label(this.#runner.node(id))
     const needs: Record<string, string[]> = {}
     const tasks: string[] = []
     for (const node of nodes) {
-      const own = label(node.id)
+      const own = this.#runner.label(node)
       tasks.push(own)
       const ids = needIds(node)
       if (ids.length > 0) needs[own] = ids.map(label)

@@ -53,7 +53,8 @@ export class ShellCommand extends CommandPromise implements Command {
     this.#host = host
     this.#text = text
     this.#stage = options.halt ? 'halted' : 'initial'
-    if (!options.halt) queueMicrotask(() => this.run())
+    // As queueMicrotask, for which Node first loads more of itself. Nothing is returned: it would be waited for, and its failure nobody's.
+    if (!options.halt) void Promise.resolve().then(() => void this.run())
   }
 
   /** Starts it, when it was made with `halt`. */
@@ -109,7 +110,7 @@ export class ShellCommand extends CommandPromise implements Command {
     else if (!this.#isTouched) {
       // Nobody will write to it who has not touched it by then; `cat` would wait for ever.
       setImmediate(() => {
-        if (!this.#isTouched) stdin.end()
+        if (!this.#isTouched) stdin.destroy()
       })
     }
   }
