@@ -12,6 +12,7 @@ import { pendingAmong } from '../../lib/model/migration.ts'
 import { finish, type TaskContext, type View } from '../../lib/task/definition.ts'
 import { useDatabase } from './database.ts'
 import type { Scope } from './flags.ts'
+import { withUses } from './lint-uses.ts'
 import { findingFailure } from './result.ts'
 import { openNamed, type Session } from './session.ts'
 
@@ -31,15 +32,16 @@ export async function runLint(scope: Scope, context: TaskContext & { args: Argum
   const files = desired.database?.migrations ?? []
   const target = desired.database ? await lookAt(session, context) : undefined
   const wanted = all || !target ? files.map(({ version }) => version) : pendingAmong(files, target.ledger.applied)
-  const findings: LintFinding[] = []
+  const looked: LintFinding[] = []
   for (const file of files.filter(({ version }) => wanted.includes(version))) {
     if (isTyped(file.path)) {
-      findings.push(...lintTyped(file))
+      looked.push(...lintTyped(file))
       continue
     }
     const { text } = unwrap(await readSql(join(session.folder, file.path), file.path))
-    findings.push(...unwrap(await lintMigration(file, text, target?.sizes)))
+    looked.push(...unwrap(await lintMigration(file, text, target?.sizes)))
   }
+  const findings = await withUses(looked, session, context.signal)
   const fatal = findings.filter(({ severity }) => severity === 'error' || (strict && severity === 'warning'))
   const { env } = context.invocation
   const rest = findings.filter((finding) => !fatal.includes(finding))

@@ -8,7 +8,7 @@ import { timeLimit } from '../support/index.ts'
 import { expectExit, writeSecrets } from './deploys.ts'
 import { makeWorld, textOf, type World } from './world.ts'
 
-timeLimit(300_000)
+timeLimit(420_000)
 
 /** The tests go on from each other. */
 let world: World
@@ -127,6 +127,26 @@ test('current.sql is written after a change where a client can dump the server, 
   await expectExit(0, world, ['migrate', 'up', '--confirm=dev'])
   await world.write('config/environments/dev.yaml', dev)
   assert.not.match((await textOf(world, current)) ?? '', 'public.more')
+})
+
+test('lint finds what the release that runs uses of what is dropped', async () => {
+  for (const name of await migrations()) {
+    if (!name.startsWith('001')) await rm(join(world.folder, 'database/migrations', name))
+  }
+  await rows('drop schema vital_ops cascade; drop table if exists late, more')
+  await expectExit(0, world, ['migrate', 'baseline', '--to', '1'])
+  await world.write('services/api/counts.js', "export const counts =\n  'select sum(n) from hits'\n")
+  await world.write('database/migrations/002_fewer.sql', 'alter table hits add column unused int;\n')
+  await world.commit('good', 'v1')
+  await expectExit(0, world, ['deploy', 'dev'])
+  await world.write('services/api/counts.js', 'export const counts = undefined\n')
+  await world.write(
+    'database/migrations/003_drop.sql',
+    'alter table hits drop column unused;\nalter table hits drop column n;\n',
+  )
+  const text = await expectExit(1, world, ['migrate', 'lint'])
+  assert.match(text, /column n \([^)]*\): release 1 \(\w+\), which runs, does at services\/api\/counts\.js:2/)
+  assert.match(text, /column unused \([^)]*\); release 1 \(\w+\), which runs, does not name it/)
 })
 
 test.run()

@@ -7,7 +7,7 @@ import { lexSql } from '../sql/lexer.ts'
 import type { Statement } from '../sql/parser.ts'
 import { lineAt, placeAt } from '../sql/positions.ts'
 import { child, entries, type QualifiedName, relationName } from '../sql/statements.ts'
-import { type Complaint, complaintsOf, type LintRule, lintRules } from './rules.ts'
+import { type Complaint, complaintsOf, type LintRule, lintRules, type Names } from './rules.ts'
 
 /** Bytes (with indexes) and rows (the server's estimate) of a table; `empty`: it has no row, and had none since it was made or emptied. */
 export type TableSize = { bytes: number; rows: number; empty?: true }
@@ -16,7 +16,13 @@ export type TableSize = { bytes: number; rows: number; empty?: true }
 export type TableSizes = ReadonlyMap<string, TableSize> | undefined
 
 /** A finding of lint, with the line that it is about and the table's size where that is known. */
-export type LintFinding = Finding & { rule: LintRule | 'lint-exception'; source?: string; size?: TableSize }
+export type LintFinding = Finding & {
+  rule: LintRule | 'lint-exception'
+  source?: string
+  size?: TableSize
+  /** What code says that uses what it is about. */
+  names?: Names
+}
 
 /** From here on a lock for the time of a build or a reading is felt: 32 MB are read in a fraction of a second. */
 export const bigTable = 32 * 1024 * 1024
@@ -52,7 +58,7 @@ function statementFindings({ up, text }: ParsedMigration, file: MigrationFile, s
 const errors = new Set<LintRule>(['syntax-error', 'not-null-without-default'])
 
 /** A complaint as a finding; undefined where the table is known to be too small to matter. */
-function weighed({ rule, message, mend, table, always }: Complaint, sizes: TableSizes): LintFinding | undefined {
+function weighed({ rule, message, mend, table, always, names }: Complaint, sizes: TableSizes): LintFinding | undefined {
   const size = table && sizes && sizeOf(table, sizes)
   if (size && size.bytes < bigTable && !always && rule !== 'empties-table') return undefined
   // A table that is not there yet, or is empty, fails for no row.
@@ -64,6 +70,7 @@ function weighed({ rule, message, mend, table, always }: Complaint, sizes: Table
     message: `${message}${size ? ` (${sizeText(size)})` : ''}`,
     mend,
     ...(size && { size }),
+    ...(names && { names }),
   }
 }
 

@@ -3,7 +3,17 @@ import type { Node, Statement } from '../sql/parser.ts'
 import { child, entries, type QualifiedName, relationName } from '../sql/statements.ts'
 
 /** What a rule says of a statement. `table`: the one that is locked or read, whose size decides how much it matters. */
-export type Complaint = { rule: LintRule; message: string; mend: string; table?: QualifiedName; always?: true }
+export type Complaint = {
+  rule: LintRule
+  message: string
+  mend: string
+  table?: QualifiedName
+  always?: true
+  names?: Names
+}
+
+/** What code says that uses it: its name, and where it is a column, that of its table. */
+export type Names = readonly [string, ...string[]]
 
 /** The rules and what each is about: the table of `task migrate lint`. */
 export const lintRules = {
@@ -142,6 +152,7 @@ function dropComplaints(node: Node | undefined, own: ReadonlySet<string>): Compl
         mend: 'deploy code that does not use it first, and drop it with the deploy after that',
         ...(type === 'OBJECT_TABLE' && { table: { name, ...(schema !== undefined && { schema }) } }),
         always: true as const,
+        ...(name !== '' && { names: [name] as const }),
       },
     ]
   })
@@ -156,7 +167,9 @@ function renameComplaints(node: Node | undefined): Complaint[] {
     what === 'column'
       ? `add ${to}, write both, fill it, move the code over, and drop ${from} with a later deploy`
       : `leave a view of the name ${from} behind until no code uses it`
-  return [{ rule: 'renames', message: `running code still says ${from}`, mend, always: true }]
+  const relation = relationName(child(node, 'relation')).name
+  const names: Names = what === 'column' ? [from, relation] : [from]
+  return [{ rule: 'renames', message: `running code still says ${from}`, mend, always: true, names }]
 }
 
 function commandComplaints(command: Node, table: string): Complaint[] {
@@ -193,6 +206,7 @@ function commandComplaints(command: Node, table: string): Complaint[] {
           message: `running code may still use the column ${column}`,
           mend: 'deploy code that does not use it first, and drop it with the deploy after that',
           always: true,
+          names: [column, table],
         },
       ]
     default:
