@@ -8,6 +8,7 @@ import { planWalStart, planWalStop } from '../../lib/plan/wal.ts'
 import type { TaskContext, View } from '../../lib/task/definition.ts'
 import { readBackups } from './backup-knowledge.ts'
 import type { Scope } from './flags.ts'
+import { logLines } from './logs.ts'
 import { operate, type PlanFlags } from './operate.ts'
 import { reportOperation } from './result.ts'
 import { openNamed, type Session } from './session.ts'
@@ -65,12 +66,14 @@ export async function runWalStatus(scope: Scope, context: TaskContext & { args: 
   const { desired, platform } = session
   const { signal } = context
   const backups = await readBackups(session, signal)
-  const [server, states, spans] = await Promise.all([
+  const name = receiverName(desired.database?.service ?? '')
+  const [server, states, spans, log] = await Promise.all([
     readWalServer(session, signal),
     platform.status(signal),
     restorableSpans(backups.targets, desired, backups.entries),
+    logLines(context, session, { services: [name], follow: false, lines: 5 }),
   ])
-  const receiver = states.find(({ service }) => service === receiverName(desired.database?.service ?? ''))
+  const receiver = states.find(({ service }) => service === name)
   const state = receiver === undefined ? 'stopped' : receiver.status
   return {
     environment: desired.environment,
@@ -78,6 +81,7 @@ export async function runWalStatus(scope: Scope, context: TaskContext & { args: 
     receiver: state,
     ...(server?.slot && { slot: server.slot }),
     spans,
+    log: log.map(({ text }) => text),
     text: (_view: View) => {
       const lines = [
         `what receives the WAL: ${state}${receiver?.pid === undefined ? '' : `, pid ${receiver.pid}`}${receiver?.reason === undefined ? '' : ` (${receiver.reason})`}`,
@@ -89,6 +93,7 @@ export async function runWalStatus(scope: Scope, context: TaskContext & { args: 
             `from backup ${backup}: any time from ${shown(from)} to ${shown(to)}${gap === undefined ? '' : `; then ${gap} is missing`}`,
         ),
         ...(spans.length === 0 ? ['no time but those of the backups themselves can be restored'] : []),
+        ...(log.length > 0 ? ['its last lines:', ...log.map(({ text }) => `  ${text}`)] : []),
       ]
       return `${lines.join('\n')}\n`
     },

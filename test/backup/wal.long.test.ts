@@ -8,14 +8,16 @@ import { openBackup } from '../../lib/backup/open.ts'
 import { restoreToTime } from '../../lib/backup/restore/point-in-time.ts'
 import { inFolder } from '../../lib/backup/scratch.ts'
 import { folderTarget } from '../../lib/backup/targets/folder.ts'
+import type { Target } from '../../lib/backup/targets/target.ts'
 import { listStreams, readWalManifest, streamPrefix } from '../../lib/backup/wal/archive.ts'
 import { followWal } from '../../lib/backup/wal/coverage.ts'
 import { findWalPrograms, walProgramFor } from '../../lib/backup/wal/program.ts'
+import { pruneWal } from '../../lib/backup/wal/prune.ts'
 import { receiveWal } from '../../lib/backup/wal/receiver.ts'
 import { withDatabase } from '../../lib/database/connect.ts'
 import { adminUser } from '../../lib/database/engine/cluster.ts'
 import type { BaseWal } from '../../lib/model/backup.ts'
-import { ok, unwrap } from '../../lib/model/failure.ts'
+import { FailureError, ok, unwrap } from '../../lib/model/failure.ts'
 import { startServer, type TestServer, testEngine } from '../database/support/server.ts'
 import { processesWith, skip, temporaryFolder, timeLimit, until } from '../support/index.ts'
 import { type Bench, codeOf, makeBench } from './support.ts'
@@ -46,14 +48,14 @@ test.after(async () => {
   await server?.dispose()
 })
 
-function begin(everyMs = 500): void {
+function begin(targets: Target[] = [target()]): void {
   const abort = new AbortController()
   const lines: string[] = []
   const done = receiveWal(
     {
       owner: bench.ports,
       service: 'postgres',
-      targets: [folderTarget(bench.target)],
+      targets,
       recipients: [keys.recipient],
       address: {
         host: '127.0.0.1',
@@ -65,7 +67,7 @@ function begin(everyMs = 500): void {
       },
       program,
       spool,
-      everyMs,
+      everyMs: 500,
       keepBytes: 1e9,
       output: (line) => lines.push(line),
     },
@@ -228,6 +230,88 @@ test('a file that is missing is found, and a restore beyond it fails instead of 
   assert.is(broken.gap, lost)
   assert.is(broken.segments.length, 1)
   assert.is(await codeOf(() => rowsAt(manifest.number, time)), 'scratch-not-started')
+})
+
+test('a target that fails does not hold up the others, and gets all of it later; nothing is removed here before', async () => {
+  await end()
+  const other = folderTarget(join(temporaryFolder(), 'other'))
+  let broken = true
+  const failing: Target = {
+    ...other,
+    async write(...given) {
+      if (broken) throw new FailureError({ code: 'disk-full', message: 'the disk is full' })
+      return other.write(...given)
+    },
+  }
+  begin([failing, target()])
+  const { manifest } = await bench.take()
+  for (let round = 0; round < 2; round++) {
+    await add(20_000 + round, 20_000 + round, 'two targets')
+    await server.query('select pg_switch_wal()')
+  }
+  await reached(manifest.number, await serverTime())
+  const base = await baseOf(manifest.number)
+  const of = async (one: Target) => (await listStreams(one, bench.ports)).get(base.stream)?.segments ?? []
+  assert.equal(await of(other), [])
+  const wanted = followWal(base, { segments: await of(target()), partials: [] }).segments
+  assert.ok(wanted.length >= 2)
+  broken = false
+  const missing = async () => {
+    const got = await of(other)
+    return wanted.filter((name) => !got.includes(name))
+  }
+  await until(async () => (await missing()).length === 0, {
+    what: 'the other target to have it all',
+    deadline: 120_000,
+    every: 200,
+  })
+  assert.equal(await missing(), [])
+})
+
+test('what no backup needs is removed, and what one needs is not, whatever the plan says', async () => {
+  const { entries } = await readCatalogue([target()], bench.ports)
+  const bases = entries.flatMap(({ manifest }) => manifest?.sources.flatMap(({ wal }) => wal ?? []) ?? [])
+  const [oldest] = bases.map(({ first }) => first).sort()
+  const stream = bases[0]?.stream ?? ''
+  const segments = async () => (await listStreams(target(), bench.ports)).get(stream)?.segments ?? []
+  const before = await segments()
+  assert.ok(
+    before.some((name) => name < (oldest ?? '')),
+    'there is something to remove',
+  )
+  const prune = async (to: string | null) => {
+    const op = {
+      id: 'prune-wal',
+      kind: 'prune-wal' as const,
+      after: [],
+      cause: '',
+      changes: true,
+      timeoutMs: 60_000,
+      data: {
+        streams: [{ stream, before: to }] as [{ stream: string; before: string | null }],
+        targets: [{ type: 'folder' as const, path: bench.target }] as [{ type: 'folder'; path: string }],
+      },
+    }
+    const context = {
+      signal: new AbortController().signal,
+      run: 'r',
+      secrets: { find: () => undefined },
+      output: () => {},
+    }
+    return unwrap(
+      await pruneWal(bench.ports).run(op, context as unknown as Parameters<ReturnType<typeof pruneWal>['run']>[1]),
+    )
+  }
+  // All of it, says the plan: backups need it.
+  await prune(null)
+  assert.equal(await segments(), before)
+  await prune('FFFFFFFFFFFFFFFFFFFFFFFF')
+  const left = await segments()
+  assert.equal(
+    left,
+    before.filter((name) => name >= (oldest ?? '')),
+  )
+  assert.ok(left.length > 0)
 })
 
 test('a slot that has lost its WAL: another stream begins', async () => {

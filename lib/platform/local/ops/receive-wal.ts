@@ -120,5 +120,5 @@ const notReading = ({ environment }: LocalContext, service: string): Failure => 
   code: 'wal-not-received',
   message: `what is to receive the WAL of ${service} does not do so after ${readingMs / 1000}s`,
   service,
-  next: [`task backup wal status ${environment}`, `task services logs ${receiverName(service)}`],
+  next: [`task backup wal status ${environment}`],
 })
