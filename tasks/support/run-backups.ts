@@ -3,11 +3,12 @@ import { checkStored } from '../../lib/backup/fetch.ts'
 import { sizeText } from '../../lib/backup/handlers.ts'
 import { table } from '../../lib/log/table.ts'
 import type { CatalogueEntry } from '../../lib/model/backup.ts'
-import { formatDuration, parseDuration } from '../../lib/model/duration.ts'
+import { formatDuration } from '../../lib/model/duration.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
 import { type Failure, FailureError } from '../../lib/model/failure.ts'
 import { keepBackups } from '../../lib/plan/retention.ts'
 import { finish, type TaskContext, type View } from '../../lib/task/definition.ts'
+import { backupAge } from './backup-age.ts'
 import { type Backups, chosen, readBackups } from './backup-knowledge.ts'
 import type { Scope } from './flags.ts'
 import { openNamed } from './session.ts'
@@ -84,7 +85,7 @@ export async function runShow(scope: Scope, context: TaskContext & { args: Argum
         manifest.recipients.length > 0 ? `for the keys ${manifest.recipients.join(', ')}` : 'not encrypted',
         ...manifest.sources.map(
           (source) =>
-            `${source.name}: ${[source.method, source.server && `PostgreSQL ${source.server}`, source.tables !== undefined && `${source.tables} tables, ${source.rows} rows`].filter(Boolean).join(', ')}`,
+            `${source.name}: ${[source.method, source.server && `${source.type === 'redis' ? 'Redis' : 'PostgreSQL'} ${source.server}`, source.tables !== undefined && `${source.tables} tables, ${source.rows} rows`, source.keys !== undefined && `${source.keys} keys`, source.entries !== undefined && `${source.entries} files and folders`, source.changed && `${source.changed.length} changed while they were read: ${source.changed.slice(0, 5).join(', ')}`].filter(Boolean).join(', ')}`,
         ),
         ...drills.map(
           (drill) =>
@@ -126,10 +127,8 @@ export async function runCheck(scope: Scope, context: TaskContext & { args: Argu
     })
   }
   failures.push(...(await checkWal(session, backups.entries, context.args.all, context.signal)))
-  const within = parseDuration(desired.configuration.backup.verifiedWithin) ?? 0
-  const verified = complete.findLast((entry) => entry.verified)
-  const ageMs = verified && Date.now() - Date.parse(verified.created)
-  if (ageMs === undefined || ageMs > within) failures.push(tooOld(environment, verified, ageMs, within))
+  const { passed, message, verified, ageMs } = backupAge(session, complete)
+  if (!passed) failures.push(tooOld(environment, message))
   const data = {
     environment: desired.environment,
     read: whole,
@@ -163,16 +162,9 @@ async function damageOf(
   return failures
 }
 
-const tooOld = (
-  environment: string,
-  verified: CatalogueEntry | undefined,
-  ageMs: number | undefined,
-  within: number,
-): Failure => ({
+const tooOld = (environment: string, message: string): Failure => ({
   code: 'no-verified-backup',
-  message: verified
-    ? `the newest verified backup of ${environment} is ${formatDuration(ageMs ?? 0)} old; the policy allows ${formatDuration(within)}`
-    : `no backup of ${environment} was ever verified`,
+  message,
   why: 'a backup is one that was restored and compared',
   next: [`task backup ${environment}`, `task backup drill ${environment}`],
 })

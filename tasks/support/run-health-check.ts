@@ -31,6 +31,7 @@ export async function runHealthCheck(scope: Scope, context: TaskContext & { args
     await pause(500, undefined, { signal: context.signal }).catch(() => undefined)
     rows = await check(session, context.signal)
   }
+  rows = [...rows, ...(await backupRow(session))]
   return finish(healthy(rows) ? 'done' : 'failed', report(session, rows))
 }
 
@@ -65,6 +66,15 @@ async function check(session: Session, signal: AbortSignal): Promise<Row[]> {
     )
   })
   return (await Promise.all(rows)).flat()
+}
+
+/** The backups, as one that fails nothing: services are healthy without. `task backup check` is what fails. */
+async function backupRow(session: Session): Promise<Row[]> {
+  const { backupHealth } = await import('./backup-age.ts')
+  const found = await backupHealth(session)
+  if (!found) return []
+  const { passed, message } = found
+  return [{ passed, message, latencyMs: 0, service: 'backup', probe: 'verified', optional: true }]
 }
 
 const absent = (why: string): ProbeResult => ({ passed: false, message: `unavailable: ${why}`, latencyMs: 0 })

@@ -15,7 +15,14 @@ import { until } from './until.ts'
 const python = '/usr/bin/python3'
 
 /** A real S3 server (OpenStack Swift's) with an empty bucket. */
-export type S3Server = { bucket: Bucket; stop(): Promise<void> }
+export type S3Server = {
+  bucket: Bucket
+  /** Kills it, as a crash does. What it has kept stays. */
+  crash(): Promise<void>
+  /** Starts it again, on the same port and with what it has kept. */
+  restart(): Promise<void>
+  stop(): Promise<void>
+}
 
 /** Starts a server in a folder of its own; skips where Debian's python3-swift is not installed. */
 export async function startS3(): Promise<S3Server> {
@@ -29,13 +36,30 @@ export async function startS3(): Promise<S3Server> {
     secretAccessKey: 'secret-of-tests',
   }
   const script = join(repository, 'test/support/s3-server.py')
-  const server: Running = start(
-    [python, script, temporaryFolder(), String(port), bucket.accessKeyId, bucket.secretAccessKey],
-    { timeout: 600_000 },
-  )
-  await until(() => server.stdout().includes('ready'), { what: 'Swift to listen', deadline: 60_000 })
+  const argv: [string, ...string[]] = [
+    python,
+    script,
+    temporaryFolder(),
+    String(port),
+    bucket.accessKeyId,
+    bucket.secretAccessKey,
+  ]
+  const launch = async (): Promise<Running> => {
+    const server = start(argv, { timeout: 600_000 })
+    await until(() => server.stdout().includes('ready'), { what: 'Swift to listen', deadline: 60_000 })
+    return server
+  }
+  let server = await launch()
   await new BucketRequests(bucket).send({ method: 'PUT' })
-  return { bucket, stop: () => killTree(server.pid) }
+  const stop = () => killTree(server.pid)
+  return {
+    bucket,
+    crash: stop,
+    restart: async () => {
+      server = await launch()
+    },
+    stop,
+  }
 }
 
 /** What happens to a request on its way: `pass`; `503`, without reaching the server; `cut`, the connection breaks after half of the answer; `drop`, it breaks at once. */

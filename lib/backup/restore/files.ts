@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import type { z } from 'zod'
 import type { BackupFile, BackupManifest } from '../../model/backup.ts'
 import { type Failure, FailureError } from '../../model/failure.ts'
+import { errorCode, fileFailure } from '../../system/files.ts'
 import { damaged } from '../age.ts'
 import { type Contents, contentsSchema } from '../contents.ts'
 import { fetchFile, fetchText } from '../fetch.ts'
@@ -58,6 +59,8 @@ export function fetchTo(opened: Opened, file: BackupFile, path: string): Promise
 export const textOf = (opened: Opened, file: BackupFile): Promise<string> =>
   firstThatWorks(opened, (target) => fetchText(target, opened.prefix, file, opened.identities, opened.signal))
 
+const unwritable = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM'])
+
 /** Tries one target after the other; the failures of all, when none works. */
 export async function firstThatWorks<T>(opened: Opened, use: (target: Target) => Promise<T>): Promise<T> {
   const failures: Failure[] = []
@@ -66,6 +69,10 @@ export async function firstThatWorks<T>(opened: Opened, use: (target: Target) =>
       return await use(target)
     } catch (error) {
       if (opened.signal.aborted) throw error
+      // Where it was to go is full, or cannot be written: no target is to blame.
+      if (unwritable.has(errorCode(error) ?? '')) {
+        throw new FailureError(fileFailure(error, 'written', (error as { path?: string }).path ?? 'what is restored'))
+      }
       failures.push(failureOf(error, target))
     }
   }

@@ -8,6 +8,7 @@ import { clientFor } from '../clients.ts'
 import type { Contents } from '../contents.ts'
 import type { Server } from '../context.ts'
 import { fetchTo, fileOf, type Opened, textOf } from './files.ts'
+import { restoreIntoOlder } from './older-server.ts'
 
 /** Where a dump goes. */
 export type LogicalRestore = {
@@ -51,16 +52,13 @@ export async function restoreLogical(opened: Opened, restore: LogicalRestore): P
     )
     const address = { ...admin, database: into }
     const jobs = Math.min(4, Math.max(2, availableParallelism()))
-    const argv = [
-      join(client.bin, 'pg_restore'),
-      '--exit-on-error',
-      '--no-password',
-      `--jobs=${jobs}`,
-      `--dbname=${into}`,
-    ]
-    if (tables) argv.push(...tables.flatMap((table) => tableArguments(table)))
-    const [program = '', ...rest] = argv
-    await runClient([program, ...rest, file], { address, signal, output: restore.output })
+    const only = (tables ?? []).flatMap((table) => tableArguments(table))
+    const run = { address, signal, output: restore.output }
+    if (client.major > major) await restoreIntoOlder(client, only, file, run)
+    else {
+      const argv = ['--exit-on-error', '--no-password', `--jobs=${jobs}`, `--dbname=${into}`, ...only, file]
+      await runClient([join(client.bin, 'pg_restore'), ...argv], run)
+    }
     unwrap(
       await withDatabase(address, async (connection) => {
         await connection.query('analyze')
