@@ -41,7 +41,7 @@ export type ClientRun = {
  * has all of it. The program ends when the reader does, or with this process.
  */
 export async function* outputOf(argv: readonly [string, ...string[]], run: ClientRun): AsyncGenerator<Uint8Array> {
-  const pipe = new PassThrough({ highWaterMark: 4 * 1024 * 1024 })
+  const pipe = new PassThrough({ highWaterMark: 512 * 1024 })
   const errors = tail(run.output)
   const started = unwrap(
     await startProcess({

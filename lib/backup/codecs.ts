@@ -53,7 +53,7 @@ const zstdMissing = () => ({
 
 /** Sends a stream through a transform. What fails on either side fails the result, with the first error. */
 async function* through(source: AsyncIterable<Uint8Array>, transform: Transform): AsyncGenerator<Uint8Array> {
-  const feeding = pipeline(Readable.from(source, { objectMode: false, highWaterMark: 1024 * 1024 }), transform)
+  const feeding = pipeline(Readable.from(source, { objectMode: false, highWaterMark: 256 * 1024 }), transform)
   // It reaches the reader by the transform, which is destroyed with it.
   feeding.catch(() => {})
   try {
@@ -69,7 +69,7 @@ async function* throughProgram(
   source: AsyncIterable<Uint8Array>,
   argv: readonly [string, ...string[]],
 ): AsyncGenerator<Uint8Array> {
-  const out = new PassThrough({ highWaterMark: 1024 * 1024 })
+  const out = new PassThrough({ highWaterMark: 256 * 1024 })
   let said = ''
   const running = unwrap(
     await startProcess({

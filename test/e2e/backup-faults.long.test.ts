@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import { withDatabase } from '../../lib/database/connect.ts'
 import { ok, unwrap } from '../../lib/model/failure.ts'
 import { Secret } from '../../lib/model/secret.ts'
-import { skip, timeLimit, until } from '../support/index.ts'
+import { processesWith, skip, timeLimit, until } from '../support/index.ts'
 import { expectExit, shown, writeSecrets } from './deploys.ts'
 import { makeWorld, type World } from './world.ts'
 
@@ -62,9 +62,12 @@ test('a deploy takes its backup first, and does not go on without it', async () 
   const policy = `name: dev\nplatform: local\ndatabase: { service: postgres }\ndeploy: { backupFirst: true }\nbackup:\n  targets: [{ type: folder, path: ../blocked }]\n`
   await world.write('../blocked', 'a file in the way')
   await world.write('config/environments/dev.yaml', policy)
-  await expectExit(1, world, ['deploy', 'dev', '--yes', '--allow-dirty'])
-  assert.match((await world.get('/'))?.body ?? '', 'v2')
-  await world.write('config/environments/dev.yaml', policy.replace('../blocked', '../kept'))
+  try {
+    assert.match(await expectExit(6, world, ['deploy', 'dev', '--yes', '--allow-dirty']), 'could not be written')
+    assert.match((await world.get('/version'))?.body ?? '', 'v2 ')
+  } finally {
+    await world.write('config/environments/dev.yaml', policy.replace('../blocked', '../kept'))
+  }
 })
 
 test('kill -9 in the middle of a backup: it never counts, the next one is whole and gets the next number', async () => {
@@ -109,13 +112,14 @@ test('kill -9 in the middle of a drill: nothing of the environment is touched, a
   const number = (await backups()).at(-1)?.number
   await expectExit(0, world, ['backup', 'dev'])
   const drilling = world.start(['backup', 'drill'])
-  await until(() => /restoring/.test(drilling.stdout() + drilling.stderr()), {
-    what: 'the drill to begin',
-    deadline: 60_000,
-  })
+  const base = join(world.folder, '..')
+  // The scratch server, by its data folder.
+  const scratch = async () => (await processesWith(base)).filter(({ command }) => command.includes('/drill-'))
+  await until(async () => (await scratch()).length > 0, { what: 'the drill to begin', deadline: 60_000 })
   process.kill(drilling.pid, 'SIGKILL')
   const ended = await drilling.ended
   assert.not.match(shown(ended), 'is verified')
+  await until(async () => (await scratch()).length === 0, { what: 'its server to end with it', deadline: 60_000 })
   assert.is((await backups()).find((one) => one.number === (number ?? 0) + 1)?.state, 'not verified')
   await expectExit(0, world, ['backup', 'drill'])
   assert.is((await backups()).at(-1)?.state, 'verified')
