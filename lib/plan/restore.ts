@@ -45,7 +45,11 @@ export function planRestore(
   const plan: Plan = { operation: 'restore', environment, ops: [], findings: [], notes: notesOf(options) }
   const { findings } = plan
   const identity = options.identity ?? configuration.backup.identity ?? null
-  const choice = { ...options, databaseOnly: into !== undefined || tables !== undefined, identity }
+  const choice = {
+    ...options,
+    databaseOnly: into !== undefined || tables !== undefined || options.point !== undefined,
+    identity,
+  }
   const wanted = chosenSources(choice, findings)
   const others = restoreSources(desired, snapshot, wanted, choice, findings)
   if (findings.some(({ severity }) => severity === 'error')) return plan

@@ -125,7 +125,8 @@ test('an S3 server that comes back within the patience of an upload: it goes on 
 })
 
 test('a client of the next release dumps the server, and the drill restores into one of its own release', async () => {
-  if (!existsSync(join(nextClients, 'pg_dump'))) skip("clients of Debian's next release are not here", { allowedOnCi: true })
+  if (!existsSync(join(nextClients, 'pg_dump')))
+    skip("clients of Debian's next release are not here", { allowedOnCi: true })
   process.env[clientFolderVariable] = nextClients
   try {
     const { manifest } = await bench.take({ sources: [{ ...bench.source, version: 17 } as typeof bench.source] })
