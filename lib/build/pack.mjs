@@ -62,7 +62,15 @@ export const packs = [
   // What a `$` takes, and what a message does; a task that only computes has no use for it.
   { name: 'pack-commands', roots: ['lib/task/command-runner.ts', 'lib/log/failure-text.ts'] },
   // What a task with inputs or outputs takes.
-  { name: 'pack-guard', roots: ['lib/task/fingerprint/guard.ts'] },
+  {
+    name: 'pack-guard',
+    roots: [
+      'lib/task/fingerprint/guard.ts',
+      'lib/task/fingerprint/explain.ts',
+      'lib/cli/all-up-to-date.ts',
+      'lib/task/kept-tasks.ts',
+    ],
+  },
 ]
 
 /**
