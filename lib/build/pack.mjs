@@ -51,6 +51,7 @@ export const packs = [
       'lib/system/groups.ts',
       'lib/system/marks.ts',
       'lib/system/packages.ts',
+      'lib/system/pipe-write.ts',
       'lib/system/process-identity.ts',
       'lib/system/process-table.ts',
       'lib/system/programs.ts',
