@@ -1,4 +1,3 @@
-import { createWriteStream } from 'node:fs'
 import { chmod, chown, lchown, link, lstat, mkdir, open, readdir, readlink, symlink, utimes } from 'node:fs/promises'
 import { dirname, join, normalize } from 'node:path'
 import { Readable } from 'node:stream'
@@ -102,39 +101,52 @@ export async function extract(
 ): Promise<number> {
   const { extract: makeExtract } = await import('tar-stream')
   const unpack = makeExtract()
-  const feeding = pipeline(Readable.from(source, { objectMode: false }), unpack)
+  // Why the archive broke off, which its entries do not say.
+  let reason: unknown
+  const noted = (async function* () {
+    try {
+      yield* source
+    } catch (error) {
+      reason = error
+      throw error
+    }
+  })()
+  const feeding = pipeline(Readable.from(noted, { objectMode: false }), unpack)
   feeding.catch(() => {})
   const isRoot = process.getuid?.() === 0
   const folders: { path: string; header: Header }[] = []
   let count = 0
-  for await (const item of unpack) {
-    const { header } = item
-    if (options.rename && options.rename(header.name) === undefined) {
-      item.resume()
-      continue
+  try {
+    for await (const item of unpack) {
+      const { header } = item
+      if (options.rename && options.rename(header.name) === undefined) {
+        item.resume()
+        continue
+      }
+      const path = inside(header.name)
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+      if (header.type === 'directory') {
+        await mkdir(path, { recursive: true, mode: 0o700 })
+        folders.push({ path, header })
+        item.resume()
+      } else if (header.type === 'symlink') {
+        await symlink(header.linkname ?? '', path)
+        if (isRoot) await lchown(path, options.owner?.uid ?? header.uid ?? 0, options.owner?.gid ?? header.gid ?? 0)
+        item.resume()
+      } else if (header.type === 'link') {
+        await link(inside(header.linkname ?? ''), path)
+        item.resume()
+      } else if (header.type === 'file') {
+        const isSparse = (header.pax as Record<string, string> | null)?.[sparseMark] !== undefined
+        await writeContent(item as AsyncIterable<Uint8Array>, path, isSparse)
+        await settle(path, header)
+        count += 1
+      } else item.resume()
     }
-    const path = inside(header.name)
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    if (header.type === 'directory') {
-      await mkdir(path, { recursive: true, mode: 0o700 })
-      folders.push({ path, header })
-      item.resume()
-    } else if (header.type === 'symlink') {
-      await symlink(header.linkname ?? '', path)
-      if (isRoot) await lchown(path, options.owner?.uid ?? header.uid ?? 0, options.owner?.gid ?? header.gid ?? 0)
-      item.resume()
-    } else if (header.type === 'link') {
-      await link(inside(header.linkname ?? ''), path)
-      item.resume()
-    } else if (header.type === 'file') {
-      if ((header.pax as Record<string, string> | null)?.[sparseMark])
-        await writeSparse(item as AsyncIterable<Uint8Array>, path)
-      else await pipeline(item, createWriteStream(path, { flags: 'wx', mode: 0o600 }))
-      await settle(path, header)
-      count += 1
-    } else item.resume()
+    await feeding
+  } catch (error) {
+    throw reason ?? error
   }
-  await feeding
   // Children first: a folder's time changes with what is put into it.
   for (const { path, header } of folders.reverse()) await settle(path, header)
   return count
@@ -153,20 +165,23 @@ export async function extract(
   }
 }
 
-/** Writes a file that had holes: where it has nothing but zeros nothing is written. */
-async function writeSparse(content: AsyncIterable<Uint8Array>, path: string): Promise<void> {
+/**
+ * Writes a file; where it had holes, nothing is written for zeros. Read as an iterable, and not by `pipeline`: that waits for ever on an entry that was
+ * destroyed before it began, as happens when the archive breaks off while the entry's folder is being made.
+ */
+async function writeContent(content: AsyncIterable<Uint8Array>, path: string, isSparse: boolean): Promise<void> {
   const handle = await open(path, 'wx', 0o600)
   try {
     let at = 0
     for await (const chunk of content) {
-      if (chunk.some((byte) => byte !== 0)) {
+      if (!isSparse || chunk.some((byte) => byte !== 0)) {
         for (let done = 0; done < chunk.length; ) {
           done += (await handle.write(chunk, done, chunk.length - done, at + done)).bytesWritten
         }
       }
       at += chunk.length
     }
-    await handle.truncate(at)
+    if (isSparse) await handle.truncate(at)
   } finally {
     await handle.close()
   }
