@@ -239,9 +239,15 @@ const ofOtherCommands = new Set([
   'sync-data',
   'take-backup',
   'prune-backups',
+  'receive-wal',
+  'end-wal',
+  'prune-wal',
   'drill-backup',
   'restore-database',
   'switch-database',
+  'restore-redis',
+  'restore-files',
+  'switch-files',
 ])
 
 test('killed at any point of the plans of setup, deploy, rollback and services, the next command recovers', async () => {
