@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import type { Header, Pack } from 'tar-stream'
 import { errorCode } from '../system/files.ts'
 import { damaged } from './age.ts'
+import { packed } from './packed.ts'
 import { sparseMark } from './tree/archive.ts'
 
 /** A file or folder to be put into an archive. */
@@ -21,18 +22,7 @@ export async function* archive(
   entries: readonly ArchiveEntry[],
   select: Selector = () => 'take',
 ): AsyncGenerator<Uint8Array> {
-  const { pack: makePack } = await import('tar-stream')
-  const pack = makePack()
-  const filling = fill(pack, entries, select).then(
-    () => pack.finalize(),
-    (error: unknown) => pack.destroy(error as Error),
-  )
-  try {
-    for await (const chunk of pack) yield chunk as Uint8Array
-  } finally {
-    pack.destroy()
-    await filling
-  }
+  yield* packed((pack) => fill(pack, entries, select))
 }
 
 async function fill(pack: Pack, entries: readonly ArchiveEntry[], select: Selector): Promise<void> {

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Header, Pack } from 'tar-stream'
 import { errorCode } from '../../system/files.ts'
+import { packed } from '../packed.ts'
 import { entryOf, hardLinks, type TreeContents } from './contents.ts'
 import { type Found, unreadable, walk } from './walk.ts'
 
@@ -27,18 +28,7 @@ export async function* archiveTree(
   exclude: ReadonlySet<string>,
   into: Archived,
 ): AsyncGenerator<Uint8Array> {
-  const { pack: makePack } = await import('tar-stream')
-  const pack = makePack()
-  const filling = fill(pack, roots, exclude, into).then(
-    () => pack.finalize(),
-    (error: unknown) => pack.destroy(error as Error),
-  )
-  try {
-    for await (const chunk of pack) yield chunk as Uint8Array
-  } finally {
-    pack.destroy()
-    await filling
-  }
+  yield* packed((pack) => fill(pack, roots, exclude, into))
 }
 
 async function fill(
