@@ -63,6 +63,47 @@ export type RunSpec = {
   health: ResolvedHealth
   /** Identity of the service's files: a git tree, or a digest of the content. Absent for engines. */
   artefact?: string
+  /** How containers run it; only on docker. */
+  docker?: ContainerSpec
+}
+
+/** An image of a Compose service. */
+export type ContainerImage = {
+  /** `postgres:17-alpine`, with its variables filled in. */
+  reference: string
+  /** What the reference stands for: `postgres@sha256:…`, or the engine's id of an image that no registry knows. Absent while nobody knows. */
+  identity?: string
+  /** Made by the service's own build: `identity` is known once it is built. */
+  built?: true
+}
+
+/** A port of a container that the host publishes. */
+export type PublishedPort = {
+  name: string
+  /** The service of the Compose file. */
+  of: string
+  container: number
+  host: number
+  protocol: 'tcp' | 'udp'
+}
+
+/** How containers run a service: all that the engine is told, by content. A record of it needs no working tree. */
+export type ContainerSpec = {
+  /** The Compose project: `<name>-<environment>-<service>`. */
+  project: string
+  /** The service of the Compose file that the catalogue's ports and probes are about. */
+  main: string
+  /** The Compose file as JSON, its variables not filled in; what it mounts of the workspace is in it by content. */
+  compose: string
+  /** What Compose fills in besides the service's own variables. */
+  variables: Record<string, Value>
+  /** By service of the Compose file. */
+  images: Record<string, ContainerImage>
+  /** How many containers, by service of the Compose file. */
+  replicas: Record<string, number>
+  /** Shared networks: their name in the Compose file, and on the engine. */
+  networks: Record<string, string>
+  published: PublishedPort[]
 }
 
 /**

@@ -31,10 +31,18 @@ export type ObservedService = ServiceState & {
   fingerprint?: Fingerprint
   /** It does not run at this moment and is started again later: a crash loop between two starts. */
   retrying?: true
+  /** What it has replaced is kept beside it still, so that it can come back. */
+  kept?: true
 }
 
-/** Who listens on a port that the environment wants. */
-export type PortOwner = { pid?: number; command?: string; user?: string }
+/** Who listens on a port that the environment wants: a process, or a container. */
+export type PortOwner = { pid?: number; command?: string; user?: string; container?: string; project?: string }
+
+/** A shared network of an engine; `foreign`: one of that name is there, and not the environment's. */
+export type ObservedNetwork = 'missing' | 'present' | 'foreign'
+
+/** An image as the engine has it; `missing`: it has to be pulled. `identity` as in `ContainerImage`. */
+export type ObservedImage = { state: 'present' | 'missing'; identity?: string }
 
 /** A port that the environment wants and that somebody else has. */
 export type PortConflict = { service: string; port: number; name: string; owner: PortOwner; free: number }
@@ -77,4 +85,8 @@ export type Snapshot = {
   programs: Record<string, string | undefined>
   /** Builds that exist already in the working tree, service to artefact. */
   built: Record<string, string>
+  /** Shared networks that services join, by their name on the engine; only on docker. */
+  networks?: Record<string, ObservedNetwork>
+  /** Images that services run, by reference; only on docker. */
+  images?: Record<string, ObservedImage>
 }

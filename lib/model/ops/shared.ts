@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Fingerprint, RunSpec, Source, Value } from '../desired.ts'
+import type { ContainerSpec, Fingerprint, RunSpec, Source, Value } from '../desired.ts'
 import { probeSchema } from '../probe.ts'
 
 /** A secret by reference. */
@@ -18,6 +18,32 @@ export const sourceSchema: z.ZodType<Source> = z.discriminatedUnion('kind', [
 
 /** The parts of a spec as digests. */
 export const fingerprintSchema: z.ZodType<Fingerprint> = z.record(z.string(), z.string())
+
+const containerSpecSchema: z.ZodType<ContainerSpec> = z.strictObject({
+  project: z.string(),
+  main: z.string(),
+  compose: z.string(),
+  variables: z.record(z.string(), valueSchema),
+  images: z.record(
+    z.string(),
+    z.strictObject({
+      reference: z.string(),
+      identity: z.string().exactOptional(),
+      built: z.literal(true).exactOptional(),
+    }),
+  ),
+  replicas: z.record(z.string(), z.int()),
+  networks: z.record(z.string(), z.string()),
+  published: z.array(
+    z.strictObject({
+      name: z.string(),
+      of: z.string(),
+      container: z.int(),
+      host: z.int(),
+      protocol: z.enum(['tcp', 'udp']),
+    }),
+  ),
+})
 
 /** All that a platform needs to run a service, as ops and release records carry it. */
 export const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
@@ -56,6 +82,7 @@ export const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
     watchMs: z.number(),
   }),
   artefact: z.string().exactOptional(),
+  docker: containerSpecSchema.exactOptional(),
 })
 
 /** A kind of op: the schema of its data, and its line in a printed plan. */
