@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { type BuildFailure, formatMessages } from 'esbuild'
 import { glob } from 'tinyglobby'
 import { bundle as bundleDist } from '../../../lib/build/bundle.mjs'
+import { endSharedEngine, ownerVariable } from '../docker.ts'
 import { bundle, folderOfRun } from './bundle.ts'
 import { endAll, type FileResult, runFile } from './file.ts'
 import { type Options, parseOptions, usage } from './options.ts'
@@ -25,6 +26,7 @@ export async function main(repository: string, argv: string[]): Promise<number> 
   const root = options.root === undefined ? resolve(repository) : resolve(options.root)
   const sources = await select(root, options)
   const folder = await folderOfRun(join(root, '.cache', 'tests'))
+  process.env[ownerVariable] ??= String(process.pid)
   endOnSignals(folder)
   try {
     const results: FileResult[] = []
@@ -52,6 +54,7 @@ export async function main(repository: string, argv: string[]): Promise<number> 
     console.log(summary(results, options))
     return results.length > 0 && results.every(({ failed }) => failed.length === 0) ? 0 : 1
   } finally {
+    await endSharedEngine()
     await rm(folder, { recursive: true, force: true })
   }
 }
