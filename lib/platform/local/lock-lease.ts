@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { type Failure, FailureError } from '../../model/failure.ts'
 import type { Holder, Lease } from '../../model/platform.ts'
+import { cannotRenew, takenOver } from '../lock-failures.ts'
 import type { LockFiles, TicketWish } from './lock-files.ts'
 import { lifeOf, monotonicMs } from './lock-liveness.ts'
 
@@ -183,23 +184,9 @@ export class LocalLease implements Lease {
   }
 }
 
-const takenOver = (run: string): Failure => ({
-  code: 'lock-lost',
-  message: `run ${run} has taken over the lock, since this run gave no sign of life; it stops and changes nothing further`,
-  outcome: 'locked',
-  next: ['task runs'],
-})
-
 const filesGone = (folder: string): Failure => ({
   code: 'lock-lost',
   message: `the files of the lock (${folder}) were deleted, so another run may hold it now; this one stops`,
   outcome: 'unfinished',
   next: ['task runs'],
-})
-
-const cannotRenew = (failure: Failure): Failure => ({
-  ...failure,
-  code: 'lock-lost',
-  message: `the lock cannot be renewed, so this run stops before others take it over: ${failure.message}`,
-  outcome: 'unfinished',
 })

@@ -1,15 +1,13 @@
 import { join } from 'node:path'
-import { formatDuration, type Milliseconds, parseDuration } from '../../model/duration.ts'
+import { type Milliseconds, parseDuration } from '../../model/duration.ts'
 import { type Failure, FailureError, failed, ok, type Result } from '../../model/failure.ts'
 import type { Holder, LockPort } from '../../model/platform.ts'
 import { systemClock } from '../../system/clock.ts'
 import { hostName, userName } from '../../system/machine.ts'
+import { interrupted, locked, lockTtlVariable, watching } from '../lock-failures.ts'
 import { LockFiles, type Ticket, type TicketWish } from './lock-files.ts'
 import { conflicts, LocalLease } from './lock-lease.ts'
 import { isComparable, lifeOf, monotonicMs, ownStanding } from './lock-liveness.ts'
-
-/** Sets the time to live of locks, as `15s` or `500ms`: for tests and rehearsals. */
-export const lockTtlVariable = 'OPS_LOCK_TTL'
 
 /** What a lock is made of. */
 export type LocalLockOptions = {
@@ -180,7 +178,7 @@ class Attempt {
       this.#seen.set(number, { beat, since: monotonicMs() })
       if (ttlMs > 1_000 && !this.#watched.has(number)) {
         this.#watched.add(number)
-        this.#options.say?.(watching(this.#options.environment, ticket, ttlMs))
+        this.#options.say?.(watching(this.#options.environment, ticket?.holder, ttlMs))
       }
       return { kind: 'silent', ticket, leftMs: ttlMs }
     }
@@ -225,36 +223,3 @@ class Attempt {
     if (upTo > 0) await this.#files.prune(upTo)
   }
 }
-
-/** Who holds the lock, since when, doing what. */
-function locked(environment: string, { holder, mode }: Ticket, silentMs: Milliseconds): Failure {
-  const age = Date.now() - Date.parse(holder.since)
-  const since = age >= 0 ? `since ${holder.since} (${formatDuration(age)} ago)` : `since ${holder.since}`
-  const local = holder.host === hostName()
-  return {
-    code: 'locked',
-    message: `${environment} is locked by ${holder.user}@${holder.host} (process ${holder.pid}): ${holder.purpose}, ${since}`,
-    why:
-      silentMs > 30_000
-        ? `the process lives but has given no sign of life for ${formatDuration(silentMs)}; it may be stopped (Ctrl-Z)`
-        : `${mode === 'shared' ? 'a shared lock, ' : ''}run ${holder.run}`,
-    next:
-      silentMs > 30_000 && local
-        ? [`kill ${holder.pid}`, 'then the same command again: it takes over and says what was left']
-        : ['task runs', 'the same command again when that run has ended'],
-    outcome: 'locked',
-  }
-}
-
-const watching = (environment: string, ticket: Ticket | undefined, ttlMs: Milliseconds): string => {
-  const whose = ticket
-    ? `${ticket.holder.user}@${ticket.holder.host} (process ${ticket.holder.pid}, ${ticket.holder.purpose})`
-    : 'somebody whose entry cannot be read'
-  return `${environment} is locked by ${whose}, who gives no sign of life; it is watched for ${formatDuration(ttlMs)} and then taken over`
-}
-
-const interrupted = (environment: string): Failure => ({
-  code: 'aborted',
-  message: `interrupted while waiting for the lock of ${environment}; nothing was changed`,
-  outcome: 'unchanged',
-})
