@@ -1,4 +1,4 @@
-import { PassThrough, type Readable } from 'node:stream'
+import { PassThrough, type Readable, type Writable } from 'node:stream'
 import type { DatabaseAddress } from '../database/connect.ts'
 import { type Failure, FailureError, unwrap } from '../model/failure.ts'
 import { startProcess } from '../system/processes.ts'
@@ -67,6 +67,43 @@ export async function* outputOf(argv: readonly [string, ...string[]], run: Clien
     pipe.destroy()
     await started.stop({ graceMs: 1000 })
     await ended.catch(() => {})
+  }
+}
+
+/** What a program writes: as a stream, or straight into another program, which saves both copies through this process. */
+export type ProgramOutput = {
+  stream(): AsyncIterable<Uint8Array>
+  /** Resolves when the program has written all and ended with status 0; the input is closed then. Throws `FailureError` for any other status. */
+  into(input: Writable): Promise<void>
+}
+
+/** What a program writes, once; see `outputOf`. */
+export const programOutput = (argv: readonly [string, ...string[]], run: ClientRun): ProgramOutput => ({
+  stream: () => outputOf(argv, run),
+  into: (input) => outputInto(argv, run, input),
+})
+
+async function outputInto(argv: readonly [string, ...string[]], run: ClientRun, input: Writable): Promise<void> {
+  const errors = tail(run.output)
+  try {
+    const started = unwrap(
+      await startProcess({
+        argv,
+        env: clientEnvironment(run.address),
+        signal: run.signal,
+        graceMs: 3000,
+        stdout: { input },
+        stderr: errors.take,
+      }),
+    )
+    // The program has it now; while this process had it too, its reader would see no end.
+    input.destroy()
+    const { status, signal } = await started.exited
+    await started.output
+    await started.stop({ graceMs: 1000 })
+    if (status !== 0) throw new FailureError(programFailed(argv[0], status, signal, errors.lines(), run.signal))
+  } finally {
+    input.destroy()
   }
 }
 

@@ -1,5 +1,5 @@
-import { readdir } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { readdir, realpath } from 'node:fs/promises'
+import { basename, delimiter, join } from 'node:path'
 import { type Failure, failed, ok, type Result } from '../model/failure.ts'
 import { runCommand } from '../system/command.ts'
 import { exists } from '../system/files.ts'
@@ -19,26 +19,47 @@ const parents: [parent: string, pattern: RegExp, below: string][] = [
 /** A folder with further clients, before all others: for one that is installed nowhere. */
 export const clientFolderVariable = 'OPS_PG_CLIENT'
 
+/** What was found, by where it was looked for: programs do not change while a command runs, and each answers only after a start. */
+const known = new Map<string, Promise<Client[]>>()
+
 /** All clients of this machine, the oldest version first. */
-export async function findClients(env: NodeJS.ProcessEnv = process.env, signal?: AbortSignal): Promise<Client[]> {
+export function findClients(env: NodeJS.ProcessEnv = process.env, signal?: AbortSignal): Promise<Client[]> {
+  const where = `${env[clientFolderVariable] ?? ''}\n${env.PATH ?? ''}`
+  const earlier = known.get(where)
+  if (earlier !== undefined) return earlier
+  const found = lookForClients(env, signal)
+  known.set(where, found)
+  // What was interrupted is no answer.
+  const forget = () => {
+    if (signal?.aborted) known.delete(where)
+  }
+  found.then(forget, () => known.delete(where))
+  return found
+}
+
+async function lookForClients(env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<Client[]> {
   const folders = [...(env[clientFolderVariable] ?? '').split(delimiter), ...(env.PATH ?? '').split(delimiter)]
   for (const [parent, pattern, below] of parents) {
     const names = await readdir(parent).catch(() => [])
     folders.push(...names.filter((name) => pattern.test(name)).map((name) => join(parent, name, below)))
   }
-  const clients: Client[] = []
-  for (const bin of new Set(folders.filter((folder) => folder !== ''))) {
-    if (!(await exists(join(bin, 'pg_dump'))) || !(await exists(join(bin, 'pg_restore')))) continue
-    const answer = await runCommand([join(bin, 'pg_dump'), '--version'], signal ? { signal } : {})
-    const [, version] = (answer.ok && /PostgreSQL\) (\d+(?:\.\d+)?)/.exec(answer.value.stdout)) || []
-    if (version === undefined) continue
-    const major = Number.parseInt(version, 10)
-    // Debian's wrapper in /usr/bin shows the version of what it starts; that itself comes as well, from its own folder.
-    if (!clients.some((known) => known.version === version)) clients.push({ bin, major, version })
-    else if (bin.includes(`/${major}/`))
-      Object.assign(clients.find((known) => known.version === version) as Client, { bin })
+  const programs = new Map<string, string>()
+  for (const bin of folders.filter((folder) => folder !== '')) {
+    const program = await realpath(join(bin, 'pg_dump')).catch(() => undefined)
+    // Debian's wrapper starts one of those that come from their own folders.
+    if (program === undefined || basename(program) === 'pg_wrapper') continue
+    if (!programs.has(program) && (await exists(join(bin, 'pg_restore')))) programs.set(program, bin)
   }
-  return clients.sort((a, b) => a.major - b.major)
+  const answers = await Promise.all([...programs.values()].map((bin) => askVersion(bin, signal)))
+  const clients = new Map<string, Client>()
+  for (const client of answers) if (client && !clients.has(client.version)) clients.set(client.version, client)
+  return [...clients.values()].sort((a, b) => a.major - b.major)
+}
+
+async function askVersion(bin: string, signal?: AbortSignal): Promise<Client | undefined> {
+  const answer = await runCommand([join(bin, 'pg_dump'), '--version'], signal ? { signal } : {})
+  const [, version] = (answer.ok && /PostgreSQL\) (\d+(?:\.\d+)?)/.exec(answer.value.stdout)) || []
+  return version === undefined ? undefined : { bin, major: Number.parseInt(version, 10), version }
 }
 
 /**

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import type { BackupFile } from '../model/backup.ts'
 import { type Failure, FailureError } from '../model/failure.ts'
 import { encrypt } from './age.ts'
-import { type Codec, compress } from './codecs.ts'
+import type { ProgramOutput } from './client-run.ts'
+import { type Codec, compress, compressProgram } from './codecs.ts'
 import type { Target } from './targets/target.ts'
 
 /** A target that takes part in a backup, until it fails. */
@@ -21,17 +22,19 @@ export type StoreOptions = {
 }
 
 /**
- * Compresses, encrypts and hashes a stream on its way into all targets at once. A target that fails is marked and does not hold up the others; when
+ * Compresses, encrypts and hashes a stream (or what a program writes) on its way into all targets at once. A target that fails is marked and does not hold up the others; when
  * none is left, or the stream itself fails, this throws `FailureError` and nothing is under the file's name.
  */
 export async function storeFile(
   copies: readonly Copy[],
-  content: AsyncIterable<Uint8Array>,
+  content: AsyncIterable<Uint8Array> | ProgramOutput,
   options: StoreOptions,
 ): Promise<BackupFile> {
   const plain = counter()
   const stored = counter()
-  let stream = compress(options.codec, plain.through(content))
+  const direct = 'into' in content ? compressProgram(options.codec, content) : undefined
+  const read = () => plain.through('into' in content ? content.stream() : content)
+  let stream = direct?.stream ?? compress(options.codec, read())
   const isEncrypted = options.recipients.length > 0
   if (isEncrypted) stream = encrypt(stream, options.recipients)
   const name = `${options.name}${suffixes[options.codec]}${isEncrypted ? '.age' : ''}`
@@ -43,10 +46,11 @@ export async function storeFile(
     ...stored.stored(),
     codec: options.codec,
     encrypted: isEncrypted,
-    plainBytes: plain.bytes(),
-    plainSha256: plain.sha256(),
+    ...(direct ? sizeOf(direct.plainBytes()) : { plainBytes: plain.bytes(), plainSha256: plain.sha256() }),
   }
 }
+
+const sizeOf = (plainBytes: number | undefined) => (plainBytes === undefined ? {} : { plainBytes })
 
 const suffixes: Record<Codec, string> = { none: '', gzip: '.gz', zstd: '.zst' }
 

@@ -159,8 +159,14 @@ export const backupFileSchema = z.strictObject({
   sha256: z.string(),
   codec: z.enum(['none', 'gzip', 'zstd']),
   encrypted: z.boolean(),
-  plainBytes: z.int().describe('Decrypted and expanded'),
-  plainSha256: z.string(),
+  plainBytes: z
+    .int()
+    .optional()
+    .describe('Decrypted and expanded; absent where the program that compressed did not say'),
+  plainSha256: z
+    .string()
+    .optional()
+    .describe('Likewise; absent where the dump went straight into zstd, whose own checksum of it is in the file'),
 })
 /** A file of a backup: what lies there, and what it is once decrypted and expanded. */
 export type BackupFile = z.output<typeof backupFileSchema>

@@ -12,13 +12,15 @@ import { runnerWatchdog, signalGroup } from './watchdog.ts'
 
 /**
  * Where output goes: nowhere, to this process's own, appended to a file (written by the child itself, so it goes on when this
- * process is stopped), to an open descriptor, or to a function. A function that returns a promise holds the child back until it resolves.
+ * process is stopped), to an open descriptor, straight into another process (its `stdin`, whose own end here the caller closes afterwards), or to a
+ * function. A function that returns a promise holds the child back until it resolves.
  */
 export type OutputTarget =
   | 'ignore'
   | 'inherit'
   | { file: string }
   | { descriptor: number }
+  | { input: Writable }
   | ((chunk: Buffer) => void | Promise<void>)
 
 /** Where input comes from: nowhere, this process's own, a pipe (`RunningProcess.stdin`), or a file. */
@@ -159,6 +161,7 @@ async function spawnGated(options: ProcessOptions, { program, cwd, env }: Start)
   const target = (output: OutputTarget | undefined) => {
     if (typeof output === 'function') return 'pipe' as const
     if (typeof output !== 'object') return output ?? 'ignore'
+    if ('input' in output) return output.input
     return 'file' in output ? open(output.file, 'a') : output.descriptor
   }
   try {

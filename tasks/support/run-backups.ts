@@ -96,7 +96,7 @@ export async function runShow(scope: Scope, context: TaskContext & { args: Argum
       const files = manifest.files.map((file) => [
         file.name,
         sizeText(file.bytes),
-        sizeText(file.plainBytes),
+        file.plainBytes === undefined ? '' : sizeText(file.plainBytes),
         file.sha256.slice(0, 16),
       ])
       return `${lines.join('\n')}\n${table(['file', 'size', 'expanded', 'sha256'], files, view)}`

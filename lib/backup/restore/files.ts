@@ -1,12 +1,11 @@
-import { createWriteStream } from 'node:fs'
-import { pipeline } from 'node:stream/promises'
+import { rm } from 'node:fs/promises'
 import type { z } from 'zod'
 import type { BackupFile, BackupManifest } from '../../model/backup.ts'
 import { type Failure, FailureError } from '../../model/failure.ts'
 import { errorCode, fileFailure } from '../../system/files.ts'
 import { damaged } from '../age.ts'
 import { type Contents, contentsSchema } from '../contents.ts'
-import { fetchFile, fetchText } from '../fetch.ts'
+import { fetchText, fetchToFile } from '../fetch.ts'
 import { failureOf } from '../store.ts'
 import type { Target } from '../targets/target.ts'
 
@@ -47,12 +46,10 @@ export async function recordedContents<T>(opened: Opened, source: string, schema
 
 /** Brings a file of a backup to the disk, decrypted and expanded. When this resolves, it is what was written. */
 export function fetchTo(opened: Opened, file: BackupFile, path: string): Promise<void> {
-  return firstThatWorks(opened, (target) =>
-    pipeline(
-      fetchFile(target, opened.prefix, file, opened.identities, opened.signal),
-      createWriteStream(path, { mode: 0o600 }),
-    ),
-  )
+  return firstThatWorks(opened, async (target) => {
+    await rm(path, { force: true })
+    await fetchToFile(target, opened.prefix, file, opened.identities, path, opened.signal)
+  })
 }
 
 /** A small file as text. */

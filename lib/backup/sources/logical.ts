@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { type Connection, type DatabaseAddress, withDatabase } from '../../database/connect.ts'
 import type { BackupFile, ManifestSource } from '../../model/backup.ts'
 import { ok, unwrap } from '../../model/failure.ts'
-import { outputOf } from '../client-run.ts'
+import { outputOf, type ProgramOutput, programOutput } from '../client-run.ts'
 import type { Client } from '../clients.ts'
 import { bestCodec } from '../codecs.ts'
 import { type Contents, listTables, prepareReading, readDefinitions, readSequences, readTables } from '../contents.ts'
@@ -36,7 +36,7 @@ export async function takeLogical(
       return undefined
     })
   const signal = AbortSignal.any([taking.signal, aborting.signal])
-  const store = (name: string, holds: BackupFile['holds'], content: AsyncIterable<Uint8Array>) =>
+  const store = (name: string, holds: BackupFile['holds'], content: AsyncIterable<Uint8Array> | ProgramOutput) =>
     storeFile(taking.copies, content, {
       prefix: taking.prefix,
       name: `${service}.${name}`,
@@ -65,7 +65,7 @@ export async function takeLogical(
     ] as const
     // What fails first ends the other; both are waited for.
     const [dump, read, globals] = await Promise.all([
-      ending(store('dump', 'dump', outputOf([...argv], { address, signal, output: taking.output }))),
+      ending(store('dump', 'dump', programOutput([...argv], { address, signal, output: taking.output }))),
       ending(readBeside({ ...address, signal }, id)),
       ending(store('globals.sql', 'globals', globalsOf(client, address, signal))),
     ])
