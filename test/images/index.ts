@@ -167,7 +167,14 @@ export async function alertmanager(engine: Engine): Promise<string> {
 
 const monitoring = (name: string, program: string, data: string, port: number) => ({
   name,
-  layers: [base(), { programs: [program], extra: { [data]: { folder: true as const, owner: users.nobody } } }],
+  layers: [
+    base(),
+    {
+      programs: [program],
+      files: below(`/usr/share/prometheus/${name}`),
+      extra: { [data]: { folder: true as const, owner: users.nobody } },
+    },
+  ],
   settings: {
     Env: [`PATH=${path}`],
     User: 'nobody',

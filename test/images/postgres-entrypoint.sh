@@ -35,6 +35,7 @@ if [ "${1:-}" = postgres ] || [ "${1#-}" != "$1" ]; then
     initdb --username="$POSTGRES_USER" --pwfile="$file" --no-sync --encoding=UTF8 --locale=C.UTF-8 ${POSTGRES_INITDB_ARGS:-}
     rm -f "$file"
     printf '\nhost all all all %s\n' "${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}" >>"$PGDATA/pg_hba.conf"
+    printf "\nlisten_addresses = '*'\n" >>"$PGDATA/postgresql.conf"
     # While it initialises, the server answers on its socket alone.
     export PGPASSWORD="${POSTGRES_PASSWORD:-}"
     pg_ctl --pgdata="$PGDATA" --options="-c listen_addresses=''" --wait --silent start

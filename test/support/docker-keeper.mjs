@@ -115,6 +115,17 @@ function signalAll(signal) {
   }
 }
 
+/** Removes the firewall's rules of the bridge and of its addresses, which the engine leaves. */
+function removeRules(number) {
+  for (const table of ['filter', 'nat']) {
+    const { stdout } = spawnSync('iptables', ['--wait', '--table', table, '--list-rules'], { encoding: 'utf8' })
+    for (const rule of (stdout ?? '').split('\n')) {
+      if (!rule.startsWith('-A ') || !new RegExp(`\\bvotest${number}\\b|\\b10\\.${number}\\.`).test(rule)) continue
+      spawnSync('iptables', ['--wait', '--table', table, '--delete', ...rule.slice(3).split(' ')])
+    }
+  }
+}
+
 /** Leaves nothing: containers, networks (with their rules), processes, mounts, the folder, the bridge. */
 async function endAll(engine, number) {
   if (engine?.exitCode === null) {
@@ -135,6 +146,7 @@ async function endAll(engine, number) {
     .map((line) => line.split(' ')[1] ?? '')
     .filter((path) => path.startsWith(`${folder}/`))
   for (const path of mounts.reverse()) spawnSync('umount', ['--lazy', path])
+  if (number !== undefined) removeRules(number)
   if (number !== undefined) spawnSync('ip', ['link', 'delete', `votest${number}`])
   rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
 }
