@@ -16,6 +16,11 @@ export class Heap {
     items[at] = item
   }
 
+  /** The smallest number; undefined when there is none. */
+  get top(): number | undefined {
+    return this.#items[0]
+  }
+
   /** Takes the smallest number away; undefined when there is none. */
   pop(): number | undefined {
     const items = this.#items

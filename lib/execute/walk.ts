@@ -61,7 +61,17 @@ export async function walkGraph<N, V = void>(
   const anyAlways = nodes.some(({ always }) => always)
   const doneWithout: WalkEnd<V> = { state: 'done', value: undefined as V }
   const ready = new Heap()
-  for (const [index, count] of waiting.entries()) if (count === 0) ready.push(index)
+  /** Those that wait for nothing: in order already. */
+  const early: number[] = []
+  for (let index = 0; index < waiting.length; index += 1) if (waiting[index] === 0) early.push(index)
+  let earlyAt = 0
+  const nextReady = (): number | undefined => {
+    const first = early[earlyAt]
+    const later = ready.top
+    if (first === undefined || (later !== undefined && later < first)) return ready.pop()
+    earlyAt += 1
+    return first
+  }
 
   const controller = new AbortController()
   setMaxListeners(0, controller.signal)
@@ -138,7 +148,7 @@ export async function walkGraph<N, V = void>(
     }
     const pump = () => {
       while ((anyAlways || !stopped.aborted) && running < Math.max(1, concurrency)) {
-        const index = ready.pop()
+        const index = nextReady()
         if (index === undefined) break
         if (ends[index] !== undefined) continue
         begun[index] = 1

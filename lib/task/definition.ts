@@ -27,18 +27,19 @@
  * As a need, or called by `run(other, args)`, a task that does not end `done` rejects: with its FailureError, or with an
  * OutcomeError that carries the outcome and the result.
  */
-import { type Failure, FailureError, type Place } from '../model/failure.ts'
-import type { Outcome } from '../model/outcome.ts'
+import { FailureError, type Place } from '../model/failure.ts'
 import type { Secret } from '../model/secret.ts'
 import { type ArgumentInput, type Arguments, type ArgumentValues, kebabCase } from './arguments.ts'
+import type { Unfinished } from './finish.ts'
 import type { Invocation } from './invocation.ts'
 import type { CallOptions, TaskOptions } from './options.ts'
 import { CallerPlace } from './place.ts'
 import type { Shell } from './shell.ts'
 
+export { Finished, finish, isFinished, OutcomeError, type Unfinished } from './finish.ts'
+
 const brand = Symbol.for('vital-ops.task')
 const folderOfFile = Symbol.for('vital-ops.folder')
-const finishedBrand = Symbol.for('vital-ops.finished')
 
 /** What a task says while it works. Goes to stderr, behind the task's name when several run. */
 export interface TaskLog {
@@ -177,47 +178,6 @@ export type NeedResults<Needed extends Needs> = { readonly [Name in keyof Needed
 export type InputOf<T> =
   T extends Task<infer Input, infer _> ? (Record<never, never> extends Input ? [input?: Input] : [input: Input]) : never
 
-/** A result together with an outcome that is not `done`. Made by `finish`. */
-export class Finished<Result> {
-  readonly outcome: Outcome
-  readonly result: Result
-  readonly failures: readonly Failure[]
-
-  constructor(outcome: Outcome, result: Result, failures: readonly Failure[]) {
-    this.outcome = outcome
-    this.result = result
-    this.failures = failures
-    Object.defineProperty(this, finishedBrand, { value: true })
-  }
-}
-
-/** Whether a value was made by `finish`, also by that of another copy of this package. */
-export const isFinished = (value: unknown): value is Finished<unknown> =>
-  typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[finishedBrand] === true
-
-/** The result without its outcome. */
-export type Unfinished<Returned> = Returned extends Finished<infer Result> ? Result : Returned
-
-/**
- * What a task returns when it has a result and did not simply succeed: the outcome sets the exit code, the failures are printed
- * after the result. An outcome `done` is the same as returning the result.
- */
-export const finish = <Result>(outcome: Outcome, result: Result, failures: readonly Failure[] = []): Finished<Result> =>
-  new Finished(outcome, result, failures)
-
-/** A task that was needed or called by another ended with an outcome other than `done`. */
-export class OutcomeError extends Error {
-  override readonly name = 'OutcomeError'
-  readonly task: string
-  readonly finished: Finished<unknown>
-
-  constructor(task: string, finished: Finished<unknown>) {
-    super(finished.failures[0]?.message ?? `task ${task} ended with the outcome ${finished.outcome}`)
-    this.task = task
-    this.finished = finished
-  }
-}
-
 /** Defines a task that only has commands. */
 export function task<const Commands extends Readonly<Record<string, Task>>>(
   definition: CommandsDefinition<Commands>,
@@ -258,6 +218,7 @@ class DefinedTask implements Task {
   declare readonly folder?: string
   #caller: CallerPlace | undefined = new CallerPlace(task)
   #place: Place | undefined
+  #number = 0
 
   constructor(
     definition: AnyDefinition,
@@ -282,6 +243,13 @@ class DefinedTask implements Task {
   with(input: unknown): BoundTask {
     return { task: this, input }
   }
+
+  /** The number of a task of this copy of the package: kept with it, since a map of 50,000 objects costs more than all else that is kept of them. */
+  static number(given: Task): number | undefined {
+    if (!(#number in given)) return undefined
+    if (given.#number === 0) given.#number = nextNumber()
+    return given.#number
+  }
 }
 Object.defineProperty(DefinedTask.prototype, brand, { value: true })
 
@@ -293,6 +261,23 @@ function runNothing({ name }: TaskContext): never {
     next: [`task help ${name}`],
     outcome: 'usage',
   })
+}
+
+let numbered = 0
+const nextNumber = (): number => {
+  numbered += 1
+  return numbered
+}
+/** Of tasks that another copy of this package has made. */
+const others = new WeakMap<Task, number>()
+
+/** Tells a task from all others of this process. */
+export function numberOf(given: Task): number {
+  const own = DefinedTask.number(given) ?? others.get(given)
+  if (own !== undefined) return own
+  const number = nextNumber()
+  others.set(given, number)
+  return number
 }
 
 /** Whether a value is a task, also one made by another copy of this package. */

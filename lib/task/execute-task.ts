@@ -1,6 +1,6 @@
 import { formatDuration, parseDuration } from '../model/duration.ts'
 import { FailureError } from '../model/failure.ts'
-import { isFinished, OutcomeError } from './definition.ts'
+import { isFinished, OutcomeError } from './finish.ts'
 import type { TaskNode } from './graph.ts'
 import type { Retry } from './options.ts'
 import { type ContextHost, OwnContext, type TaskRunParts } from './task-context.ts'
@@ -33,7 +33,7 @@ type Run = TaskRunParts & {
  */
 export function executeTask(
   node: TaskNode,
-  needs: Readonly<Record<string, unknown>>,
+  needs: TaskRunParts['needs'],
   own: OwnSurroundings,
   host: TaskHost,
 ): Promise<unknown> | unknown {

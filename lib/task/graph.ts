@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { type Failure, failed, ok, type Result } from '../model/failure.ts'
-import { type BoundTask, isTask, type Task } from './definition.ts'
+import { type BoundTask, isTask, numberOf, type Task } from './definition.ts'
 
 /** A task with its arguments: what runs once in an invocation. */
 export type TaskNode = {
@@ -40,17 +40,9 @@ export type CollectOptions = {
   only?: boolean
 }
 
-const numbers = new WeakMap<Task, number>()
-let count = 0
-
 /** Names a task and its arguments' values; equal for equal values, also of other types than JSON has. */
 export function nodeId(task: Task, values: Readonly<Record<string, unknown>>): string {
-  let number = numbers.get(task)
-  if (number === undefined) {
-    count += 1
-    number = count
-    numbers.set(task, number)
-  }
+  const number = numberOf(task)
   for (const _ in values) return `${number} ${valuesText(values)}`
   return String(number)
 }
@@ -135,6 +127,11 @@ export async function collectGraph(roots: readonly TaskNode[], options: CollectO
     const by = { node, name, task, suffix }
     return reading instanceof Promise ? reading.then((read) => put(read, by)) : put(reading, by)
   }
+  const takePlain = (key: string, task: Task): string => {
+    const id = nodeId(task, noValues)
+    if (!nodes.has(id)) nodes.set(id, { id, name: nameOf(task) ?? key, task, values: noValues, needs: none })
+    return id
+  }
   for (const node of nodes.values()) {
     const { needs, finally: last } = node.task.definition
     const why = skip?.(node)
@@ -148,7 +145,7 @@ export async function collectGraph(roots: readonly TaskNode[], options: CollectO
       const ids: Record<string, string> = {}
       for (const key in needs) {
         const need = needs[key] as Task | BoundTask
-        const taken = take(node, key, need, '')
+        const taken = isPlain(need) ? takePlain(key, need) : take(node, key, need, '')
         const id = typeof taken === 'object' ? await taken : taken
         if (id === undefined) continue
         ids[key] = id
@@ -168,6 +165,12 @@ export async function collectGraph(roots: readonly TaskNode[], options: CollectO
   if (first) return failed(first, ...rest)
   return order(nodes)
 }
+
+const noValues: TaskNode['values'] = Object.freeze({})
+
+/** Whether a need is a task that has nothing to read before it is known what runs. There may be 50,000 of them. */
+const isPlain = (need: Task | BoundTask): need is Task =>
+  isTask(need) && need.definition.args === undefined && need.defaultCommand === undefined
 
 const withNames = (failure: Failure, name: string, by: string): Failure => ({
   ...failure,

@@ -1,8 +1,9 @@
+import { statSync } from 'node:fs'
 import { basename } from 'node:path'
 import { failed, type Result } from '../model/failure.ts'
 import { type KeptBundle, validBundle } from './bundle-cache.ts'
 import { currentListing } from './listing.ts'
-import { maker } from './manifest.ts'
+import { listingPath, maker } from './manifest.ts'
 import { buildBundle, bundleLoader } from './run-bundle.ts'
 import { type LoadedTasks, makeTable } from './table.ts'
 
@@ -33,6 +34,7 @@ export async function loadTaskfile(
     const bundle = kept ?? (await buildBundle(taskfile))
     const load = bundleLoader(taskfile, bundle, kept !== undefined)
     if (kept !== undefined && !(listing && currentListing(taskfile) === undefined)) {
+      if (hasMany(taskfile)) (await import('./optimize-later.ts')).optimizeLater()
       return withBundle(makeTable(taskfile, await load()), bundle)
     }
     // Also when it was just bundled: the next command may be a listing.
@@ -45,6 +47,17 @@ export async function loadTaskfile(
     const { importFailures } = await import('./load-failure.ts')
     return failed(...(await importFailures(error, taskfile)))
   }
+}
+
+/**
+ * The bytes of a listing, one hundred and more for a task: from so many tasks on V8 begins to optimise what is done for each, and up to so many the
+ * run is over before that pays.
+ */
+const manyTasks = { from: 200_000, to: 2_000_000 }
+
+function hasMany(taskfile: string): boolean {
+  const size = statSync(listingPath(taskfile), { throwIfNoEntry: false })?.size ?? 0
+  return size >= manyTasks.from && size < manyTasks.to
 }
 
 function withBundle(table: Result<LoadedTasks>, { path }: KeptBundle): Result<LoadedTasks> {

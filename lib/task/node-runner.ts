@@ -10,7 +10,7 @@ import { circle, needIds, nodeOf, type TaskNode, withDefaultCommand } from './gr
 import type { Invocation } from './invocation.ts'
 import { Labels } from './labels.ts'
 import { Mutexes } from './mutexes.ts'
-import { noValue, resultsOf, type NodeState as State, type NodeValue as Value } from './node-state.ts'
+import { newState, noNeeds, resultsOf, type NodeState as State } from './node-state.ts'
 import type { TaskReader } from './reader.ts'
 import { mayBeUpToDate, type Services } from './services.ts'
 import { Slots } from './slots.ts'
@@ -35,8 +35,6 @@ export type NodeRunnerOptions = {
   /** Runs a task that another one runs from its code, with all that it needs, and gives its value. */
   call(caller: TaskNode, root: TaskNode, signal: AbortSignal): Promise<unknown>
 }
-
-const noResults: Readonly<Record<string, unknown>> = Object.freeze({})
 
 /** Runs the nodes of an invocation, each once: in its turn, at its place, under its mutexes. */
 export class NodeRunner {
@@ -102,7 +100,7 @@ export class NodeRunner {
     if (this.#states.has(node.id)) return false
     const rank = this.#states.size
     const label = this.#labels.of(node)
-    this.#states.set(node.id, { node, rank, label, begun: false, ended: false, wanted: false, failedAt: 0, calls: 0 })
+    this.#states.set(node.id, newState(node, rank, label))
     this.#waits.noteNeeds(node.id, needIds(node))
     return true
   }
@@ -143,11 +141,11 @@ export class NodeRunner {
   once(node: TaskNode, signal: AbortSignal): Promise<unknown> | unknown {
     const state = this.#state(node)
     state.run ??= this.#runAtOnce(node, state, signal) ?? this.#run(node, state, signal)
-    return state.run instanceof Promise ? state.run : state.run.value
+    return state.run instanceof Promise ? state.run : state.value
   }
 
   /** Runs a node that nothing has to be waited for; undefined where there may be. Of many nodes that do little, the promises are what costs. */
-  #runAtOnce(node: TaskNode, state: State, signal: AbortSignal): Promise<unknown> | Value | undefined {
+  #runAtOnce(node: TaskNode, state: State, signal: AbortSignal): State['run'] {
     const { skip, after, task } = node
     const { mutex, persistent } = task.definition
     if (skip !== undefined || after || mutex !== undefined || persistent || mayBeUpToDate(node)) return undefined
@@ -156,16 +154,18 @@ export class NodeRunner {
     if (env instanceof Promise || needIds(node).length > 0 || signal.aborted || !this.#slots.tryTake()) return undefined
     state.begun = true
     const own = { label: state.label, folder: reader.workingFolder(task), env, signal }
-    const value = executeTask(node, noResults, own, this.#host)
+    const value = executeTask(node, noNeeds, own, this.#host)
     if (value instanceof Promise) return this.#settle(state, value)
     this.#slots.release()
     state.ended = true
-    return value === undefined ? noValue : { value }
+    state.value = value
+    return 'ended'
   }
 
   async #settle(state: State, running: Promise<unknown>): Promise<unknown> {
     try {
-      return await running
+      state.value = await running
+      return state.value
     } catch (error) {
       throw this.#blamedOn(state, error)
     } finally {
@@ -202,7 +202,8 @@ export class NodeRunner {
       try {
         signal.throwIfAborted()
         state.begun = true
-        return await this.#execute(node, state.label, signal)
+        state.value = await this.#execute(node, state.label, signal)
+        return state.value
       } finally {
         this.#slots.release()
       }
@@ -217,13 +218,13 @@ export class NodeRunner {
   async #execute(node: TaskNode, label: string, signal: AbortSignal): Promise<unknown> {
     const { reader } = this.#options
     const env = await reader.environment(node.task)
-    const needs = await resultsOf(node, this.#states)
+    const needs = () => resultsOf(node, this.#states)
     const folder = reader.workingFolder(node.task)
+    if (!mayBeUpToDate(node)) return executeTask(node, needs, { label, folder, env, signal }, this.#host)
     const execute = async (marked: TaskContext['env'], given: Readonly<Record<string, unknown>>) =>
-      executeTask(node, given, { label, folder, env: marked, signal }, this.#host)
-    if (!mayBeUpToDate(node)) return execute(env, needs)
+      executeTask(node, () => given, { label, folder, env: marked, signal }, this.#host)
     const guard = await this.#guarding()
-    return guard.run({ node, label, folder: reader.base(node.task), env, needs, signal, execute })
+    return guard.run({ node, label, folder: reader.base(node.task), env, needs: needs(), signal, execute })
   }
 
   async #guarding(): Promise<Guard> {

@@ -1,18 +1,15 @@
 import type { TaskNode } from './graph.ts'
 
-/** What a node gave at once. In an object, for it may be undefined. */
-export type NodeValue = { readonly value: unknown }
-
-/** The value of the many that give none. */
-export const noValue: NodeValue = Object.freeze({ value: undefined })
-
 /** What is known of a node that runs. One object each: of 50,000 nodes, several maps would be much. */
 export type NodeState = {
   readonly node: TaskNode
   /** Who comes first to a place that is free: the lowest. */
   readonly rank: number
   readonly label: string
-  run?: Promise<unknown> | NodeValue
+  /** Its run; `ended` where that had ended at once. */
+  run?: Promise<unknown> | 'ended'
+  /** What it gave, when it has. */
+  value: unknown
   /** It has got so far that its code ran. */
   begun: boolean
   ended: boolean
@@ -24,19 +21,27 @@ export type NodeState = {
   calls: number
 }
 
-/** What a node's needs returned; of one that failed and need not have succeeded, undefined. */
-export async function resultsOf(
-  { needs }: TaskNode,
-  states: ReadonlyMap<string, NodeState>,
-): Promise<Record<string, unknown>> {
+/** Of a node that has not begun. */
+export const newState = (node: TaskNode, rank: number, label: string): NodeState => ({
+  node,
+  rank,
+  label,
+  value: undefined,
+  begun: false,
+  ended: false,
+  wanted: false,
+  failedAt: 0,
+  calls: 0,
+})
+
+const noResults: Readonly<Record<string, unknown>> = Object.freeze({})
+
+/** The results of no needs. */
+export const noNeeds = (): Readonly<Record<string, unknown>> => noResults
+
+/** What a node's needs, which have ended, returned; of one that failed and need not have succeeded, undefined. */
+export function resultsOf({ needs }: TaskNode, states: ReadonlyMap<string, NodeState>): Record<string, unknown> {
   const results: Record<string, unknown> = {}
-  for (const key in needs) {
-    const run = states.get(needs[key] as string)?.run
-    try {
-      results[key] = run instanceof Promise ? await run : run?.value
-    } catch {
-      results[key] = undefined
-    }
-  }
+  for (const key in needs) results[key] = states.get(needs[key] as string)?.value
   return results
 }

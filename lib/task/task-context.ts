@@ -27,7 +27,8 @@ export type ContextHost = {
 /** A run of a task: what all its attempts have in common. */
 export type TaskRunParts = {
   readonly node: TaskNode
-  readonly needs: Readonly<Record<string, unknown>>
+  /** What its needs have given: made of thousands for who asks. */
+  readonly needs: () => Readonly<Record<string, unknown>>
   readonly own: OwnSurroundings
   readonly host: ContextHost & SharedSurroundings
 }
@@ -37,6 +38,7 @@ export class OwnContext implements TaskContext {
   readonly #parts: TaskRunParts
   readonly attempt: number
   #made: TaskScope | undefined
+  #needs: TaskContext['needs'] | undefined
 
   constructor(parts: TaskRunParts, attempt: number) {
     this.#parts = parts
@@ -59,8 +61,9 @@ export class OwnContext implements TaskContext {
     return this.#made
   }
 
-  get needs(): TaskRunParts['needs'] {
-    return this.#parts.needs
+  get needs(): TaskContext['needs'] {
+    this.#needs ??= this.#parts.needs()
+    return this.#needs
   }
 
   get name(): string {
