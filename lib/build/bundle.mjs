@@ -123,7 +123,7 @@ async function single(repository, dist, { name, source, alone, program }, write)
           define: { 'import.meta.url': '__ownUrl', 'import.meta.dirname': '__dirname' },
         }
       : {}),
-    packages: 'external',
+    ...(isCommonJs ? { plugins: [packagesOutside] } : { packages: 'external' }),
     sourcemap: 'linked',
   })
   for (const { path, contents, text } of outputFiles) {

@@ -87,7 +87,9 @@ async function answer(
   const unloaded =
     found.ok && helpWords === undefined ? await answerUnloaded(found.value, flags, words, streams, argv) : undefined
   if (unloaded !== undefined) return unloaded
-  const listing = flags.list || words.length === 0 || helpWords !== undefined
+  // The status of migrations is noted for a next time, with what tells that its task is the same.
+  const isNoted = words[0] === 'migrate' && words[1] === 'status'
+  const listing = flags.list || words.length === 0 || helpWords !== undefined || isNoted
   const loaded = found.ok ? await (await import('../task/load.ts')).loadTaskfile(found.value, { listing }) : found
   const [word, ...rest] = helpWords ?? words
   if (!flags.list && isBuiltIn(word) && !(loaded.ok && loaded.value.entry(word))) {

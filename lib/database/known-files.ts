@@ -34,7 +34,7 @@ const noteSchema = z.object({
 export const knownFilesPath = (workspaceFolder: string): string => join(workspaceFolder, '.ops/cache/migrations.json')
 
 /** Fewer new files than this are not worth a note: reading them takes less than a blink. */
-const worthNoting = 32
+export const worthNoting = 32
 
 /**
  * What was found in migration files, by their digests, noted in a file: a thousand of them take seconds to parse, and every command of an environment

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util'
 import stringWidth from 'string-width'
 
 /** How many columns of a terminal a text takes: sequences that colour take none, wide characters two. */
-export const widthOf = (text: string): number => stringWidth(text)
+export const widthOf = (text: string): number => (/^[ -~]*$/.test(text) ? text.length : stringWidth(text))
 
 const segmenter = new Intl.Segmenter()
 

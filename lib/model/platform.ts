@@ -106,7 +106,14 @@ export type LogLine = { service: string; text: string; at?: string }
 export type Endpoint = { host: string; port: number; close(): Promise<void> }
 
 /** How the administrator of a database server gets in, as reachable from here. */
-export type DatabaseAdministrator = { host: string; port: number; user: string; password: Secret }
+export type DatabaseAdministrator = {
+  host: string
+  port: number
+  user: string
+  password: Secret
+  /** Where the password is kept in a file of its own on this machine: that. */
+  passwordFile?: string
+}
 
 /** Options of observation. */
 export type ObserveOptions = {

@@ -59,6 +59,8 @@ export type EnvironmentLoad = {
   /** The op that writes the `.env` file, when `planned` and something is missing. */
   writeEnv?: WriteEnv
   keyring: Keyring
+  /** The files of values, relative to the workspace, where values come from files alone. */
+  valueFiles?: string[]
   /** Keeps the key and all values that the services refer to. Call it under the lock, before the first changing op. */
   keep(): Promise<Result<void>>
 }
@@ -124,6 +126,7 @@ export async function loadEnvironment(
     ],
     ...(values.ok && values.value.writeEnv && { writeEnv: values.value.writeEnv }),
     keyring: keyring.value,
+    ...valueFilesOf(environment, rehearsal),
     keep: () => keyring.value.keep(referencesOf(desired).flatMap(({ digest }) => byDigest.get(digest) ?? [])),
   })
 }
@@ -168,6 +171,13 @@ async function valuesOf(
   }
   const { writeEnv } = file.value
   return ok({ values: values.value, ...(options.planned && writeEnv && { writeEnv }) })
+}
+
+function valueFilesOf({ name, configuration }: LoadedEnvironment, rehearsal: boolean): { valueFiles?: string[] } {
+  const own = configurationPaths.values(rehearsal ? `${name}@local` : name)
+  const providers = (rehearsal ? undefined : configuration.secrets) ?? [{ type: 'file' as const, path: own }]
+  const files = providers.flatMap((provider) => (provider.type === 'file' ? [provider.path] : []))
+  return files.length === providers.length ? { valueFiles: files } : {}
 }
 
 const failuresOf = (result: Result<unknown>): Failure[] => (result.ok ? [] : result.failures)

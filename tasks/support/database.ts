@@ -5,7 +5,7 @@ import { FailureError, failed, type Result, unwrap } from '../../lib/model/failu
 import type { Session } from './session.ts'
 
 /** The database that an environment names. Throws `no-database`. */
-export function databaseOf({ desired }: Session): DesiredDatabase {
+export function databaseOf({ desired }: Pick<Session, 'desired'>): DesiredDatabase {
   if (desired.database) return desired.database
   throw new FailureError({
     code: 'no-database',

@@ -49,6 +49,8 @@ export type Loaded = {
   secrets: SecretSource
   redactable: Secret[]
   warnings: string[]
+  /** The files of values, relative to the workspace, where values come from files alone; undefined where they also come from elsewhere, or from no catalogue. */
+  valueFiles?: string[]
   writeEnv?: OpOf<'write-env'>['data']
   keepSecrets(): Promise<void>
   /** What a service's probes look for and where, as it runs: by the current release where it runs one, on the ports that it has. */
@@ -172,6 +174,7 @@ const environmentOf = (loaded: EnvironmentLoad, { invocation }: TaskContext): En
   secrets: loaded.secrets,
   redactable: loaded.redactable,
   warnings: loaded.warnings.map((finding) => findingText(finding, invocation.color)),
+  ...(loaded.valueFiles ? { valueFiles: loaded.valueFiles } : {}),
   ...(loaded.writeEnv ? { writeEnv: loaded.writeEnv } : {}),
   keepSecrets: async () => unwrap(await loaded.keep()),
 })

@@ -1,11 +1,12 @@
-import { type MigrationRow, migrationStatus } from '../../lib/database/migrations/compare.ts'
+import { migrationStatus } from '../../lib/database/migrations/compare.ts'
 import { type Ledger, readLedger } from '../../lib/database/migrations/ledger.ts'
-import { table } from '../../lib/log/table.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
 import { FailureError, ok } from '../../lib/model/failure.ts'
 import type { TaskContext, View } from '../../lib/task/definition.ts'
-import { useDatabase } from './database.ts'
+import { databaseOf, useDatabase } from './database.ts'
 import type { Scope } from './flags.ts'
+import { keepStatusNote } from './keep-status-note.ts'
+import { type MigrationStatus, migrationStatusText } from './migration-status.ts'
 import { openNamed, type Session } from './session.ts'
 
 type Arguments = { readonly environment: string; readonly platform?: PlatformName | undefined }
@@ -15,36 +16,22 @@ export async function runMigrationStatus(scope: Scope, context: TaskContext & { 
   const session = await openNamed(scope, context, 'environment')
   const { desired } = session
   const ledger = desired.database ? await ledgerOf(session, context) : undefined
-  const rows = migrationStatus(desired.database?.migrations ?? [], ledger?.applied ?? [], ledger)
-  const reachable = ledger !== undefined
+  const migrations = migrationStatus(desired.database?.migrations ?? [], ledger?.applied ?? [], ledger)
+  const status: MigrationStatus = { environment: desired.environment, reachable: ledger !== undefined, migrations }
+  if (ledger !== undefined) await noteStatus(session, context)
   return {
-    environment: desired.environment,
-    reachable,
-    migrations: rows,
+    ...status,
     text: (view: View) =>
-      rows.length === 0
+      migrations.length === 0
         ? `${desired.database ? 'there are no migrations' : `${desired.environment} names no database`}\n`
-        : table(
-            ['version', 'name', 'state', 'effect', 'applied', 'took', 'by', 'release', 'what to do'],
-            rows.map((row) => cells(row, reachable)),
-            view,
-          ),
+        : migrationStatusText(status, view),
   }
 }
 
-function cells(row: MigrationRow, reachable: boolean): string[] {
-  const { version, name, state, effect, appliedAt, durationMs, appliedBy, release, failure, action } = row
-  return [
-    version,
-    name,
-    reachable ? state : 'unknown',
-    effect,
-    appliedAt?.slice(0, 19).replace('T', ' ') ?? '',
-    durationMs === undefined ? '' : `${(durationMs / 1000).toFixed(2)}s`,
-    appliedBy ?? '',
-    release === undefined ? '' : String(release),
-    reachable ? [failure, action].filter(Boolean).join(': ') : '',
-  ]
+/** Lets the next status be answered from what this one has read. */
+async function noteStatus(session: Session, { invocation }: TaskContext): Promise<void> {
+  const server = await session.platform.administrator(databaseOf(session).service)
+  if (server.ok) await keepStatusNote(session, invocation, server.value)
 }
 
 /** The ledger of the environment's database; undefined, with a warning, where it does not answer. */

@@ -40,6 +40,10 @@ export type Session = {
   finish(): Promise<void>
   /** The `.env` file that is to be written first, when the session was opened as `planned`. */
   writeEnv?: OpOf<'write-env'>['data']
+  /** See `Loaded`. */
+  valueFiles?: string[]
+  /** Warnings of the configuration were said. */
+  warned: boolean
   /** Makes durable what a plan refers to: the key of digests, and the secrets of a release. */
   keepSecrets(): Promise<void>
   /** A service's probes and what they are run against, as it runs. */
@@ -108,6 +112,8 @@ export async function openSession(scope: Scope, context: TaskContext, needs: Ses
     onEvent: (listener) => listeners.push(listener),
     finish: () => renderer.end(),
     ...(loaded.writeEnv ? { writeEnv: loaded.writeEnv } : {}),
+    ...(loaded.valueFiles ? { valueFiles: loaded.valueFiles } : {}),
+    warned: loaded.warnings.length > 0,
     keepSecrets: () => loaded.keepSecrets(),
     probesOf: (service, states) => loaded.probesOf(service, states),
     requireServices: (names, words) => requireServices(desired, names, words),

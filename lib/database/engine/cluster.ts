@@ -16,7 +16,8 @@ export const adminUser = 'postgres'
 /** Where a major version's cluster is in a service's data folder. */
 export const dataFolderOf = (folder: string, major: number): string => join(folder, `postgres-${major}`)
 
-const adminFileOf = (folder: string, major: number): string => join(folder, `postgres-${major}.admin`)
+/** Where the password of a cluster's administrator is kept. */
+export const adminFileOf = (folder: string, major: number): string => join(folder, `postgres-${major}.admin`)
 
 /** What is in a service's data folder: the wanted cluster, and clusters of other major versions. */
 export type ClusterState = { created: boolean; others: number[] }

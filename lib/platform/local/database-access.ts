@@ -1,5 +1,5 @@
 import { applicationName, type DatabaseAddress } from '../../database/connect.ts'
-import { adminUser, dataFolderOf, inspectCluster, readAdminSecret } from '../../database/engine/cluster.ts'
+import { adminFileOf, adminUser, dataFolderOf, inspectCluster, readAdminSecret } from '../../database/engine/cluster.ts'
 import type { Desired, RunSpec } from '../../model/desired.ts'
 import { failed, ok, type Result } from '../../model/failure.ts'
 import type { LocalContext } from './context.ts'
@@ -30,7 +30,7 @@ export async function adminAddress(
   { service, version, ports }: EnginePlace,
   run: string,
   signal?: AbortSignal,
-): Promise<Result<DatabaseAddress>> {
+): Promise<Result<DatabaseAddress & { passwordFile: string }>> {
   const folder = await findDataFolder({ ...local, service })
   if (folder === undefined) return failed(noData(service))
   const password = await readAdminSecret(folder, version)
@@ -41,6 +41,7 @@ export async function adminAddress(
     database: 'postgres',
     user: adminUser,
     password: password.value,
+    passwordFile: adminFileOf(folder, version),
     applicationName: applicationName(run),
     ...(signal && { signal }),
   })
