@@ -2,12 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readdir, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { type Failure, FailureError } from '../../model/failure.ts'
+import { FailureError } from '../../model/failure.ts'
 import type { Finding } from '../../model/finding.ts'
 import type { Effect, ReleaseStore } from '../../model/platform.ts'
 import type { Release } from '../../model/release.ts'
 import { errorCode, fileFailure, readText, removeTree, syncFolder, writeFileAtomic } from '../../system/files.ts'
 import { openDurableAppender, readLinesTolerant } from '../../system/journal-file.ts'
+import { currentAmong, readPointer } from '../release-current.ts'
+import { damagedPointer, isCurrent, leftOut, noRecord, taken, unreadable } from '../release-failures.ts'
 import { parseRecord } from './release-record.ts'
 
 /** The releases of one environment as files of the workspace. */
@@ -18,8 +20,6 @@ export type LocalReleases = ReleaseStore & {
   folder(number: number): string
 }
 
-/** `newest` is the highest number that there was when it was written. */
-const currentSchema = z.looseObject({ release: z.int().min(1), newest: z.int().default(0) })
 const effectSchema = z.looseObject({ op: z.string(), ended: z.enum(['begun', 'done', 'failed']), at: z.string() })
 
 /** What a folder is called while it is being removed: it is no release any more. */
@@ -77,26 +77,12 @@ export function localReleases(ops: string, environment: string): LocalReleases {
     return releases
   }
 
-  /**
-   * What the pointer says, unless the records know better: a deploy is killed between the verdict on its release and the pointer, or
-   * a rollback after it has left the release that the pointer names. A damaged pointer does not stop a rollback either.
-   */
   async function current(): Promise<number | undefined> {
     const releases = await list()
-    const serving = releases.filter(({ outcome, left }) => outcome === 'healthy' && !left)
     const pointer = readPointer(await readText(currentPath))
-    if (pointer === 'damaged') {
-      left.push(damagedPointer(currentPath, serving.at(-1)?.number))
-      return serving.at(-1)?.number
-    }
-    const newer = serving.findLast(({ number }) => number > (pointer?.newest ?? 0))
-    if (newer) return newer.number
-    let named = releases.find(({ number }) => number === pointer?.release)
-    for (let steps = releases.length; named?.left && steps > 0; steps -= 1) {
-      const to = named.left.to
-      named = releases.find(({ number }) => number === to) ?? named
-    }
-    return named?.number ?? pointer?.release
+    const current = currentAmong(releases, pointer)
+    if (pointer === 'damaged') left.push(damagedPointer(currentPath, current))
+    return current
   }
 
   return {
@@ -183,15 +169,6 @@ export function localReleases(ops: string, environment: string): LocalReleases {
   }
 }
 
-function readPointer(text: string | undefined): z.output<typeof currentSchema> | 'damaged' | undefined {
-  if (text === undefined) return undefined
-  try {
-    return currentSchema.parse(JSON.parse(text))
-  } catch {
-    return 'damaged'
-  }
-}
-
 async function appendEffect(path: string, effect: Effect): Promise<void> {
   const file = await openDurableAppender(path)
   try {
@@ -212,44 +189,3 @@ async function writeDurably(path: string, data: string): Promise<void> {
     await handle.close()
   }
 }
-
-const leftOut = (path: string, number: number, why: string): Finding => ({
-  rule: 'release-record-unreadable',
-  severity: 'warning',
-  message: `release ${number} is left out, its record cannot be read: ${why}`,
-  place: { file: path },
-  mend: 'restore the file, or remove the folder if the release is not needed',
-})
-
-const damagedPointer = (path: string, instead: number | undefined): Finding => ({
-  rule: 'current-release-unreadable',
-  severity: 'warning',
-  message: `which release is current cannot be read; by the records it is ${instead === undefined ? 'none' : `release ${instead}`}`,
-  place: { file: path },
-  mend: 'the next deploy or rollback writes it anew',
-})
-
-const unreadable = (path: string, why: string): Failure => ({
-  code: 'release-record-unreadable',
-  message: 'the record of a release cannot be read',
-  place: { file: path },
-  why,
-})
-
-const noRecord = (environment: string, number: number): Failure => ({
-  code: 'no-such-release',
-  message: `${environment} has no release ${number}`,
-  next: [`task releases ${environment}`],
-})
-
-const taken = (environment: string, number: number): Failure => ({
-  code: 'release-number-taken',
-  message: `${environment} has a release ${number} already; somebody else has deployed meanwhile`,
-  outcome: 'unchanged',
-  next: [`task releases ${environment}`],
-})
-
-const isCurrent = (environment: string, number: number): Failure => ({
-  code: 'release-is-current',
-  message: `release ${number} of ${environment} is the current one and is not removed`,
-})
