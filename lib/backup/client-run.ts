@@ -7,7 +7,11 @@ import { startProcess } from '../system/processes.ts'
 const keptLines = 20
 
 /** How PostgreSQL's programs are told where to go: nothing of it is in their arguments, where others could read the password. */
-export function clientEnvironment(address: DatabaseAddress): NodeJS.ProcessEnv {
+export function clientEnvironment(
+  address: DatabaseAddress,
+  settings: Readonly<Record<string, string>> = {},
+): NodeJS.ProcessEnv {
+  const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`)
   const { PATH, HOME, TMPDIR } = process.env
   return {
     ...(PATH !== undefined && { PATH }),
@@ -24,6 +28,7 @@ export function clientEnvironment(address: DatabaseAddress): NodeJS.ProcessEnv {
     PGCLIENTENCODING: 'UTF8',
     // Neither a service file nor what the user has set may lead elsewhere.
     PGSSLMODE: 'prefer',
+    ...(options.length > 0 && { PGOPTIONS: options.join(' ') }),
   }
 }
 
@@ -31,6 +36,8 @@ export function clientEnvironment(address: DatabaseAddress): NodeJS.ProcessEnv {
 export type ClientRun = {
   address: DatabaseAddress
   signal: AbortSignal
+  /** The server's settings for its sessions: names and values without spaces. */
+  settings?: Readonly<Record<string, string>>
   /** What it reads; without it, nothing. */
   input?: AsyncIterable<Uint8Array>
   output?: (line: string) => void
@@ -46,7 +53,7 @@ export async function* outputOf(argv: readonly [string, ...string[]], run: Clien
   const started = unwrap(
     await startProcess({
       argv,
-      env: clientEnvironment(run.address),
+      env: clientEnvironment(run.address, run.settings),
       signal: run.signal,
       graceMs: 3000,
       stdout: (chunk) => (pipe.write(chunk) || pipe.destroyed ? undefined : drained(pipe)),
@@ -89,7 +96,7 @@ async function outputInto(argv: readonly [string, ...string[]], run: ClientRun, 
     const started = unwrap(
       await startProcess({
         argv,
-        env: clientEnvironment(run.address),
+        env: clientEnvironment(run.address, run.settings),
         signal: run.signal,
         graceMs: 3000,
         stdout: { input },
@@ -113,7 +120,7 @@ export async function runClient(argv: readonly [string, ...string[]], run: Clien
   const started = unwrap(
     await startProcess({
       argv,
-      env: clientEnvironment(run.address),
+      env: clientEnvironment(run.address, run.settings),
       signal: run.signal,
       graceMs: 3000,
       stdin: run.input ? 'pipe' : 'ignore',

@@ -7,7 +7,7 @@ import type { BackupPorts, Server } from './context.ts'
 import { physicalEngine } from './engine.ts'
 import { compareRedis, readDatabases, redisContentsSchema } from './redis/contents.ts'
 import { contentsOf, type Opened, recordedContents } from './restore/files.ts'
-import { restoreLogical } from './restore/logical.ts'
+import { fetchDump, restoreLogical } from './restore/logical.ts'
 import { restorePhysical } from './restore/physical.ts'
 import { readRestored } from './restore/read.ts'
 import { startScratchRedis } from './restore/redis.ts'
@@ -113,35 +113,40 @@ async function drillLogical(
   const contents = await contentsOf(opened, source.name)
   const engine = await ports.engine({ service, version, prefer: 'system' }, signal)
   const started = performance.now()
-  const scratch = engine.ok ? await startEmpty(engine.value, folder, signal) : undefined
-  // Without a server of that version here, the environment's own takes a database more.
-  const own = scratch ? undefined : await ports.administrator(service)
-  // One that is given by its address is not known by now.
-  if (own && !own.ok && !engine.ok) throw new FailureError(...engine.failures)
-  const server: Server = scratch?.server ?? unwrap(own as NonNullable<typeof own>)
-  const into = `vital_ops_drill_${opened.manifest.number}`
+  const dump = fetchDump(opened, service, folder)
   try {
-    await restoreLogical(opened, {
-      server,
-      applicationName: applicationName(run),
-      service,
-      into,
-      contents,
-      folder,
-      roles: {},
-      tables: null,
-      output,
-    })
-    const restored = performance.now()
-    const address = { ...server, database: into, applicationName: applicationName(run), signal }
-    const found = compareContents(contents, await readRestored(address), { owners: true })
-    const on = engine.ok
-      ? `a scratch server, PostgreSQL ${engine.value.version} (${engine.value.kind})`
-      : `a database of its own on the server of ${service}`
-    return { ...found, on, restoreMs: restored - started, compareMs: performance.now() - restored }
+    const scratch = engine.ok ? await startEmpty(engine.value, folder, signal) : undefined
+    // Without a server of that version here, the environment's own takes a database more.
+    const own = scratch ? undefined : await ports.administrator(service)
+    // One that is given by its address is not known by now.
+    if (own && !own.ok && !engine.ok) throw new FailureError(...engine.failures)
+    const server: Server = scratch?.server ?? unwrap(own as NonNullable<typeof own>)
+    const into = `vital_ops_drill_${opened.manifest.number}`
+    try {
+      await restoreLogical(opened, {
+        dump,
+        server,
+        applicationName: applicationName(run),
+        service,
+        into,
+        contents,
+        roles: {},
+        tables: null,
+        output,
+      })
+      const restored = performance.now()
+      const address = { ...server, database: into, applicationName: applicationName(run), signal }
+      const found = compareContents(contents, await readRestored(address), { owners: true })
+      const on = engine.ok
+        ? `a scratch server, PostgreSQL ${engine.value.version} (${engine.value.kind})`
+        : `a database of its own on the server of ${service}`
+      return { ...found, on, restoreMs: restored - started, compareMs: performance.now() - restored }
+    } finally {
+      if (scratch) await scratch.stop()
+      else await dropDatabase(server, into, run)
+    }
   } finally {
-    if (scratch) await scratch.stop()
-    else await dropDatabase(server, into, run)
+    await dump.remove()
   }
 }
 

@@ -81,7 +81,7 @@ async function openStored(
   const raw = await target.read(key, signal)
   if (raw === undefined) throw missing(key, target)
   const stored = counter()
-  const bytes: AsyncIterable<Uint8Array> = stored.through(raw)
+  const bytes = stored.through(untilAborted(raw, signal))
   return {
     name,
     stream: file.encrypted ? decrypt(bytes, identities, name) : bytes,
@@ -91,6 +91,13 @@ async function openStored(
         throw damaged(name, `it has ${found.bytes} bytes, and had ${file.bytes} when it was written`)
       if (found.sha256 !== file.sha256) throw damaged(name, 'its SHA-256 is not the one of the manifest')
     },
+  }
+}
+
+async function* untilAborted(source: AsyncIterable<Uint8Array>, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source) {
+    signal?.throwIfAborted()
+    yield chunk
   }
 }
 

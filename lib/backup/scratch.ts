@@ -15,22 +15,34 @@ import type { Server } from './context.ts'
 export type ScratchServer = {
   server: Server
   dataFolder: string
-  /** Ends it in order, so that its data folder is whole; the folder stays. */
+  /** Ends it; what was restored is whole in its data folder then, what was empty is not to be used again. The folder stays. */
   stop(): Promise<void>
 }
 
 /** Nothing of a scratch server has to survive a power cut. */
 const hasty = ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', 'max_wal_size=2GB', 'autovacuum=off']
 
-/** Makes an empty cluster below `folder` and starts its server. Throws `FailureError`. */
+/**
+ * Makes an empty cluster below `folder` and starts its server, which nothing has to be left of: what is loaded into a table that is as new as its
+ * transaction is not logged (wal_level minimal), and its end writes nothing down. Throws `FailureError`.
+ */
 export async function startEmpty(engine: Engine, folder: string, signal: AbortSignal): Promise<ScratchServer> {
-  const { dataFolder } = unwrap(await createCluster({ engine, folder: join(folder, 'scratch'), signal }))
-  const password = unwrap(await readAdminSecret(join(folder, 'scratch'), engine.major))
+  const cluster = { engine, folder: join(folder, 'scratch'), signal, durable: false }
+  const { dataFolder } = unwrap(await createCluster(cluster))
+  const password = unwrap(await readAdminSecret(cluster.folder, engine.major))
   return start(engine, dataFolder, {
     password,
-    settings: [...hasty, 'maintenance_work_mem=256MB'],
+    settings: [
+      ...hasty,
+      'wal_level=minimal',
+      'max_wal_senders=0',
+      'shared_buffers=256MB',
+      'maintenance_work_mem=256MB',
+    ],
     signal,
     socket: undefined,
+    // Immediate shutdown (postgres(1)).
+    stopSignal: 'SIGQUIT',
   })
 }
 
@@ -80,7 +92,13 @@ async function socketFolder(folder: string): Promise<string> {
 async function start(
   engine: Engine,
   dataFolder: string,
-  options: { password: Secret; settings: string[]; signal: AbortSignal; socket: string | undefined },
+  options: {
+    password: Secret
+    settings: string[]
+    signal: AbortSignal
+    socket: string | undefined
+    stopSignal?: 'SIGINT' | 'SIGQUIT'
+  },
 ): Promise<ScratchServer> {
   // Far from what services use, and seldom the same for two at once.
   const port = (await freePortNear(40_000 + Math.floor(Math.random() * 15_000))) ?? 0
@@ -95,14 +113,14 @@ async function start(
     )
     lines.splice(0, Math.max(0, lines.length - 20))
   }
+  const { password, stopSignal = 'SIGINT' } = options
   const argv: typeof how.argv = [...how.argv, ...options.settings.flatMap((setting) => ['-c', setting])]
   const running = unwrap(
-    await startProcess({ ...how, argv, stopSignal: 'SIGINT', stopTarget, graceMs: 60_000, stdout: take, stderr: take }),
+    await startProcess({ ...how, argv, stopSignal, stopTarget, graceMs: 60_000, stdout: take, stderr: take }),
   )
-  const { password } = options
   const server: Server = { host: options.socket ?? '127.0.0.1', port, user: adminUser, password }
   const stop = async () => {
-    await running.stop({ signal: 'SIGINT', graceMs: 60_000 })
+    await running.stop({ signal: stopSignal, graceMs: 60_000 })
   }
   try {
     let exited = false

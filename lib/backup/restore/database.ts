@@ -7,13 +7,14 @@ import { type Failure, FailureError, ok, unwrap } from '../../model/failure.ts'
 import type { OpData } from '../../model/op.ts'
 import type { OpContext, OpResult } from '../../model/platform.ts'
 import { compareContents } from '../compare.ts'
+import type { Contents } from '../contents.ts'
 import type { BackupPorts } from '../context.ts'
 import { physicalEngine } from '../engine.ts'
 import { openBackup } from '../open.ts'
 import { inFolder } from '../scratch.ts'
 import { databaseAt } from '../sources/address.ts'
 import { contentsOf, type Opened } from './files.ts'
-import { restoreLogical } from './logical.ts'
+import { analyzeAll, fetchDump, restoreLogical } from './logical.ts'
 import { restorePhysical } from './physical.ts'
 import { restoreToTime } from './point-in-time.ts'
 import { readRestored } from './read.ts'
@@ -56,18 +57,22 @@ async function restoreDump(
     })
   }
   await restoreLogical(opened, {
+    dump: fetchDump(opened, data.service, folder),
     server,
     applicationName: applicationName(run),
     service: data.service,
     into: data.into,
     contents,
-    folder,
     roles: data.roles,
     tables: data.tables,
     output,
   })
   const address = { ...server, database: data.into, applicationName: applicationName(run), signal }
-  const { compared, differences } = compareContents(contents, await readRestored(address), {
+  // The one takes a core, and so does the other; both are waited for.
+  const [read, analyzed] = await Promise.allSettled([readRestored(address), analyzeAll(address)])
+  for (const one of [read, analyzed]) if (one.status === 'rejected') throw one.reason
+  const found = (read as PromiseFulfilledResult<Contents>).value
+  const { compared, differences } = compareContents(contents, found, {
     owners: Object.keys(data.roles).length === 0,
     ...(data.tables && { tables: data.tables }),
   })

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { type Connection, withDatabase } from '../../database/connect.ts'
+import { type Connection, type DatabaseAddress, withDatabase } from '../../database/connect.ts'
 import { FailureError, ok, unwrap } from '../../model/failure.ts'
 import { runClient } from '../client-run.ts'
 import { clientFor } from '../clients.ts'
@@ -10,16 +10,42 @@ import type { Server } from '../context.ts'
 import { fetchTo, fileOf, type Opened, textOf } from './files.ts'
 import { restoreIntoOlder } from './older-server.ts'
 
+/** A dump on its way to the disk. */
+export type FetchedDump = {
+  /** Its file, once it is whole. */
+  file: Promise<string>
+  /** Ends what still goes on, and removes the file. */
+  remove(): Promise<void>
+}
+
+/** Begins to bring a dump into a folder: it takes as long as the database that it goes into takes to be made. */
+export function fetchDump(opened: Opened, service: string, folder: string): FetchedDump {
+  const ending = new AbortController()
+  const path = join(folder, `${service}.dump`)
+  const signal = AbortSignal.any([opened.signal, ending.signal])
+  const fetching = fetchTo({ ...opened, signal }, fileOf(opened, service, 'dump'), path)
+  const file = fetching.then(() => path)
+  // Who waits for it hears of its failure.
+  file.catch(() => {})
+  return {
+    file,
+    async remove() {
+      ending.abort()
+      await file.catch(() => {})
+      await rm(path, { force: true })
+    },
+  }
+}
+
 /** Where a dump goes. */
 export type LogicalRestore = {
+  dump: FetchedDump
   server: Server
   applicationName: string
   service: string
   /** The new database. It must not be there, unless an earlier attempt of ours has left it. */
   into: string
   contents: Contents
-  /** A folder for the dump while it is restored. */
-  folder: string
   /** Roles of the backup by what they become here. */
   roles: Readonly<Record<string, string>>
   tables: readonly string[] | null
@@ -30,17 +56,22 @@ export type LogicalRestore = {
 const mark = 'vital-ops: being restored'
 
 /**
+ * Settings of the sessions that restore. No commit is waited for: the database counts only after a later one, which is, and the log is written in order
+ * (postgresql.org/docs/current/wal-async-commit.html). Indexes of usual size are sorted in memory.
+ */
+const settings = { synchronous_commit: 'off', maintenance_work_mem: '256MB' }
+
+/**
  * Restores a dump into a new database: missing roles are made (or mapped), the database with its own encoding and locale, then pg_restore, which
- * stops at the first error. Throws `FailureError`; what it has begun is removed by the next attempt.
+ * stops at the first error. The dump is removed from the disk. Throws `FailureError`; what it has begun is removed by the next attempt.
  */
 export async function restoreLogical(opened: Opened, restore: LogicalRestore): Promise<void> {
-  const { server, into, contents, service, tables } = restore
+  const { server, into, contents, service, tables, dump } = restore
   const { signal } = opened
-  const admin = { ...server, database: 'postgres', applicationName: restore.applicationName, signal }
-  const file = join(restore.folder, `${service}.dump`)
+  const cleaning = { ...server, database: 'postgres', applicationName: restore.applicationName }
+  const admin = { ...cleaning, signal }
   const source = opened.manifest.sources.find(({ name }) => name === service)
   try {
-    await fetchTo(opened, fileOf(opened, service, 'dump'), file)
     const major = unwrap(await withDatabase(admin, async (connection) => ok(await serverMajor(connection))))
     const client = unwrap(await clientFor(major, Number.parseInt(source?.client ?? '0', 10), signal))
     unwrap(
@@ -50,21 +81,22 @@ export async function restoreLogical(opened: Opened, restore: LogicalRestore): P
         return ok(undefined)
       }),
     )
+    const file = await dump.file.catch(async (error: unknown) => {
+      await withDatabase(cleaning, async (connection) => {
+        await connection.query(`drop database if exists ${connection.escapeIdentifier(into)} with (force)`)
+        return ok(undefined)
+      })
+      throw error
+    })
     const address = { ...admin, database: into }
     const jobs = Math.min(4, Math.max(2, availableParallelism()))
     const only = (tables ?? []).flatMap((table) => tableArguments(table))
-    const run = { address, signal, output: restore.output }
+    const run = { address, signal, settings, output: restore.output }
     if (client.major > major) await restoreIntoOlder(client, only, file, run)
     else {
       const argv = ['--exit-on-error', '--no-password', `--jobs=${jobs}`, `--dbname=${into}`, ...only, file]
       await runClient([join(client.bin, 'pg_restore'), ...argv], run)
     }
-    unwrap(
-      await withDatabase(address, async (connection) => {
-        await connection.query('analyze')
-        return ok(undefined)
-      }),
-    )
     unwrap(
       await withDatabase(admin, async (connection) => {
         for (const statement of contents.database.statements) {
@@ -78,8 +110,18 @@ export async function restoreLogical(opened: Opened, restore: LogicalRestore): P
       }),
     )
   } finally {
-    await rm(file, { force: true })
+    await dump.remove()
   }
+}
+
+/** Has the server count what is in a restored database, so that its plans are good from the first query on. Throws `FailureError`. */
+export async function analyzeAll(address: DatabaseAddress): Promise<void> {
+  unwrap(
+    await withDatabase(address, async (connection) => {
+      await connection.query('analyze')
+      return ok(undefined)
+    }),
+  )
 }
 
 const tableArguments = (table: string): string[] => {

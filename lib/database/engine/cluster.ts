@@ -45,6 +45,8 @@ export async function createCluster(options: {
   folder: string
   signal?: AbortSignal
   output?: (line: string) => void
+  /** False: it need not survive a power cut, and no file is waited for. */
+  durable?: boolean
 }): Promise<Result<{ dataFolder: string; created: boolean }>> {
   const { engine, folder } = options
   const dataFolder = dataFolderOf(folder, engine.major)
@@ -139,7 +141,7 @@ async function initialise(
   engine: Engine,
   temporary: string,
   secret: Secret,
-  options: { signal?: AbortSignal; output?: (line: string) => void },
+  { durable = true, ...options }: { signal?: AbortSignal; output?: (line: string) => void; durable?: boolean },
 ): Promise<Result<void>> {
   const passwordFile = join(temporary, 'password')
   const handle = await open(passwordFile, 'wx', 0o600)
@@ -158,6 +160,7 @@ async function initialise(
       '--auth=scram-sha-256',
       '--encoding=UTF8',
       '--data-checksums',
+      ...(durable ? [] : ['--no-sync']),
       ...localeOf(engine.major),
     ],
     { user: engine.user, ...options },
