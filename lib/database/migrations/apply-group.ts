@@ -1,3 +1,4 @@
+import type { QueryResult } from 'pg'
 import type { MigrationFile } from '../../model/desired.ts'
 import type { Connection } from '../connect.ts'
 import { isConnectionLost, isServerError } from '../failures.ts'
@@ -35,12 +36,12 @@ export async function applyGroup(
     await connection.query(
       `begin; set local lock_timeout = '${options.lockTimeoutMs}ms'; set local statement_timeout = ${options.statementTimeoutMs}`,
     )
-    for (const migration of migrations.slice(0, longest.count)) {
-      const from = performance.now()
-      if (from - started > longest.ms) break
-      begun += 1
-      await connection.query(textOf(migration))
-      applied.push({ migration, durationMs: performance.now() - from })
+    const most = Math.min(migrations.length, longest.count)
+    for (let size = 4; applied.length < most; size = nextSize(applied)) {
+      if (performance.now() - started > longest.ms) break
+      const message = migrations.slice(applied.length, Math.min(most, applied.length + size))
+      begun += message.length
+      applied.push(...(await send(connection, message)))
     }
     await connection.query('set local statement_timeout = 0')
     await recordMigrations(
@@ -62,6 +63,29 @@ export async function applyGroup(
   }
 }
 
-/** All statements in one message; deferred constraints are looked at before the next migration. */
-const textOf = ({ text, part }: Sharing): string =>
-  `${text.slice(part.from, part.to)}\n;\nset constraints all immediate`
+/** How long the migrations of one message may take together, in milliseconds, as far as that can be known before. */
+const messageMs = 60
+
+/** As many as those before them let expect to fit. */
+function nextSize(applied: GroupResult['applied']): number {
+  const sum = applied.reduce((total, { durationMs }) => total + durationMs, 0)
+  return Math.max(1, Math.floor(messageMs / Math.max(sum / applied.length, 0.1)))
+}
+
+const clock = 'vital_ops_clock'
+const readClock = `select (extract(epoch from pg_catalog.clock_timestamp()) * 1000)::float8 as ${clock}`
+
+/**
+ * Sends migrations in one message, so that the server does not wait for us between them; it says itself when each was done. Deferred constraints are looked
+ * at before the next one.
+ */
+async function send(connection: Connection, migrations: readonly Sharing[]): Promise<GroupResult['applied']> {
+  const texts = migrations.map(
+    ({ text, part }) => `${text.slice(part.from, part.to)}\n;\nset constraints all immediate;\n${readClock}`,
+  )
+  const results = (await connection.query([readClock, ...texts].join(';\n'))) as unknown as QueryResult[]
+  const times = results
+    .filter(({ fields }) => fields[0]?.name === clock)
+    .map(({ rows }) => (rows[0] as Record<string, number>)[clock] ?? 0)
+  return migrations.map((migration, at) => ({ migration, durationMs: (times[at + 1] ?? 0) - (times[at] ?? 0) }))
+}
