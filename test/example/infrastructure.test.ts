@@ -62,7 +62,7 @@ for (const file of composeFiles) {
     }
     if (service.build) {
       const context = path.join(folder, service.build.context)
-      assert.is(context, example)
+      assert.is(context, path.join(example, 'services'))
       const dockerfile = fs.readFileSync(path.join(context, service.build.dockerfile), 'utf8')
       for (const line of [/^USER node$/m, /^HEALTHCHECK /m, /^FROM \$\{NODE_IMAGE\} AS build$/m])
         assert.match(dockerfile, line)

@@ -22,6 +22,39 @@ export const busybox = (engine: Engine): Promise<string> =>
 export const node = (engine: Engine): Promise<string> => load(engine, nodeImage())
 
 /**
+ * Node with the packages that the example's services are built with, where their Dockerfiles install them: a registry cannot be reached, so that
+ * `npm install` there finds everything done. Stands in for `node:22-alpine`.
+ */
+export const nodeForBuilds = (engine: Engine): Promise<string> => {
+  const { layers, settings } = nodeImage()
+  const modules = join(repository, 'node_modules')
+  const files = packagesOf(['esbuild', 'pg']).flatMap((name) => below(join(modules, name)))
+  const elsewhere = Object.fromEntries(
+    files.map((file) => [`/workspace/node_modules${file.slice(modules.length)}`, file]),
+  )
+  const npm = { text: '#!/bin/sh\necho "all packages are here"\n', mode: 0o755 }
+  return load(engine, {
+    name: 'node-for-builds',
+    layers: [...layers, { programs: [], elsewhere, extra: { '/usr/bin/npm': npm } }],
+    settings: { ...settings, User: '' },
+  })
+}
+
+/** Packages and all that they depend on. */
+function packagesOf(names: readonly string[]): string[] {
+  const found = new Set<string>()
+  const visit = (name: string) => {
+    const file = join(repository, 'node_modules', name, 'package.json')
+    if (found.has(name) || !existsSync(file)) return
+    found.add(name)
+    const { dependencies = {}, optionalDependencies = {} } = JSON.parse(readFileSync(file, 'utf8'))
+    for (const needed of Object.keys({ ...dependencies, ...optionalDependencies })) visit(needed)
+  }
+  names.forEach(visit)
+  return [...found]
+}
+
+/**
  * A service of the example (`api`, `worker`), built as its Dockerfile does.
  *
  * @param options.revision is in the image, so that another one is another image

@@ -11,6 +11,8 @@ export type LayerContent = {
   programs: readonly string[]
   /** Other files of this machine. */
   files?: readonly string[]
+  /** Files of this machine that are somewhere else in the image: by their path there. */
+  elsewhere?: Readonly<Record<string, string>>
   extra?: Readonly<Record<string, Extra>>
 }
 
@@ -20,7 +22,12 @@ export function identityOf(content: LayerContent): unknown {
     const { size, mtimeMs } = statSync(path)
     return [path, size, Math.floor(mtimeMs)]
   }
-  return [content.programs.map(stamp), (content.files ?? []).map(stamp), content.extra ?? {}]
+  return [
+    content.programs.map(stamp),
+    (content.files ?? []).map(stamp),
+    Object.entries(content.elsewhere ?? {}).map(([to, from]) => [to, stamp(from)]),
+    content.extra ?? {},
+  ]
 }
 
 /**
@@ -36,8 +43,11 @@ export function writeLayer(content: LayerContent, tar: string, stage: string, le
   }
   const files = [...new Set([...content.programs, ...libraries(content.programs), ...(content.files ?? [])])]
   const taken = files.filter((file) => !leave.has(file))
-  for (const file of taken) {
-    const to = join(stage, file)
+  for (const [path, file] of [
+    ...taken.map((file) => [file, file] as const),
+    ...Object.entries(content.elsewhere ?? {}),
+  ]) {
+    const to = join(stage, path)
     mkdirSync(dirname(to), { recursive: true })
     copyFileSync(file, to, constants.COPYFILE_FICLONE)
     chmodSync(to, statSync(file).mode & 0o777)
