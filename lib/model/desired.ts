@@ -84,6 +84,10 @@ export type PublishedPort = {
   of: string
   container: number
   host: number
+  /** What the configuration gives it, where this host uses another (`--resolve-ports`). */
+  declared?: number
+  /** The address of the host that it is published on; default is all. */
+  address?: string
   protocol: 'tcp' | 'udp'
 }
 
@@ -121,7 +125,14 @@ export type DesiredService = {
   unavailable?: string
   spec?: RunSpec
   fingerprint: Fingerprint
-  build?: { command: string[]; directory: string; context: string; timeoutMs: Milliseconds }
+  build?: {
+    command: string[]
+    directory: string
+    context: string
+    timeoutMs: Milliseconds
+    /** An image instead of files, on docker. */
+    dockerfile?: string
+  }
   rollout: 'overlap' | 'recreate'
   configuration: ServiceConfiguration
   place: Place

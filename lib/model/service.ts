@@ -70,6 +70,7 @@ export const serviceSchema = z
         dependencies: z.array(dependencySchema).default([]).describe('Added to `dependencies` on this platform'),
         networks: z.array(nameSchema).default([]).describe('Shared networks that it joins'),
         ports: z.array(publishedPort).default([]).describe('Ports of its containers'),
+        oneShot: z.boolean().default(false).describe('Runs to its end; ready when it exited 0'),
       })
       .optional()
       .describe('How Docker Compose runs it'),

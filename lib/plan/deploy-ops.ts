@@ -1,4 +1,4 @@
-import type { Desired } from '../model/desired.ts'
+import type { Desired, RunSpec } from '../model/desired.ts'
 import type { Op, OpId } from '../model/op.ts'
 import type { ObservedSource, Snapshot } from '../model/snapshot.ts'
 import { prunable } from './prune.ts'
@@ -35,11 +35,18 @@ export const buildOps = (targets: Target[], causes: Map<string, string>, release
               command: build.command,
               directory: build.directory,
               artefact: spec.artefact ?? '',
+              ...builtImage(spec, build.dockerfile),
             },
           },
         ]
       : [],
   )
+
+/** The image that a Dockerfile makes; nothing for a build that makes files. */
+export function builtImage({ docker }: RunSpec, dockerfile: string | undefined) {
+  const image = Object.values(docker?.images ?? {}).find(({ built }) => built)
+  return image && dockerfile !== undefined ? { image: { dockerfile, reference: image.reference } } : {}
+}
 
 /** Nothing is changed on the platform before everything is built: the first op of each engine or migration waits too. */
 export const afterTheBuilds = (ops: Op[], readyToRoll: OpId[]): Op[] =>

@@ -52,7 +52,7 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
   }
 
   const fresh = desired.services.map((service) =>
-    targetOf(service, { kind: 'release', release: number }, source.artefacts[service.name]),
+    targetOf(service, { kind: 'release', release: number }, source.artefacts[service.name], snapshot.images),
   )
   const chosen = options.only ? withDependencies(fresh, new Set(options.only)) : new Set(fresh.map((t) => t.service))
   const copied = new Map(current ? releaseTargets(current).map((target) => [target.service, target]) : [])

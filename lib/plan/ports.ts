@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { PortUse, RunSpec } from '../model/desired.ts'
+import type { ContainerSpec, PortUse, PublishedPort, RunSpec } from '../model/desired.ts'
 import type { Release, ReleasedService } from '../model/release.ts'
 import { fingerprintOf } from '../validate/fingerprint.ts'
 
@@ -23,6 +23,7 @@ function placeService(released: ReleasedService, assigned: PortAssignments): Rel
 
 /** A spec on the ports of a machine: its own, and those of others that its texts name. The same object when nothing moves. */
 export function placePorts(spec: RunSpec, assigned: PortAssignments): RunSpec {
+  if (spec.docker) return placePublished(spec, spec.docker, assigned)
   const declared = spec.declared ?? spec.ports
   const ports = Object.fromEntries(
     Object.entries(declared).map(([name, port]) => [name, assigned[spec.service]?.[name] ?? port]),
@@ -50,6 +51,16 @@ export function placePorts(spec: RunSpec, assigned: PortAssignments): RunSpec {
     ...(uses.length > 0 && { portUses: moved }),
   }
   return isDeepStrictEqual(result, spec) ? spec : result
+}
+
+/** Containers keep their own ports; it is the host's that move. */
+function placePublished(spec: RunSpec, docker: ContainerSpec, assigned: PortAssignments): RunSpec {
+  const published = docker.published.map(({ declared, ...port }): PublishedPort => {
+    const configured = declared ?? port.host
+    const host = assigned[spec.service]?.[port.name] ?? configured
+    return { ...port, host, ...(host !== configured && { declared: configured }) }
+  })
+  return isDeepStrictEqual(published, docker.published) ? spec : { ...spec, docker: { ...docker, published } }
 }
 
 /** Changes the text at a path; a record in which there is none stays as it is. */

@@ -5,6 +5,7 @@ import type { Finding } from '../model/finding.ts'
 import { pendingAmong } from '../model/migration.ts'
 import type { Op, OpId, OpOf } from '../model/op.ts'
 import type { ObservedDatabase, Snapshot } from '../model/snapshot.ts'
+import { containerOps, dropOp } from './containers.ts'
 import { hasFiles, isUp, type Target } from './target.ts'
 
 /** What a plan does to the database besides starting it. */
@@ -64,12 +65,21 @@ export function roll(options: RollOptions): Roll {
   const ops: Op[] = []
   const findings: Finding[] = []
   const readyAfter = new Map<string, OpId[]>()
+  const isWanted = ({ service }: Target) => options.only === undefined || options.only.has(service)
+  const needed = containerOps(
+    targets.filter((target) => isWanted(target) && options.cause(target) !== undefined),
+    options.snapshot,
+  )
+  findings.push(...needed.findings)
+  ops.push(...needed.ops.map((op) => ({ ...op, after: first })))
+  const prepared = needed.ops.length > 0 ? needed.ops.map((op) => op.id) : first
   for (const target of targets) {
     const { service, spec } = target
     const dependencies = target.dependencies.flatMap((dependency) => readyAfter.get(dependency.service) ?? [])
     const waits = [...new Set([...(spec && hasFiles(spec) ? (options.built?.(service) ?? []) : []), ...dependencies])]
-    const after = waits.length > 0 ? waits : first
-    const wanted = options.only === undefined || options.only.has(service)
+    const isRoot = waits.length === 0 || (dependencies.length === 0 && needed.ops.length > 0)
+    const after = isRoot ? [...new Set([...waits, ...prepared])] : waits
+    const wanted = isWanted(target)
     if (!spec) {
       if (wanted && target.unavailable !== undefined) {
         findings.push({
@@ -84,10 +94,12 @@ export function roll(options: RollOptions): Roll {
     const cause = wanted ? options.cause(target) : undefined
     if (cause !== undefined && spec.engine && options.database?.service !== service)
       findings.push(notItsDatabase(target))
-    const own = cause === undefined ? [] : serviceOps(target, options, cause, after)
+    const own =
+      cause === undefined ? keptOps(target, options, wanted, after) : serviceOps(target, options, cause, after)
     ops.push(...own)
     // A service that stays as it is passes on what its dependencies wait for.
-    let ready = own.length > 0 ? [(own.at(-1) as Op).id] : dependencies
+    const last = own.findLast(({ kind }) => kind !== 'drop-replaced')
+    let ready = last ? [last.id] : dependencies
     if (options.database?.service === service && wanted) {
       const steps = databaseOps(options, own.length > 0, ready.length > 0 ? ready : first)
       ops.push(...steps)
@@ -136,7 +148,14 @@ function serviceOps(target: Target, { snapshot, gates }: RollOptions, cause: str
     data: { service, spec, fingerprint, before: isUp(observed) ? (observed?.fingerprint ?? {}) : null },
   })
   ops.push(gate(target, gates))
+  if (spec.docker) ops.push(dropOp(service, 'the new ones have passed their gate'))
   return chain(ops, after)
+}
+
+/** A dead run may have left what it replaced, before or after the gate: that is passed now, and they are removed. */
+function keptOps(target: Target, { snapshot, gates }: RollOptions, wanted: boolean, after: OpId[]): Op[] {
+  if (!wanted || !target.spec?.docker || snapshot.services[target.service]?.kept === undefined) return []
+  return chain([gate(target, gates), dropOp(target.service, 'an earlier run left them')], after)
 }
 
 /** The gate of a service; its timeout leaves room beyond the gate's own deadline. */

@@ -146,7 +146,7 @@ export function planStopRelease(snapshot: Snapshot, release: Release): Plan {
   for (const { service, spec } of [...release.services].reverse()) {
     const observed = snapshot.services[service]
     // An engine runs no release's files: only the record says whose it is.
-    const own = observed?.release === release.number || (spec?.engine && release.starts?.includes(service))
+    const own = observed?.release === release.number || (spec && !hasFiles(spec) && release.starts?.includes(service))
     if (!own || !isAtWork(observed)) continue
     const previous = ops.at(-1)
     ops.push(stop(service, snapshot, `release ${release.number} failed`, previous ? [previous.id] : []))

@@ -4,6 +4,7 @@ import type { Op } from '../model/op.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Snapshot } from '../model/snapshot.ts'
 import { receiverName } from '../model/wal.ts'
+import { builtImage } from './deploy-ops.ts'
 import { databaseOfRelease, withoutReadiness } from './recorded-database.ts'
 import { roll } from './roll.ts'
 import { causeOfChange, isAtWork, isUp, releaseTargets, type Target, workingTreeTargets } from './target.ts'
@@ -107,7 +108,14 @@ export function buildOps(targets: Target[], snapshot: Snapshot, only: ReadonlySe
         changes: true,
         service,
         timeoutMs: build.timeoutMs,
-        data: { service, source: spec.source, command: build.command, directory: build.directory, artefact },
+        data: {
+          service,
+          source: spec.source,
+          command: build.command,
+          directory: build.directory,
+          artefact,
+          ...builtImage(spec, build.dockerfile),
+        },
       },
     ]
   })

@@ -1,7 +1,16 @@
-import type { Desired, DesiredService, Fingerprint, RunSpec, Source } from '../model/desired.ts'
+import type {
+  ContainerImage,
+  ContainerSpec,
+  Desired,
+  DesiredService,
+  Fingerprint,
+  RunSpec,
+  Source,
+} from '../model/desired.ts'
 import type { Milliseconds } from '../model/duration.ts'
 import type { Release, ReleasedService } from '../model/release.ts'
 import type { ObservedService, Snapshot } from '../model/snapshot.ts'
+import { fingerprintOf } from '../validate/fingerprint.ts'
 
 /** What a service should be, wherever that was read: in the catalogue or in a release's record. */
 export type Target = {
@@ -11,14 +20,20 @@ export type Target = {
   fingerprint: Fingerprint
   dependencies: { service: string; optional: boolean }[]
   unavailable?: string
-  build?: { command: string[]; directory: string; timeoutMs: Milliseconds }
+  build?: { command: string[]; directory: string; timeoutMs: Milliseconds; dockerfile?: string }
 }
 
-/** Whether a service runs files of its own, which a release holds. An engine does not. */
-export const hasFiles = (spec: RunSpec): boolean => spec.command !== undefined
+/** Whether a service runs files of its own, which a release holds. An engine does not, nor does a database's container. */
+export const hasFiles = (spec: RunSpec): boolean =>
+  spec.command !== undefined || (spec.docker !== undefined && spec.database === undefined)
 
 /** A service of the catalogue as a target, with the artefact that the source has for it. */
-export function targetOf(service: DesiredService, source: Source, artefact: string | undefined): Target {
+export function targetOf(
+  service: DesiredService,
+  source: Source,
+  artefact: string | undefined,
+  images?: Snapshot['images'],
+): Target {
   const target: Target = {
     service: service.name,
     fingerprint: service.fingerprint,
@@ -31,17 +46,41 @@ export function targetOf(service: DesiredService, source: Source, artefact: stri
     target.spec.artefact = artefact
     target.fingerprint = { ...service.fingerprint, artefact }
   }
+  if (target.spec.docker) pinImages(target, target.spec.docker, artefact, images)
   if (service.build) {
-    const { command, directory, timeoutMs } = service.build
-    target.build = { command, directory, timeoutMs }
+    const { command, directory, context, timeoutMs, dockerfile } = service.build
+    target.build =
+      dockerfile === undefined
+        ? { command, directory, timeoutMs }
+        : { command, directory: context, timeoutMs, dockerfile }
   }
   return target
 }
 
+/** Images by what they are, where that is known; a built one is named after the files that it is made of. */
+function pinImages(target: Target, docker: ContainerSpec, artefact: string | undefined, observed: Snapshot['images']) {
+  const images = Object.entries(docker.images).map(([name, image]): [string, ContainerImage] => {
+    const { reference, built } = image
+    if (built) return [name, { ...image, reference: builtReference(reference, artefact) }]
+    const identity = observed?.[reference]?.identity
+    return [name, identity === undefined ? image : { ...image, identity }]
+  })
+  const { artefact: _, ...spec } = {
+    ...(target.spec as RunSpec),
+    docker: { ...docker, images: Object.fromEntries(images) },
+  }
+  target.fingerprint = { ...fingerprintOf(spec), ...(artefact !== undefined && hasFiles(spec) && { artefact }) }
+  target.spec = { ...spec, ...(artefact !== undefined && { artefact }) }
+}
+
+/** `registry.example.com/api:latest` of some files is `registry.example.com/api:<their identity>`. */
+const builtReference = (reference: string, artefact: string | undefined): string =>
+  artefact === undefined ? reference : `${reference.replace(/(?:@[^@]*|:[^:/]*)$/, '')}:${artefact.slice(0, 20)}`
+
 /** All services of the catalogue as targets that run from the working tree. */
 export const workingTreeTargets = (desired: Desired, snapshot: Snapshot): Target[] =>
   desired.services.map((service) =>
-    targetOf(service, { kind: 'working-tree' }, snapshot.source?.artefacts[service.name]),
+    targetOf(service, { kind: 'working-tree' }, snapshot.source?.artefacts[service.name], snapshot.images),
   )
 
 /** The services of a release's record as targets. Needs no working tree. */
@@ -93,12 +132,17 @@ export function causeOfChange(target: Target, observed: ObservedService | undefi
   const parts = differingParts(observed.fingerprint, target.fingerprint)
   if (parts.length === 0) return undefined
   const environment = parts.filter((part) => part.startsWith('environment.')).map((part) => part.slice(12))
-  const others = parts.filter((part) => !part.startsWith('environment.') && part !== 'artefact')
+  const images = parts.filter((part) => part.startsWith('image.')).map((part) => part.slice(6))
+  const others = parts.filter((part) => !/^(environment\.|image\.|artefact$)/.test(part))
   return [
     parts.includes('artefact') ? 'its files changed' : '',
+    images.length > 0 ? `image changed: ${imageText(target.spec, images)}` : '',
     others.length > 0 ? `configuration changed: ${others.join(', ')}` : '',
     environment.length > 0 ? `environment changed: ${environment.join(', ')}` : '',
   ]
     .filter((text) => text !== '')
     .join('; ')
 }
+
+const imageText = ({ docker }: RunSpec, names: string[]): string =>
+  names.map((name) => docker?.images[name]?.reference ?? name).join(', ')

@@ -11,6 +11,7 @@ import { configurationPaths, type LoadedEnvironment, type Workspace } from '../v
 import { asWarning, partByNeed } from '../validate/relevance.ts'
 import { type ResolveOptions, tryResolve } from '../validate/resolve.ts'
 import { loadWorkspace } from '../validate/workspace.ts'
+import { readComposeFiles } from './compose-files.ts'
 import { planEnvironmentFile, type WriteEnv } from './env-file.ts'
 import { findProgram } from './programs.ts'
 import { type ProvidedValues, readSecrets } from './secrets/index.ts'
@@ -93,7 +94,10 @@ export async function loadEnvironment(
   const rehearsal = platform !== environment.configuration.platform
   const planned = options.envFile === 'planned'
   const values = await valuesOf(folder, environment, { rehearsal, planned, env, signal })
-  const database = await databaseFiles(environment, options)
+  const [database, compose] = await Promise.all([
+    databaseFiles(environment, options),
+    platform === 'docker' ? readComposeFiles(files, workspace) : undefined,
+  ])
   const lenient = options.unreadValues === 'warn'
   const unreadValues = values.ok ? [] : values.failures
   const unread = [...(lenient ? [] : unreadValues), ...(database.ok ? [] : database.failures)]
@@ -106,6 +110,7 @@ export async function loadEnvironment(
     programs: programsOf(workspace, env),
     ...(options.platform && { platform: options.platform }),
     ...(options.ports && { ports: options.ports }),
+    ...(compose && { compose }),
     ...(database.ok && database.value),
   })
   if (!resolution || errors.length + unresolved.length + unread.length > 0) {
@@ -206,7 +211,7 @@ function referencesOf({ services, database }: Desired): SecretReference[] {
       : value.filter((part): part is SecretReference => typeof part === 'object' && 'secret' in part)
   return [
     ...services.flatMap(({ spec }) => [
-      ...Object.values(spec?.environment ?? {}).flatMap(inValue),
+      ...Object.values({ ...spec?.docker?.variables, ...spec?.environment }).flatMap(inValue),
       ...(spec?.database ? [spec.database.password] : []),
     ]),
     ...(database ? [database.password, ...inValue(database.url ?? '')] : []),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Fingerprint, RunSpec } from '../model/desired.ts'
+import type { ContainerSpec, Fingerprint, RunSpec } from '../model/desired.ts'
 
 /**
  * The parts of a spec that a running service was started with, each as 16 hexadecimal digits of the SHA-256 of its JSON. `source` is no part
@@ -8,6 +8,33 @@ import type { Fingerprint, RunSpec } from '../model/desired.ts'
  * fixed symbol; a secret counts by its digest.
  */
 export function fingerprintOf(spec: RunSpec): Fingerprint {
+  return digests(spec.docker ? containerParts(spec, spec.docker) : processParts(spec))
+}
+
+function digests(parts: Record<string, unknown>): Fingerprint {
+  return Object.fromEntries(
+    Object.entries(parts)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, digest(value)]),
+  )
+}
+
+/** What containers were made with. An image counts by what it is; a built one by its files, which are the artefact. */
+function containerParts(spec: RunSpec, docker: ContainerSpec): Record<string, unknown> {
+  const { compose, replicas, networks, variables, images, published } = docker
+  const parts: Record<string, unknown> = { compose, replicas, networks, oneShot: spec.oneShot, artefact: spec.artefact }
+  for (const [name, value] of Object.entries({ ...variables, ...spec.environment }))
+    parts[`environment.${name}`] = value
+  for (const [name, { identity, reference, built }] of Object.entries(images)) {
+    parts[`image.${name}`] = built ? undefined : (identity ?? reference)
+  }
+  for (const { name, host, address, container, protocol } of published) {
+    parts[`ports.${name}`] = [host, address, container, protocol]
+  }
+  return parts
+}
+
+function processParts(spec: RunSpec): Record<string, unknown> {
   const { probes, passes, intervalMs, watchMs } = spec.health
   const parts: Record<string, unknown> = {
     command: spec.command,
@@ -21,19 +48,16 @@ export function fingerprintOf(spec: RunSpec): Fingerprint {
   }
   for (const [name, value] of Object.entries(spec.environment)) parts[`environment.${name}`] = value
   for (const [name, port] of Object.entries(spec.ports)) parts[`ports.${name}`] = port
-  return Object.fromEntries(
-    Object.entries(parts)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [name, digest(value)]),
-  )
+  return parts
 }
 
-function digest(value: unknown): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('hex').slice(0, 16)
-}
+const digest = (value: unknown): string => digestOf(canonicalJson(value))
+
+/** 16 hexadecimal digits of the SHA-256 of a text. */
+export const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)
 
 /** JSON with the keys of objects in order, so that a record read back from disk has the same digest. */
-function canonicalJson(value: unknown): string {
+export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null'
   const entries = Object.entries(value)

@@ -18,6 +18,8 @@ export type ServiceFrame = {
   ports: Record<string, number>
   /** The numbers that the configuration gives them. */
   declared: Record<string, number>
+  /** Numbers that a machine uses in place of configured ones. */
+  assigned: Record<string, number>
   unavailable?: string
 }
 
@@ -49,6 +51,7 @@ export function framesOf(context: ResolveContext, options: FrameOptions): Servic
           .map(({ service, optional }) => ({ service, optional })),
         ports: portsOf(service, override, context, options),
         declared: portsOf(service, override, context, {}),
+        assigned: options.ports?.[name] ?? {},
         ...(unavailable !== undefined && { unavailable }),
       },
     ]

@@ -5,6 +5,7 @@ import type { Place } from '../model/failure.ts'
 import type { Finding } from '../model/finding.ts'
 import { Secret, type SecretReference } from '../model/secret.ts'
 import type { Address } from './addresses.ts'
+import type { ComposeFile } from './compose/file.ts'
 import type { ConfigurationFailure } from './concern.ts'
 import type { Loaded, LoadedEnvironment, LoadedService, Workspace } from './files.ts'
 
@@ -23,6 +24,7 @@ export type ResolveContext = {
   values: ReadonlyMap<string, Secret | string>
   /** See `ResolveOptions`. */
   assume: 'known' | 'all' | undefined
+  compose?: Record<string, ComposeFile>
   secretNames: ReadonlySet<string>
   digest(secret: Secret): SecretReference
   /** Services by name; a text says why others cannot reach it. */

@@ -4,12 +4,14 @@ import { parseDuration } from '../model/duration.ts'
 import { nearest } from '../model/nearest.ts'
 import type { Probe } from '../model/probe.ts'
 import { Secret, type SecretReference } from '../model/secret.ts'
+import type { ServiceConfiguration } from '../model/service.ts'
 import { failureAtValue, type Loaded, type LoadedService, nearestAs } from './files.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import type { ServiceFrame } from './frames.ts'
 import { settlePorts } from './port-marks.ts'
 import { fail, namesIn, resolvePlain, resolveTemplate } from './references.ts'
 import { howToSet, knownNames, lookUp, noteOrigin, type ResolveContext, refer } from './resolve-context.ts'
+import { resolveDocker } from './resolve-docker.ts'
 import { resolveProbes } from './resolve-probes.ts'
 
 /** A service with everything resolved. Failures go to the context, also `missing-secret` and `reference-not-allowed`. */
@@ -26,18 +28,20 @@ export function resolveService(frame: ServiceFrame, context: ResolveContext): De
     ...(unavailable !== undefined && { unavailable }),
     ...(spec && { spec }),
     fingerprint: spec ? fingerprintOf(spec) : {},
-    ...(build?.command && {
-      build: {
-        command: build.command,
-        directory: build.directory,
-        context: build.context ?? build.directory,
-        timeoutMs: milliseconds(build.timeout),
-      },
-    }),
+    ...buildOf(build, context),
     rollout: configuration.rollout,
     configuration,
     place: service.yaml.keySpot(['name']).place,
   }
+}
+
+/** How the platform's artefact is made: files by a command, or (docker) an image by a Dockerfile. */
+function buildOf(build: ServiceConfiguration['build'], { platform }: ResolveContext): Pick<DesiredService, 'build'> {
+  if (!build) return {}
+  const { command = [], directory, context = directory, dockerfile } = build
+  const common = { directory, context, timeoutMs: milliseconds(build.timeout) }
+  if (platform === 'docker') return dockerfile === undefined ? {} : { build: { ...common, command: [], dockerfile } }
+  return command.length > 0 ? { build: { ...common, command } } : {}
 }
 
 function declaredPort(service: string, port: string, { addresses }: ResolveContext): number | undefined {
@@ -62,8 +66,16 @@ function specOf(frame: ServiceFrame, context: ResolveContext): RunSpec {
   if (context.platform !== 'local' || !local) {
     // Containers bring their own command and restart policy; what is here is what the other platforms share.
     const directory = context.platform === 'docker' ? docker?.path : kubernetes?.manifests[0]
-    const platformOwn = { restart: 'always', stopSignal: 'SIGTERM', graceMs: 10_000, oneShot: false } as const
-    return { ...common, ...platformOwn, directory: directory ?? '.' }
+    const containers = context.platform === 'docker' ? resolveDocker(frame, common.environment, context) : undefined
+    return {
+      ...common,
+      restart: 'always',
+      stopSignal: 'SIGTERM',
+      graceMs: 10_000,
+      oneShot: context.platform === 'docker' && docker?.oneShot === true,
+      directory: directory ?? '.',
+      ...containers,
+    }
   }
   const command = local.command?.map((text, index) => {
     const path = ['local', 'command', index]

@@ -8,6 +8,7 @@ import type { Finding } from '../model/finding.ts'
 import { nearest } from '../model/nearest.ts'
 import { Secret, type SecretReference } from '../model/secret.ts'
 import { checkPortConflicts, checkRequired } from './checks.ts'
+import type { ComposeFile } from './compose/file.ts'
 import { type ConfigurationFailure, inOrderOfPlace } from './concern.ts'
 import { inDependencyOrder } from './dependency-graph.ts'
 import { type LoadedEnvironment, nearestAs, type Workspace } from './files.ts'
@@ -30,6 +31,8 @@ export type ResolveOptions = {
   ports?: Record<string, Record<string, number>>
   /** Where programs are that services require; without it, all are taken to be there. */
   programs?: Record<string, string | undefined>
+  /** The Compose files of services, by service; without it, nothing is known of containers. */
+  compose?: Record<string, ComposeFile>
   migrations?: MigrationFile[]
   seeds?: SeedFile[]
   /** The providers were not asked: the names in `values`, or all names, are taken to have a value, also where it is empty. */
@@ -76,6 +79,7 @@ export function tryResolve(
     rehearsal,
     values: mergeValues(environment.configuration, options.values, rehearsal),
     assume: options.assume,
+    ...(options.compose && platform === 'docker' && { compose: options.compose }),
     secretNames: secretNamesOf(workspace, environment, [...workspace.services.values()]),
     digest: options.digest,
     addresses: new Map(),

@@ -2,9 +2,11 @@ import { applyMigrations } from './apply-migrations.ts'
 import { applySeeds } from './apply-seeds.ts'
 import { createData } from './create-data.ts'
 import { drillBackup } from './drill-backup.ts'
+import { dropReplaced } from './drop-replaced.ts'
 import { editLedger } from './edit-ledger.ts'
 import { endWal } from './end-wal.ts'
 import { ensureDatabase } from './ensure-database.ts'
+import { ensureNetwork } from './ensure-network.ts'
 import { exportSource } from './export-source.ts'
 import { importData } from './import-data.ts'
 import { maintainTable } from './maintain-table.ts'
@@ -12,6 +14,7 @@ import { pruneBackups } from './prune-backups.ts'
 import { pruneReleases } from './prune-releases.ts'
 import { pruneRows } from './prune-rows.ts'
 import { pruneWal } from './prune-wal.ts'
+import { pullImage } from './pull-image.ts'
 import { receiveWal } from './receive-wal.ts'
 import { resetDatabase } from './reset-database.ts'
 import { restoreDatabase } from './restore-database.ts'
@@ -52,9 +55,12 @@ export const opKinds = {
   'sync-data': syncData,
   'export-source': exportSource,
   'run-build': runBuild,
+  'ensure-network': ensureNetwork,
+  'pull-image': pullImage,
   'start-service': startService,
   'stop-service': stopService,
   'wait-gate': waitGate,
+  'drop-replaced': dropReplaced,
   'run-hook': runHook,
   'prune-releases': pruneReleases,
   'send-notification': sendNotification,

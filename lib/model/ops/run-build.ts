@@ -9,6 +9,9 @@ export const runBuild = defineOpKind({
     command: z.array(z.string()),
     directory: z.string(),
     artefact: z.string(),
+    /** An image instead of files: made from `directory` by this file of the source, under this name. */
+    image: z.strictObject({ dockerfile: z.string(), reference: z.string() }).exactOptional(),
   }),
-  text: ({ service, command }) => `build ${service}: ${command.join(' ')}`,
+  text: ({ service, command, image }) =>
+    `build ${service}: ${image ? `${image.reference} from ${image.dockerfile}` : command.join(' ')}`,
 })

@@ -40,6 +40,8 @@ const containerSpecSchema: z.ZodType<ContainerSpec> = z.strictObject({
       of: z.string(),
       container: z.int(),
       host: z.int(),
+      declared: z.int().exactOptional(),
+      address: z.string().exactOptional(),
       protocol: z.enum(['tcp', 'udp']),
     }),
   ),

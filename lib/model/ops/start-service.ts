@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { RunSpec } from '../desired.ts'
 import { defineOpKind, fingerprintSchema, runSpecSchema } from './shared.ts'
 
 /** Starts a service, or replaces the running one. Its before-value is the running one's fingerprint. */
@@ -13,5 +14,11 @@ export const startService = defineOpKind({
   text: ({ service, spec, before }) =>
     `${before === null ? 'start' : 'restart'} ${service}${
       spec.source.kind === 'release' ? ` (release ${spec.source.release})` : ''
-    }${Object.keys(spec.ports).length > 0 ? ` on ${Object.values(spec.ports).join(', ')}` : ''}`,
+    }${portsText(spec)}`,
 })
+
+/** The ports that a person can reach: of containers those that the host publishes. */
+function portsText({ ports, docker }: RunSpec): string {
+  const numbers = docker ? docker.published.map(({ host }) => host) : Object.values(ports)
+  return numbers.length > 0 ? ` on ${numbers.join(', ')}` : ''
+}

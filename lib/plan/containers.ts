@@ -1,0 +1,66 @@
+import type { Finding } from '../model/finding.ts'
+import type { Op } from '../model/op.ts'
+import type { Snapshot } from '../model/snapshot.ts'
+import type { Target } from './target.ts'
+
+const networkTimeoutMs = 60_000
+const pullTimeoutMs = 30 * 60_000
+
+/** What the engine must have before the first container of these services is stopped or started: their networks and images. */
+export function containerOps(targets: Target[], snapshot: Snapshot): { ops: Op[]; findings: Finding[] } {
+  const specs = targets.flatMap(({ service, spec }) => (spec?.docker ? [{ service, docker: spec.docker }] : []))
+  const findings: Finding[] = []
+  const ops: Op[] = []
+  for (const network of new Set(specs.flatMap(({ docker }) => Object.values(docker.networks)))) {
+    const state = snapshot.networks?.[network] ?? 'missing'
+    if (state === 'present') continue
+    if (state === 'foreign') {
+      findings.push(foreignNetwork(network))
+      continue
+    }
+    ops.push({
+      id: `network:${network}`,
+      kind: 'ensure-network',
+      after: [],
+      cause: 'it is missing',
+      changes: true,
+      timeoutMs: networkTimeoutMs,
+      data: { network },
+    })
+  }
+  const images = new Map(
+    specs.flatMap(({ docker }) => Object.values(docker.images).map((image) => [image.reference, image] as const)),
+  )
+  for (const { reference, identity, built } of images.values()) {
+    if (built || snapshot.images?.[reference]?.state !== 'missing') continue
+    ops.push({
+      id: `pull:${reference}`,
+      kind: 'pull-image',
+      after: [],
+      cause: 'the engine does not have it',
+      changes: true,
+      timeoutMs: pullTimeoutMs,
+      data: { reference, identity: identity ?? null },
+    })
+  }
+  return { ops, findings }
+}
+
+const foreignNetwork = (network: string): Finding => ({
+  rule: 'foreign-network',
+  severity: 'error',
+  message: `a network ${network} is on the engine already, and is not this environment's`,
+  mend: `docker network inspect ${network}   # whose it is; docker network rm ${network} when it is nobody's`,
+})
+
+/** Removes what a service's new containers have replaced; they are the last thing that an old release can come back with at once. */
+export const dropOp = (service: string, cause: string): Op => ({
+  id: `drop:${service}`,
+  kind: 'drop-replaced',
+  after: [],
+  cause,
+  changes: true,
+  service,
+  timeoutMs: 60_000,
+  data: { service },
+})

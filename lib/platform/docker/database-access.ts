@@ -1,0 +1,126 @@
+import { observeDatabase } from '../../database/observe.ts'
+import type { Desired, DesiredService } from '../../model/desired.ts'
+import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
+import type { DatabaseAdministrator, Endpoint, SecretSource } from '../../model/platform.ts'
+import type { ObservedDatabase } from '../../model/snapshot.ts'
+import { observeExternal } from '../local/external-database.ts'
+import { type Container, serviceContainers } from './containers.ts'
+import type { DockerContext } from './context.ts'
+import { label } from './names.ts'
+import { reach } from './reach.ts'
+
+/** Ways to containers that were opened for this process, by container and port: one for each is enough. */
+export type Ways = Map<string, Promise<Result<Endpoint>>>
+
+/** A service's port as reachable from here, published or not. Failures: `service-not-running`, `no-such-port`, `not-reachable`. */
+export async function connectTo(
+  docker: DockerContext,
+  ways: Ways,
+  desired: DesiredService | undefined,
+  service: string,
+  port: string,
+): Promise<Result<Endpoint>> {
+  const found = await serviceContainers(docker, service)
+  if (!found.ok) return found
+  const main = desired?.spec?.docker?.main ?? service
+  const running = found.value.filter(({ kept, status }) => !kept && status === 'running')
+  const container = running.find(({ composeService }) => composeService === main) ?? running[0]
+  if (!container) return failed(notRunning(service))
+  const ports = desired?.spec?.ports ?? {}
+  const number = port === '' ? Object.values(ports)[0] : ports[port]
+  if (number === undefined) return failed(noSuchPort(service, port, Object.keys(ports)))
+  return wayTo(docker, ways, container, number)
+}
+
+function wayTo(docker: DockerContext, ways: Ways, container: Container, port: number): Promise<Result<Endpoint>> {
+  const key = `${container.id} ${container.startedAt} ${port}`
+  const known = ways.get(key) ?? reach(docker.engine, container, port)
+  ways.set(key, known)
+  return known
+}
+
+/** The administrator of the environment's database: the service's own user, whom its image has made one (`POSTGRES_USER`). */
+export async function administratorOf(
+  docker: DockerContext,
+  ways: Ways,
+  { services, database }: Pick<Desired, 'services' | 'database'>,
+  service: string,
+  secrets: SecretSource,
+): Promise<Result<DatabaseAdministrator>> {
+  if (docker.external?.service === service) return docker.external.administrator()
+  const desired = services.find(({ name }) => name === service)
+  const { user, password: reference } =
+    (database?.service === service ? database : undefined) ?? desired?.spec?.database ?? {}
+  if (user === undefined || reference === undefined) return failed(noDatabase(service))
+  const password = secrets.find(reference)
+  if (!password) return failed(noPassword(service, reference.secret))
+  const endpoint = await connectTo(docker, ways, withPort(desired), service, '')
+  return endpoint.ok ? ok({ host: endpoint.value.host, port: endpoint.value.port, user, password }) : endpoint
+}
+
+/** A database that names no port listens where PostgreSQL does. */
+function withPort(desired: DesiredService | undefined): DesiredService | undefined {
+  if (!desired?.spec || Object.keys(desired.spec.ports).length > 0) return desired
+  return { ...desired, spec: { ...desired.spec, ports: { postgres: 5432 } } }
+}
+
+/** What is known of the environment's database. A server that does not run is not asked; its volume says whether there are data. */
+export async function databaseOf(
+  docker: DockerContext,
+  ways: Ways,
+  desired: Desired,
+  secrets: SecretSource,
+  signal: AbortSignal,
+): Promise<ObservedDatabase | undefined> {
+  const { database, services } = desired
+  if (!database) return undefined
+  if (database.url !== undefined) return observeExternal(database, secrets, signal)
+  const service = services.find(({ name }) => name === database.service)
+  if (!service?.spec?.docker) return undefined
+  const admin = await administratorOf(docker, ways, desired, database.service, secrets)
+  const password = secrets.find(database.password)
+  if (!admin.ok || !password)
+    return { created: await hasData(docker, service.spec.docker.project, signal), reachable: false }
+  return observeDatabase({
+    created: true,
+    admin: { ...admin.value, applicationName: 'vital-ops/observe', signal },
+    wanted: { name: database.name, user: database.user, password },
+  })
+}
+
+/** Whether a project has a volume of its own. An engine that does not say is taken to have it. */
+async function hasData({ engine }: DockerContext, project: string, signal: AbortSignal): Promise<boolean> {
+  const filter = `label=${label.project}=${project}`
+  const volumes = await engine.checked(['volume', 'ls', '--quiet', '--filter', filter], { signal })
+  return !volumes.ok || volumes.value.trim() !== ''
+}
+
+const notRunning = (service: string): Failure => ({
+  code: 'service-not-running',
+  message: `${service} is not running`,
+  service,
+  next: [`task services up ${service}`],
+  outcome: 'unchanged',
+})
+
+const noSuchPort = (service: string, port: string, names: string[]): Failure => ({
+  code: 'no-such-port',
+  message: `${service} has no port ${JSON.stringify(port)}`,
+  service,
+  why: names.length > 0 ? `it has ${names.join(', ')}` : 'it has none (docker.ports of the service)',
+  outcome: 'unchanged',
+})
+
+const noDatabase = (service: string): Failure => ({
+  code: 'no-database',
+  message: `${service} is no database: its file has no \`database\``,
+  service,
+  outcome: 'unchanged',
+})
+
+const noPassword = (service: string, name: string): Failure => ({
+  code: 'secret-missing',
+  message: `${service} needs the secret ${name}, which no provider has`,
+  service,
+  outcome: 'unchanged',
+})

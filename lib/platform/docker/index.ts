@@ -1,0 +1,231 @@
+import { backupHandlers } from '../../backup/handlers.ts'
+import { terminateSessions } from '../../database/admin.ts'
+import { applicationName, withDatabase } from '../../database/connect.ts'
+import { makeFolders } from '../../database/engine/native.ts'
+import { locateEngine } from '../../database/engine/postgres.ts'
+import { databaseHandlers } from '../../database/handlers.ts'
+import { KnownFiles, knownFilesPath } from '../../database/known-files.ts'
+import type { Desired, RunSpec } from '../../model/desired.ts'
+import { type Failure, FailureError, failed, ok, type Result, unwrap } from '../../model/failure.ts'
+import type { OpKindName } from '../../model/op.ts'
+import type { Handler, Holder, LockPort, Platform, ReleaseStore, SecretSource } from '../../model/platform.ts'
+import type { ProbeTarget } from '../../model/probe.ts'
+import type { Secret } from '../../model/secret.ts'
+import type { PortAssignments } from '../../plan/ports.ts'
+import { type Clock, systemClock } from '../../system/clock.ts'
+import { endRun } from '../../system/groups.ts'
+import type { LocalContext } from '../local/context.ts'
+import { engineFolder, ensureDataFolder } from '../local/data-root.ts'
+import { externalAdministrator } from '../local/external-database.ts'
+import { exportSource } from '../local/ops/export-source.ts'
+import { sendNotification } from '../local/ops/send-notification.ts'
+import { sourceFolder } from '../local/prepare.ts'
+import { environmentContainers, isLitter, serviceContainers } from './containers.ts'
+import type { DockerContext } from './context.ts'
+import { administratorOf, connectTo, type Ways } from './database-access.ts'
+import { dockerEngine } from './engine.ts'
+import { readLogs } from './logs.ts'
+import { observeDocker } from './observe.ts'
+import { dropReplaced } from './ops/drop-replaced.ts'
+import { ensureNetwork } from './ops/ensure-network.ts'
+import { pruneReleases } from './ops/prune-releases.ts'
+import { pullImage } from './ops/pull-image.ts'
+import { runBuild } from './ops/run-build.ts'
+import { remove, startService } from './ops/start-service.ts'
+import { stopService } from './ops/stop-service.ts'
+import { waitGate } from './ops/wait-gate.ts'
+import { portFindings } from './ports.ts'
+import { probeTargetOf } from './probes.ts'
+import { observedServices } from './state.ts'
+
+/** Kinds of ops that whoever runs tasks and writes configuration brings. */
+type InjectedKind = 'run-hook' | 'write-env' | 'sync-data'
+/** Kinds that only a server of this machine has: an engine in a container brings its own data, and WAL is received beside a server. */
+type MachineKind = 'create-data' | 'receive-wal' | 'end-wal'
+/** The handlers that the platform has: a kind that is forgotten does not compile. */
+export type DockerHandlers = { [K in Exclude<OpKindName, InjectedKind | MachineKind>]: Handler<K> }
+
+/** What the docker platform is made of. */
+export type DockerPlatformOptions = {
+  /** The workspace's folder, absolute. */
+  folder: string
+  /** What the environment is, from the catalogue or from a record. */
+  desired: Desired
+  secrets: SecretSource
+  redactable?: readonly Secret[]
+  clock?: Clock
+  /** Host ports that are used in place of declared ones. */
+  ports?: PortAssignments
+  env?: NodeJS.ProcessEnv
+  /** The environment's lock and releases. */
+  stores(docker: Omit<DockerContext, 'releases'>): { lock: LockPort; releases: ReleaseStore }
+}
+
+/** The platform, and what probes of its services look at. */
+export type DockerPlatform = Platform & {
+  /** Where a service's probes look now. Failures: `service-not-running`, `secret-missing`, those of reaching it. */
+  probeTarget(spec: RunSpec): Promise<Result<{ target: ProbeTarget }>>
+}
+
+/** One environment on a Docker engine: Compose projects, with what is known of them read from the engine each time. */
+export function createDockerPlatform(options: DockerPlatformOptions): DockerPlatform {
+  const { folder, desired, secrets, clock = systemClock } = options
+  const { workspace, environment, database, configuration } = desired
+  const ways: Ways = new Map()
+  const base: Omit<DockerContext, 'releases'> = {
+    engine: dockerEngine(configuration.docker ?? {}, options.env),
+    folder,
+    workspaceId: workspace.id,
+    workspaceName: workspace.name,
+    environment,
+    ports: options.ports ?? {},
+    clock,
+    hidden: (options.redactable ?? []).map((secret) => secret.reveal()),
+    ...(database?.url !== undefined && {
+      external: { service: database.service, administrator: () => externalAdministrator(database, secrets) },
+    }),
+  }
+  const { lock, releases } = options.stores(base)
+  const docker: DockerContext = { ...base, releases }
+  const administrator = (service: string) => administratorOf(docker, ways, desired, service, secrets)
+  const service = (name: string) => desired.services.find((one) => one.name === name)
+  const local = localParts(docker)
+  return {
+    observe: (wanted, how) => observeDocker(docker, ways, wanted, secrets, how),
+    preflight: (plan, wanted, signal) => portFindings(docker, plan, wanted, signal),
+    handlers: handlersOf(docker, local, administrator, (name) => connectTo(docker, ways, service(name), name, '')),
+    lock,
+    releases,
+    async status(signal) {
+      const containers = unwrap(await environmentContainers(docker, signal))
+      return Object.values(observedServices(containers, clock.wall())).map(({ fingerprint: _, ...state }) => ({
+        ...state,
+        ports: namedPorts(state.ports, service(state.service)?.spec),
+      }))
+    },
+    logs: (query, signal) => readLogs(docker, query, signal),
+    connect: (name, port) => connectTo(docker, ways, service(name), name, port),
+    administrator,
+    async probeTarget(spec) {
+      const found = await serviceContainers(docker, spec.service)
+      if (!found.ok) return found
+      const main = found.value.find(
+        ({ kept, status, composeService }) => !kept && status === 'running' && composeService === spec.docker?.main,
+      )
+      return main ? probeTargetOf(docker, spec, main, secrets) : failed(notRunning(spec.service))
+    },
+    endLeftovers: (holder, signal) => endLeftovers(docker, administrator, database?.service, holder, signal),
+  }
+}
+
+type Administrator = Platform['administrator']
+
+function handlersOf(
+  docker: DockerContext,
+  local: LocalContext,
+  administrator: Administrator,
+  serviceAddress: Parameters<typeof backupHandlers>[0]['serviceAddress'],
+): DockerHandlers {
+  const { folder, environment, workspaceName: name, workspaceId: id } = docker
+  const dataFolder = (service: string) => ensureDataFolder({ ...local, service })
+  const engine = (wanted: { version: number; prefer: 'embedded' | 'system' }, signal: AbortSignal) =>
+    locateEngine({ ...wanted, workspaceFolder: folder, engineFolder: engineFolder(folder), signal })
+  const { 'create-data': _, ...database } = databaseHandlers({
+    engine,
+    dataFolder,
+    environment,
+    sourceFolder: (source) => sourceFolder(local, source),
+    administrator,
+    knownFiles: () => KnownFiles.read(knownFilesPath(folder)),
+  })
+  return {
+    ...database,
+    ...backupHandlers({
+      workspace: { name, id },
+      environment,
+      folder,
+      engine,
+      dataFolder,
+      administrator,
+      serviceAddress,
+      async scratchFolder() {
+        const path = await ensureDataFolder({ ...local, service: '.scratch' })
+        await makeFolders(path, 0o711)
+        return path
+      },
+    }),
+    'export-source': exportSource(local),
+    'send-notification': sendNotification(local),
+    'run-build': runBuild(docker),
+    'ensure-network': ensureNetwork(docker),
+    'pull-image': pullImage(docker),
+    'start-service': startService(docker),
+    'stop-service': stopService(docker),
+    'wait-gate': waitGate(docker),
+    'drop-replaced': dropReplaced(docker),
+    'prune-releases': pruneReleases(docker),
+  } satisfies DockerHandlers
+}
+
+/** What of this machine takes part in any platform's deploys: the files of a release, and programs that are told. */
+const localParts = (docker: DockerContext): LocalContext => ({
+  folder: docker.folder,
+  workspaceId: docker.workspaceId,
+  workspaceName: docker.workspaceName,
+  environment: docker.environment,
+  releases: docker.releases,
+  ports: docker.ports,
+  supervisor: {},
+  clock: docker.clock,
+  hidden: docker.hidden,
+})
+
+/** The host's ports by the names that the catalogue gives the containers'. */
+function namedPorts(ports: Record<string, number>, spec: RunSpec | undefined): Record<string, number> {
+  const names = new Map((spec?.docker?.published ?? []).map(({ container, name }) => [String(container), name]))
+  return Object.fromEntries(Object.entries(ports).map(([number, host]) => [names.get(number) ?? number, host]))
+}
+
+/** Ends what a dead holder of the lock has left working: its processes here, containers that it made and never started, and its sessions. */
+async function endLeftovers(
+  docker: DockerContext,
+  administrator: Administrator,
+  database: string | undefined,
+  holder: Holder,
+  signal: AbortSignal,
+): Promise<void> {
+  const { left } = await endRun(holder.run)
+  if (left.length > 0) {
+    const pids = left.map(({ pid }) => pid)
+    throw new FailureError({
+      code: 'leftovers-not-ended',
+      message: `processes of the run ${holder.run} (${holder.purpose}) could not be ended: pid ${pids.join(', ')}`,
+      next: [`ps -o pid,user,stat,command -p ${pids.join(',')}`],
+      outcome: 'unchanged',
+    })
+  }
+  const containers = unwrap(await environmentContainers(docker, signal))
+  unwrap(
+    await remove(
+      docker,
+      containers.filter((one) => isLitter(one) && one.run === holder.run),
+      signal,
+    ),
+  )
+  const admin = database === undefined ? undefined : await administrator(database)
+  // Without its administrator there is nobody to ask; whoever needs the database next says so.
+  if (!admin?.ok) return
+  const address = { ...admin.value, database: 'postgres', applicationName: applicationName('recovery'), signal }
+  await withDatabase(address, async (connection) => {
+    await terminateSessions(connection, applicationName(holder.run))
+    return ok(undefined)
+  })
+}
+
+const notRunning = (service: string): Failure => ({
+  code: 'service-not-running',
+  message: `${service} is not running`,
+  service,
+  next: [`task services up ${service}`],
+  outcome: 'unchanged',
+})

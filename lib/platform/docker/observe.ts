@@ -1,0 +1,95 @@
+import { posix } from 'node:path'
+import type { Desired } from '../../model/desired.ts'
+import { ok, type Result } from '../../model/failure.ts'
+import type { ObserveOptions, SecretSource } from '../../model/platform.ts'
+import type { Snapshot } from '../../model/snapshot.ts'
+import { placeRelease } from '../../plan/ports.ts'
+import { targetOf } from '../../plan/target.ts'
+import { type Contexts, observeSource } from '../local/source.ts'
+import { environmentContainers } from './containers.ts'
+import type { DockerContext } from './context.ts'
+import { databaseOf, type Ways } from './database-access.ts'
+import { observeNetworks } from './networks.ts'
+import { observeImages } from './observe-images.ts'
+import { blockedPorts } from './ports.ts'
+import { observedServices } from './state.ts'
+
+/** Looks at an environment on its engine, and changes nothing. Fails where the engine does not answer, or a revision is unknown. */
+export async function observeDocker(
+  docker: DockerContext,
+  ways: Ways,
+  desired: Desired,
+  secrets: SecretSource,
+  { source, signal }: ObserveOptions,
+): Promise<Result<Snapshot>> {
+  const containers = await environmentContainers(docker, signal)
+  if (!containers.ok) return containers
+  const at = docker.clock.wall()
+  const releases = (await docker.releases.list()).map((release) => placeRelease(release, docker.ports))
+  const current = await docker.releases.current()
+  // What a command may start: of the catalogue, and of every release that can come back.
+  const specs = desired.services.flatMap(({ spec }) => spec ?? [])
+  const recorded = releases.flatMap(({ services }) => services.flatMap(({ spec }) => spec ?? []))
+  const known = [...specs, ...recorded].flatMap(({ docker: own }) => own ?? [])
+  const references = known.flatMap(({ images }) =>
+    Object.values(images).flatMap(({ reference, identity, built }) => (built && !identity ? [] : [reference])),
+  )
+  const [files, ports, networks, images, database] = await Promise.all([
+    source ? observeSource(docker.folder, buildContexts(desired), source) : undefined,
+    blockedPorts(docker, specs, signal),
+    observeNetworks(docker, [...new Set(known.flatMap((own) => Object.values(own.networks)))], signal),
+    observeImages(docker.engine, references, signal),
+    databaseOf(docker, ways, desired, secrets, signal),
+  ])
+  if (files && !files.ok) return files
+  if (!ports.ok) return ports
+  if (!networks.ok) return networks
+  if (!images.ok) return images
+  const built = files?.ok ? await builtImages(docker, desired, files.value.artefacts, signal) : ok({})
+  if (!built.ok) return built
+  return ok({
+    at: at.toISOString(),
+    services: observedServices(containers.value, at),
+    ports: ports.value,
+    ...(database && { database }),
+    ...(files && { source: files.value }),
+    releases,
+    ...(current !== undefined && { current }),
+    programs: {},
+    built: built.value,
+    networks: networks.value,
+    images: images.value,
+  })
+}
+
+/** The folders whose content identifies the images that services build. */
+const buildContexts = (desired: Desired): Contexts =>
+  Object.fromEntries(
+    desired.services.flatMap(({ name, spec, build }) =>
+      spec && build?.dockerfile !== undefined ? [[name, posix.normalize(build.context)] as const] : [],
+    ),
+  )
+
+/** Which images of the present files the engine has already. */
+async function builtImages(
+  { engine }: DockerContext,
+  desired: Desired,
+  artefacts: Record<string, string>,
+  signal: AbortSignal,
+): Promise<Result<Record<string, string>>> {
+  const wanted = desired.services.flatMap((service) => {
+    const artefact = artefacts[service.name]
+    if (service.build?.dockerfile === undefined || artefact === undefined) return []
+    const { spec } = targetOf(service, { kind: 'working-tree' }, artefact)
+    const image = Object.values(spec?.docker?.images ?? {}).find(({ built }) => built)
+    return image ? [{ service: service.name, artefact, reference: image.reference }] : []
+  })
+  const images = await observeImages(
+    engine,
+    wanted.map(({ reference }) => reference),
+    signal,
+  )
+  if (!images.ok) return images
+  const there = wanted.filter(({ reference }) => images.value[reference]?.state === 'present')
+  return ok(Object.fromEntries(there.map(({ service, artefact }) => [service, artefact])))
+}

@@ -1,0 +1,20 @@
+import { ok } from '../../../model/failure.ts'
+import type { Handler } from '../../../model/platform.ts'
+import type { DockerContext } from '../context.ts'
+import { observeImages } from '../observe-images.ts'
+
+/** Has the engine fetch an image. What was asked for by its digest is fetched by it. */
+export const pullImage = (docker: DockerContext): Handler<'pull-image'> => ({
+  async run({ data: { reference, identity } }, { signal }) {
+    const wanted = identity?.includes('@') ? identity : reference
+    const pulled = await docker.engine.checked(['pull', '--quiet', wanted], { signal, timeoutMs: 30 * 60_000 })
+    return pulled.ok ? ok({}) : pulled
+  },
+
+  async check({ data: { reference, identity } }) {
+    const wanted = identity?.includes('@') ? identity : reference
+    const observed = await observeImages(docker.engine, [wanted])
+    if (!observed.ok) return 'unknown'
+    return observed.value[wanted]?.state === 'present' ? 'done' : 'pending'
+  },
+})
