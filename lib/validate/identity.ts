@@ -8,6 +8,8 @@ export type Identity = {
   workspace?: { name: string; id: string }
   /** As the environment's file says. */
   platform?: PlatformName
+  /** The engine that its file names, as far as that can be read. */
+  docker?: { host?: string; context?: string }
   /** The environments that have a file. */
   environments: string[]
 }
@@ -21,15 +23,24 @@ export function identityIn(texts: WorkspaceTexts, environment: string): Identity
   const workspace = value ?? scalars(texts.get(configurationPaths.workspace), ['name', 'id'])
   const configured = scalars(texts.get(`${configurationPaths.environments}/${environment}.yaml`), ['platform'])
   const platform = platforms.find((name) => name === configured?.platform)
+  const docker = engineIn(texts.get(`${configurationPaths.environments}/${environment}.yaml`))
   const folder = `${configurationPaths.environments}/`
   return {
     ...(workspace?.name && workspace.id && { workspace: { name: workspace.name, id: workspace.id } }),
     ...(platform && { platform }),
+    ...(docker && { docker }),
     environments: [...texts.keys()]
       .filter((path) => path.startsWith(folder) && /^[a-z0-9-]+\.yaml$/.test(path.slice(folder.length)))
       .map((path) => path.slice(folder.length, -'.yaml'.length))
       .sort(),
   }
+}
+
+function engineIn(text: string | undefined): Identity['docker'] {
+  const { docker } = Object(parseYamlFile('', text ?? '').value) as { docker?: unknown }
+  const { host, context } = Object(docker) as { host?: unknown; context?: unknown }
+  if (typeof host === 'string') return { host }
+  return typeof context === 'string' ? { context } : undefined
 }
 
 /** Keys of the first level whose value is one plain or quoted word, found line by line. */

@@ -15,14 +15,13 @@ import type { ServiceState } from '../../lib/model/snapshot.ts'
 import { type PortAssignments, placePorts, placeRelease } from '../../lib/plan/ports.ts'
 import { recordedEnvironment } from '../../lib/plan/recorded.ts'
 import { type Selection, selected, withDependencies } from '../../lib/plan/services.ts'
-import { createLocalPlatform } from '../../lib/platform/local/index.ts'
 import { readPorts, writePorts } from '../../lib/platform/local/ports-store.ts'
-import { localReleases } from '../../lib/platform/local/releases.ts'
 import { type EnvironmentLoad, loadEnvironment } from '../../lib/system/load-environment.ts'
 import { openKeyring } from '../../lib/system/secrets/keyring.ts'
 import { readWorkspaceTexts } from '../../lib/system/workspace-files.ts'
 import type { TaskContext } from '../../lib/task/definition.ts'
-import { identityIn } from '../../lib/validate/identity.ts'
+import { type Identity, identityIn } from '../../lib/validate/identity.ts'
+import { driverOf } from './platforms.ts'
 
 /** What a command needs of the workspace. */
 export type SessionNeeds = {
@@ -59,42 +58,43 @@ export type Loaded = {
 
 /** Loads an environment, from the catalogue or from its current release's record. Throws all failures at once. */
 export async function loadSession(folder: string, needs: SessionNeeds, context: TaskContext): Promise<Loaded> {
-  const { name, platform, configuredAs } = await identityOf(folder, needs)
+  const place = await placeOf(folder, needs)
+  const { environment: name, platform } = place
   // What its values lack is of no use to know before.
-  if (platform !== undefined && platform !== 'local')
-    throw new FailureError(otherPlatform({ environment: name, platform, configuredAs }))
+  if (!driverOf(platform)) throw new FailureError(otherPlatform(place))
   const ports = await readPorts(folder, name)
   const loaded = await fromCatalogue(folder, needs, ports, context)
   if (loaded.ok) {
-    const first = withPlatform(folder, loaded.value, ports)
-    return needs.resolvePorts ? withFreePorts(folder, needs, first, ports, context) : first
+    const first = withPlatform(place, loaded.value, ports)
+    return needs.resolvePorts ? withFreePorts(place, needs, first, ports, context) : first
   }
   if (needs.needs !== 'record') throw new FailureError(...loaded.failures)
-  const recorded = await fromRecord(folder, name, ports)
+  const recorded = await fromRecord(place, ports)
   if (!recorded) {
     // Nothing was ever released: the catalogue without the values that could not be read is enough to look and to stop.
     const lenient = await fromCatalogue(folder, needs, ports, context, 'warn')
-    if (lenient.ok) return withPlatform(folder, lenient.value, ports)
+    if (lenient.ok) return withPlatform(place, lenient.value, ports)
     throw new FailureError(...loaded.failures)
   }
   const warnings = loaded.failures.map(
     ({ message, place }) => `${message}${place ? ` (${placeText(place, folder)})` : ''}`,
   )
   const said = { ...recorded, warnings: [...warnings, 'going by the record of the current release'] }
-  return withPlatform(folder, said, ports)
+  return withPlatform(place, said, ports)
 }
 
 /** The same environment with free ports in the place of those that somebody else has. */
 async function withFreePorts(
-  folder: string,
+  place: EnvironmentPlace,
   needs: SessionNeeds,
   loaded: Loaded,
   ports: PortAssignments,
   context: TaskContext,
 ): Promise<Loaded> {
+  const { folder } = place
   const { desired, platform } = loaded
   const { of, selection = {} } = needs.resolvePorts ?? { of: 'catalogue' }
-  const record = of === 'current-release' ? await currentRelease(folder, desired.environment) : undefined
+  const record = of === 'current-release' ? await currentRelease(place) : undefined
   const released = record && recordedEnvironment(placeRelease(record, ports), folder)
   // The other services of the catalogue are not started, and their ports are no free ones.
   const others = desired.services.filter(({ name }) => !released?.services.some((service) => service.name === name))
@@ -108,7 +108,7 @@ async function withFreePorts(
     taken[service] = { ...taken[service], [name]: free }
     context.log(`${service} takes port ${free}: ${port} is in use`)
   }
-  const again = withPlatform(folder, unwrap(await fromCatalogue(folder, needs, taken, context)), taken)
+  const again = withPlatform(place, unwrap(await fromCatalogue(folder, needs, taken, context)), taken)
   return {
     ...again,
     keepSecrets: async () => {
@@ -160,13 +160,24 @@ async function fromCatalogue(
   return loaded.ok ? ok(environmentOf(loaded.value, context)) : loaded
 }
 
-/** The name of the environment's state (`production@local` for a rehearsal), and its platform. Needs no more of the catalogue than that. */
-async function identityOf(folder: string, { environment, platform }: SessionNeeds) {
+/** Where an environment's state is: known before its catalogue is read, and without it. */
+type EnvironmentPlace = {
+  folder: string
+  /** `production@local` for a rehearsal. */
+  environment: string
+  configuredAs: string
+  platform: PlatformName
+  identity: Identity
+}
+
+/** Needs no more of the catalogue than a name and a platform. */
+async function placeOf(folder: string, { environment, platform }: SessionNeeds): Promise<EnvironmentPlace> {
   const texts = await readWorkspaceTexts(folder)
-  const configured = texts.ok ? identityIn(texts.value, environment).platform : undefined
+  const identity = texts.ok ? identityIn(texts.value, environment) : { environments: [] }
+  const configured = identity.platform
   const isRehearsal = platform !== undefined && configured !== undefined && platform !== configured
   const name = isRehearsal ? `${environment}@${platform}` : environment
-  return { name, platform: platform ?? configured, configuredAs: environment }
+  return { folder, environment: name, platform: platform ?? configured ?? 'local', configuredAs: environment, identity }
 }
 
 const environmentOf = (loaded: EnvironmentLoad, { invocation }: TaskContext): Environment => ({
@@ -180,8 +191,9 @@ const environmentOf = (loaded: EnvironmentLoad, { invocation }: TaskContext): En
 })
 
 /** From the record of the environment's current release; undefined where there is none. */
-async function fromRecord(folder: string, name: string, ports: PortAssignments): Promise<Environment | undefined> {
-  const release = await currentRelease(folder, name)
+async function fromRecord(place: EnvironmentPlace, ports: PortAssignments): Promise<Environment | undefined> {
+  const { folder } = place
+  const release = await currentRelease(place)
   const keyring = await openKeyring(join(folder, '.ops/secrets'))
   if (!release || !keyring.ok) return undefined
   return {
@@ -193,37 +205,32 @@ async function fromRecord(folder: string, name: string, ports: PortAssignments):
   }
 }
 
-async function currentRelease(folder: string, name: string): Promise<Release | undefined> {
-  const releases = localReleases(join(folder, '.ops'), name)
-  const current = await releases.current()
-  return (await releases.list()).find(({ number }) => number === current)
+async function currentRelease(place: EnvironmentPlace): Promise<Release | undefined> {
+  const { folder, environment, platform, identity } = place
+  const releases = driverOf(platform)?.records(folder, environment, identity)
+  const current = await releases?.current()
+  return current === undefined ? undefined : (await releases?.list())?.find(({ number }) => number === current)
 }
 
-function withPlatform(folder: string, environment: Environment, ports: PortAssignments): Loaded {
-  const { desired } = environment
-  if (desired.platform !== 'local') throw new FailureError(otherPlatform(desired))
-  const platform = createLocalPlatform({
-    folder,
-    workspaceId: desired.workspace.id,
-    workspaceName: desired.workspace.name,
-    environment: desired.environment,
-    secrets: environment.secrets,
-    redactable: environment.redactable,
-    ports,
-    ...(desired.database ? { database: desired.database } : {}),
-  })
+function withPlatform(place: EnvironmentPlace, environment: Environment, ports: PortAssignments): Loaded {
+  const { folder } = place
+  const { desired, secrets, redactable } = environment
+  const driver = driverOf(desired.platform)
+  if (!driver) throw new FailureError(otherPlatform(desired))
+  const platform = driver.create({ folder, desired, secrets, redactable, ports })
   return {
     ...environment,
     platform,
     probesOf: async (service, states) => {
       const runsRelease = states.find((state) => state.service === service)?.release !== undefined
-      const record = runsRelease ? await currentRelease(folder, desired.environment) : undefined
+      const record = runsRelease ? await currentRelease(place) : undefined
       const spec =
         record?.services.find((released) => released.service === service)?.spec ??
         desired.services.find(({ name }) => name === service)?.spec
       if (!spec) throw new Error(`${service} has no spec`)
       const running = Object.fromEntries(states.map((state) => [state.service, state.ports]))
-      const placed = placePorts(spec, { ...ports, ...running })
+      // Containers have their own ports everywhere; a host's are where they were given to it.
+      const placed = spec.docker ? spec : placePorts(spec, { ...ports, ...running })
       return { probes: placed.health.probes, target: unwrap(await platform.probeTarget(placed)).target }
     },
   }

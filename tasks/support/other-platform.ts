@@ -6,6 +6,7 @@ import { exists } from '../../lib/system/files.ts'
 import { checkWorkspace } from '../../lib/system/workspace-files.ts'
 import { type Finished, finish, type TaskContext, type View } from '../../lib/task/definition.ts'
 import { configurationPaths } from '../../lib/validate/files.ts'
+import { isDriven } from './platforms.ts'
 import type { Report } from './result.ts'
 import { requirementsTable } from './text.ts'
 
@@ -62,7 +63,7 @@ export async function otherPlatform(
   const configuration = workspace?.environments.get(args.environment)?.configuration
   if (!configuration) return undefined
   const platform = args.platform ?? configuration.platform
-  if (platform === 'local') return undefined
+  if (isDriven(platform)) return undefined
   const rows = [
     ...(await checkRequirements([platform], { folder, configuration, signal: context.signal })),
     await valuesRow(folder, args.environment),

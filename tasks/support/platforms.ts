@@ -1,0 +1,70 @@
+import { join } from 'node:path'
+import type { Desired, RunSpec } from '../../lib/model/desired.ts'
+import type { PlatformName } from '../../lib/model/environment.ts'
+import type { Result } from '../../lib/model/failure.ts'
+import type { Platform, ReleaseStore, SecretSource } from '../../lib/model/platform.ts'
+import type { ProbeTarget } from '../../lib/model/probe.ts'
+import type { Secret } from '../../lib/model/secret.ts'
+import type { PortAssignments } from '../../lib/plan/ports.ts'
+import { createDockerPlatform } from '../../lib/platform/docker/index.ts'
+import { dockerLock } from '../../lib/platform/docker/lock.ts'
+import { createLocalPlatform } from '../../lib/platform/local/index.ts'
+import { localReleases } from '../../lib/platform/local/releases.ts'
+import type { Identity } from '../../lib/validate/identity.ts'
+
+/** What a platform is made of. */
+export type PlatformParts = {
+  /** The workspace's folder. */
+  folder: string
+  desired: Desired
+  secrets: SecretSource
+  redactable: readonly Secret[]
+  ports: PortAssignments
+}
+
+/** An environment on its platform, and where the probes of its services look. */
+export type DrivenPlatform = Platform & {
+  probeTarget(spec: RunSpec): Promise<Result<{ target: ProbeTarget }>>
+}
+
+/** How an environment's platform is made, and where its records are before anything else of it is known. */
+type Driver = {
+  create(parts: PlatformParts): DrivenPlatform
+  records(folder: string, environment: string, identity: Identity): Pick<ReleaseStore, 'list' | 'current'>
+}
+
+const local: Driver = {
+  create: ({ folder, desired, secrets, redactable, ports }) =>
+    createLocalPlatform({
+      folder,
+      workspaceId: desired.workspace.id,
+      workspaceName: desired.workspace.name,
+      environment: desired.environment,
+      secrets,
+      redactable,
+      ports,
+      ...(desired.database ? { database: desired.database } : {}),
+    }),
+  records: (folder, environment) => localReleases(join(folder, '.ops'), environment),
+}
+
+const docker: Driver = {
+  create: (parts) =>
+    createDockerPlatform({
+      ...parts,
+      stores: (on) => ({
+        lock: dockerLock({ engine: on.engine, owner: on }),
+        releases: localReleases(join(on.folder, '.ops'), on.environment),
+      }),
+    }),
+  records: (folder, environment) => localReleases(join(folder, '.ops'), environment),
+}
+
+/** The platforms that this version drives. */
+const drivers: Partial<Record<PlatformName, Driver>> = { local, docker }
+
+/** Whether this version drives a platform. */
+export const isDriven = (platform: PlatformName): boolean => drivers[platform] !== undefined
+
+/** The driver of a platform; undefined for one that this version does not drive. */
+export const driverOf = (platform: PlatformName): Driver | undefined => drivers[platform]
