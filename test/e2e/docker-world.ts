@@ -273,8 +273,7 @@ export async function makeDockerWorld(options: DockerWorldOptions = {}): Promise
         return undefined
       }
     },
-    containers: () =>
-      list(['ps', '--all', '--filter', 'label=vital-ops.service'], '{{.Names}} {{.State}}'),
+    containers: () => list(['ps', '--all', '--filter', 'label=vital-ops.service'], '{{.Names}} {{.State}}'),
     async end() {
       const containers = await list(['ps', '--all', '--no-trunc'], '{{.ID}}')
       if (containers.length > 0) await on.try(['rm', '--force', '--volumes', ...containers])

@@ -43,7 +43,7 @@ function braced(inside: string, lookUp: (name: string, guarded: boolean) => stri
   const value = lookUp(name, operator !== '' && !operator.endsWith('?'))
   const given = operator.startsWith(':') ? value !== undefined && value !== '' : value !== undefined
   // Names in a fallback that is not taken are named all the same: who asks for all names gets them.
-  const fallback = operator === '' || operator.endsWith('?') ? '' : interpolate(rest, lookUp)
+  const fallback = operator === '' || operator.endsWith('?') ? '' : interpolate(rest, (inner) => lookUp(inner, true))
   if (operator.endsWith('+')) return given ? fallback : ''
   return given ? (value as string) : fallback
 }
