@@ -1,8 +1,9 @@
 import type { Stats } from 'node:fs'
 import { sha256 } from './digest.ts'
-import { readPatterns } from './pattern.ts'
-import { hashAt, pathsOf, type StatCache } from './stat-cache.ts'
-import { columns, type FileColumns } from './stat-cache-file.ts'
+import { type Pattern, readPatterns } from './pattern.ts'
+import { hashAt, type StatCache } from './stat-cache.ts'
+import { columns, type FileColumns, type List, pathsOf, placesOf, runsOf } from './stat-cache-file.ts'
+import { isSteady, SteadyNotes } from './steady.ts'
 import { walk } from './walk.ts'
 
 /** The files that patterns match, as they are at one moment. */
@@ -27,13 +28,37 @@ type Other = { path: string; hash: string; stamp: string }
 
 /** Reads which files patterns match, and their contents. Throws `FailureError` for what is no pattern, else what the system says. */
 export function readInputs(patterns: readonly string[], folder: string, cache: StatCache): InputFiles {
+  const key = JSON.stringify([folder, patterns])
+  const listed = listedAgain(cache, key) ?? listedNow(readPatterns(patterns, folder), cache)
+  return new ListedInputs(listed, { key, folder, cache })
+}
+
+/** The files of a list that would be found again, as they are now; undefined where they have to be looked for. */
+function listedAgain(cache: StatCache, key: string): Listed | undefined {
+  const list = cache.list(key)
+  if (list?.steady === undefined || !isSteady(list.steady)) return undefined
+  const changed = cache.changed(list)
+  if (changed === undefined) return undefined
+  const places = placesOf(list.runs)
+  const kinds = new Map(list.kinds)
+  const others = new Map<number, Other>()
+  for (const [at, { path, stats, hash }] of changed) {
+    places[at] = -1
+    kinds.delete(at)
+    if ((stats.mode & 0o111) !== 0) kinds.set(at, kindOf(stats, undefined))
+    others.set(at, { path, hash, stamp: stampOf(stats) })
+  }
+  return { places, others, kinds: new Map([...kinds].sort(([one], [other]) => one - other)), list }
+}
+
+function listedNow(patterns: readonly Pattern[], cache: StatCache): Listed {
   // Of what the cache knows, only the places: objects for each file would cost as much as finding the files.
   const places: number[] = []
   const others = new Map<number, Other>()
-  /** How files are executed and reached, where that is not as for most: a plain file without a link to it. */
   const kinds = new Map<number, string>()
+  const notes = new SteadyNotes()
   walk(
-    readPatterns(patterns, folder),
+    patterns,
     {
       file(path, stats, link) {
         const place = cache.place(path, stats)
@@ -46,31 +71,40 @@ export function readInputs(patterns: readonly string[], folder: string, cache: S
         kinds.set(at, `link ${JSON.stringify(target)}`)
         others.set(at, { path, hash: noHash, stamp: '' })
       },
+      read: (path) => notes.read(path),
+      absent: (path) => notes.absent(path),
+      via: () => notes.link(),
     },
     { followLinks: true },
   )
-  return new ListedInputs({ places, others, kinds }, { patterns, folder, cache })
+  return { places, others, kinds, notes }
 }
 
 const noHash = '0'.repeat(64)
 
 const stampOf = ({ size, mtimeMs, ino }: Stats): string => `${size} ${mtimeMs} ${ino}`
 
+/** Files: of those that the cache knows, their places; of the others, what they are, by their place among all. */
 type Listed = {
   places: readonly number[]
   others: ReadonlyMap<number, Other>
+  /** How files are executed and reached, where that is not as for most: a plain file without a link to it. In order. */
   kinds: ReadonlyMap<number, string>
+  /** The list whose paths they have. */
+  list?: List
+  /** What the walk that has found them has seen. */
+  notes?: SteadyNotes
 }
 
 /** Files by their places in the cache; what is not asked for is not made. */
 class ListedInputs implements InputFiles {
   readonly #listed: Listed
   readonly #known: FileColumns
-  readonly #options: { patterns: readonly string[]; folder: string; cache: StatCache }
+  readonly #options: { key: string; folder: string; cache: StatCache }
   #paths: readonly string[] | undefined
   #digest: string | undefined
 
-  constructor(listed: Listed, options: { patterns: readonly string[]; folder: string; cache: StatCache }) {
+  constructor(listed: Listed, options: { key: string; folder: string; cache: StatCache }) {
     this.#listed = listed
     this.#known = options.cache.columns
     this.#options = options
@@ -105,7 +139,8 @@ class ListedInputs implements InputFiles {
     if (!(after instanceof ListedInputs) || after.#known !== this.#known) return undefined
     const { places, others, kinds } = this.#listed
     const now = after.#listed
-    if (now.places.length !== places.length || kinds.size + now.kinds.size > 0) return undefined
+    if (now.places.length !== places.length || kinds.size !== now.kinds.size) return undefined
+    for (const [at, kind] of kinds) if (now.kinds.get(at) !== kind) return undefined
     const unlike: number[] = []
     for (let at = 0; at < places.length; at += 1) {
       // At the same place of the cache, nothing at all has changed.
@@ -130,18 +165,30 @@ class ListedInputs implements InputFiles {
   }
 
   #digestNow(): string {
-    const { cache, folder, patterns } = this.#options
-    const { places, others, kinds } = this.#listed
-    if (kinds.size > 0) return this.#digestOfAll()
-    const key = JSON.stringify([folder, patterns])
-    const noted = others.size === 0 ? cache.listDigest(key, places) : undefined
-    if (noted !== undefined) return noted
-    const digest = this.#digestOfAll()
-    cache.noteList(key, digest, this.#listed)
+    const { cache, key } = this.#options
+    const { others, list, notes } = this.#listed
+    const same = others.size > 0 ? undefined : (list ?? this.#sameList())
+    const steady = list?.steady ?? notes?.end()
+    // What holds no more, or is not known yet, is noted anew.
+    if (same !== undefined && (same === list || steady === undefined)) return same.digest
+    const paths = list?.paths ?? sha256(this.paths.join('\0'))
+    const digest = same?.digest ?? this.#digestOfAll(paths)
+    const kinds = [...this.#listed.kinds]
+    const more = { digest, kinds, paths, ...(steady === undefined ? {} : { steady }) }
+    cache.noteList(key, { ...this.#listed, notes: more })
     return digest
   }
 
-  #digestOfAll(): string {
+  /** The list that was noted of these very files. */
+  #sameList(): List | undefined {
+    const { cache, key } = this.#options
+    const { places, kinds } = this.#listed
+    const list = cache.list(key)
+    return list !== undefined && isSame(list, runsOf(places), kinds) ? list : undefined
+  }
+
+  /** @param paths a digest of all paths */
+  #digestOfAll(paths: string): string {
     const { places, others, kinds } = this.#listed
     const hashes = Buffer.alloc(places.length * 32)
     for (let at = 0; at < places.length; at += 1) {
@@ -150,9 +197,15 @@ class ListedInputs implements InputFiles {
       else this.#known.hashes.copy(hashes, at * 32, place * 32, place * 32 + 32)
     }
     // No path holds a zero.
-    return sha256(`${sha256(this.paths.join('\0'))} ${JSON.stringify([...kinds])} ${sha256(hashes)}`)
+    return sha256(`${paths} ${JSON.stringify([...kinds])} ${sha256(hashes)}`)
   }
 }
+
+const isSame = (list: List, runs: readonly number[], kinds: Listed['kinds']): boolean =>
+  list.runs.length === runs.length &&
+  runs.every((number, at) => number === list.runs[at]) &&
+  list.kinds.length === kinds.size &&
+  list.kinds.every(([at, kind]) => kinds.get(at) === kind)
 
 const kindOf = ({ mode }: Stats, link: string | undefined): string => {
   const kind = (mode & 0o111) === 0 ? 'file' : 'program'

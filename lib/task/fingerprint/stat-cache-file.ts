@@ -5,15 +5,25 @@
  */
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import type { Steady } from './steady.ts'
 
 /** How many numbers there are of a file. */
 export const columns = 5
 /** Another layout of the file gets another number. */
-const format = 2
+const format = 3
 const headSize = 64
 
-/** The digest of the files at certain places: `runs` says from which place how many follow each other, again and again. */
-export type List = { runs: readonly number[]; digest: string }
+/**
+ * The digest of the files at certain places: `runs` says from which place how many follow each other, again and again. `kinds` are those of them that
+ * are no plain files, by their place in the list, `paths` a digest of all paths. They are found at the same places while `steady` holds.
+ */
+export type List = {
+  runs: readonly number[]
+  digest: string
+  kinds: readonly (readonly [at: number, kind: string])[]
+  paths: string
+  steady?: Steady
+}
 
 /** The runs of places. */
 export function runsOf(places: readonly number[]): number[] {
@@ -46,6 +56,9 @@ export type FileColumns = {
   readonly text: string
   readonly lists: ReadonlyMap<string, List>
 }
+
+/** The paths of all files, in the order of their places. */
+export const pathsOf = ({ count, text }: FileColumns): string[] => (count === 0 ? [] : text.split('\0'))
 
 /** Nothing is known. */
 export const emptyColumns: FileColumns = {

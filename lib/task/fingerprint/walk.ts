@@ -13,6 +13,12 @@ export type Visitor = {
   emptyFolder?(path: string): void
   /** A folder in which something may be, or come to be, that patterns match, or that leads to such; it may not be there itself. */
   folder?(path: string): void
+  /** A folder that is about to be read; it may not be there itself. */
+  read?(path: string): void
+  /** A path that patterns spell out, and at which nothing is. */
+  absent?(path: string): void
+  /** A link on what leads to the patterns' files, or may: it is looked at where it leads. */
+  via?(path: string): void
 }
 
 /** How links are taken: as what they lead to (inputs), or as themselves (outputs). */
@@ -49,6 +55,7 @@ class Walk {
       for (const name of names) this.#named(path, name, states, links)
       return
     }
+    this.#visitor.read?.(path === '' ? '/' : path)
     const entries = read(path === '' ? '/' : path)
     if (entries === undefined) return
     if (entries.length === 0 && states.some((state) => isPositive(state) && isWithin(state)) && !excluded(states)) {
@@ -78,9 +85,10 @@ class Walk {
       return
     }
     const stats = lstatOf(path)
-    if (stats?.isDirectory()) this.#enter(path, within, links)
-    else if (stats?.isFile()) this.#visitor.file?.(path, stats)
-    else if (stats?.isSymbolicLink()) this.#link(path, name, states, links)
+    if (stats === undefined) this.#visitor.absent?.(path)
+    else if (stats.isDirectory()) this.#enter(path, within, links)
+    else if (stats.isFile()) this.#visitor.file?.(path, stats)
+    else if (stats.isSymbolicLink()) this.#link(path, name, states, links)
   }
 
   #enter(path: string, states: readonly State[], links: readonly string[]): void {
@@ -92,6 +100,7 @@ class Walk {
       if (matches(states, name)) this.#visitor.link?.(path, readlinkSync(path))
       return
     }
+    this.#visitor.via?.(path)
     const stats = statOf(path)
     if (stats?.isDirectory()) {
       const within = advance(states, name)
