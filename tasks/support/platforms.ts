@@ -6,8 +6,10 @@ import type { Platform, ReleaseStore, SecretSource } from '../../lib/model/platf
 import type { ProbeTarget } from '../../lib/model/probe.ts'
 import type { Secret } from '../../lib/model/secret.ts'
 import type { PortAssignments } from '../../lib/plan/ports.ts'
+import { dockerEngine } from '../../lib/platform/docker/engine.ts'
 import { createDockerPlatform } from '../../lib/platform/docker/index.ts'
 import { dockerLock } from '../../lib/platform/docker/lock.ts'
+import { dockerReleases } from '../../lib/platform/docker/releases.ts'
 import { createLocalPlatform } from '../../lib/platform/local/index.ts'
 import { localReleases } from '../../lib/platform/local/releases.ts'
 import type { Identity } from '../../lib/validate/identity.ts'
@@ -54,10 +56,17 @@ const docker: Driver = {
       ...parts,
       stores: (on) => ({
         lock: dockerLock({ engine: on.engine, owner: on }),
-        releases: localReleases(join(on.folder, '.ops'), on.environment),
+        releases: dockerReleases(on.engine, on),
       }),
     }),
-  records: (folder, environment) => localReleases(join(folder, '.ops'), environment),
+  records: (_, environment, { workspace, docker: address }) =>
+    workspace
+      ? dockerReleases(dockerEngine(address ?? {}), {
+          workspaceName: workspace.name,
+          workspaceId: workspace.id,
+          environment,
+        })
+      : { list: async () => [], current: async () => undefined },
 }
 
 /** The platforms that this version drives. */

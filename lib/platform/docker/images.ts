@@ -53,7 +53,7 @@ async function transfer(
     const lines = tried.value
     if (lines === undefined) return ok(undefined)
     const said = lines.at(-1) ?? ''
-    if (isFinal(said)) return failed(refused(verb, reference, lines))
+    if (isRefusal(said)) return failed(refused(verb, reference, lines))
     if (attempt >= attempts) return failed(unreachable(verb, reference, attempt, lines))
     const pause = pauseBefore(attempt + 1)
     output(
@@ -111,10 +111,10 @@ async function once(
 }
 
 /**
- * Whether trying again is of no use: the registry does not have it, or does not give it to us. Everything else is tried again, so that a text that
- * is not known here costs some time and no more.
+ * Whether trying again is of no use, by what the docker command said last: the registry does not have it, or does not give it to us. Everything
+ * else is tried again, so that a text that is not known here costs some time and no more.
  */
-const isFinal = (said: string): boolean =>
+export const isRefusal = (said: string): boolean =>
   /not found|manifest unknown|name unknown|does not exist|unauthorized|authentication required|no basic auth|denied|forbidden|invalid reference|no such image|HTTP status:? 40[0134]|(?:^|\W)(?:401|403|404) /i.test(
     said,
   ) && !/no such host|lookup .* on /i.test(said)

@@ -34,7 +34,7 @@ import { runBuild } from './ops/run-build.ts'
 import { remove, startService } from './ops/start-service.ts'
 import { stopService } from './ops/stop-service.ts'
 import { waitGate } from './ops/wait-gate.ts'
-import { portFindings } from './ports.ts'
+import { preflightDocker } from './preflight.ts'
 import { probeTargetOf } from './probes.ts'
 import { observedServices } from './state.ts'
 
@@ -92,7 +92,7 @@ export function createDockerPlatform(options: DockerPlatformOptions): DockerPlat
   const local = localParts(docker)
   return {
     observe: (wanted, how) => observeDocker(docker, ways, wanted, secrets, how),
-    preflight: (plan, wanted, signal) => portFindings(docker, plan, wanted, signal),
+    preflight: (plan, wanted, signal) => preflightDocker(docker, plan, wanted, secrets, signal),
     handlers: handlersOf(docker, local, administrator, (name) => connectTo(docker, ways, service(name), name, '')),
     lock,
     releases,

@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { findEnginePackage } from '../../database/engine/package.ts'
 import { findSystemServer } from '../../database/engine/system.ts'
 import { engineUser, notEnterable } from '../../database/engine/user.ts'
-import type { Desired, RunSpec, Value } from '../../model/desired.ts'
-import type { Failure, Result } from '../../model/failure.ts'
+import type { Desired, RunSpec } from '../../model/desired.ts'
+import type { Result } from '../../model/failure.ts'
 import type { Finding } from '../../model/finding.ts'
 import type { OpOf } from '../../model/op.ts'
 import type { Plan } from '../../model/plan.ts'
@@ -12,6 +12,7 @@ import { exists } from '../../system/files.ts'
 import { diskFree } from '../../system/machine.ts'
 import { findProgram, programNotFound } from '../../system/programs.ts'
 import { hostsIn, isLoopback } from '../../validate/hosts.ts'
+import { findingOf, missingSecrets, partsOf } from '../preflight-findings.ts'
 import { atLeast } from '../requirements.ts'
 import type { LocalContext } from './context.ts'
 import { findDataFolder, sharedDataRoot } from './data-root.ts'
@@ -19,7 +20,6 @@ import { opsFolder } from './paths.ts'
 import { blockedPorts, numbersOf, portText } from './port-conflicts.ts'
 import { sourceFolder } from './prepare.ts'
 import { type LocalState, readLocalState } from './state.ts'
-import { secretMissing } from './values.ts'
 
 const leastNode = '20.12'
 const gib = 1024 ** 3
@@ -179,16 +179,6 @@ async function disk(local: LocalContext, plan: Plan): Promise<Finding[]> {
   return findings
 }
 
-/** A plan that writes the `.env` file first makes secrets that nobody has yet. */
-function missingSecrets(plan: Plan, spec: RunSpec, secrets: SecretSource): Finding[] {
-  if (plan.ops.some((op) => op.kind === 'write-env')) return []
-  const references = Object.values(spec.environment).flatMap(partsOf)
-  const missing = references.flatMap((part) =>
-    typeof part === 'object' && 'secret' in part && !secrets.find(part) ? [part.secret] : [],
-  )
-  return [...new Set(missing)].map((name) => findingOf(secretMissing(name, spec), spec.service))
-}
-
 /** A rehearsal reaches this machine only. Resolution checks today's configuration; this checks what a record says as well. */
 function foreignAddresses(spec: RunSpec, secrets: SecretSource): Finding[] {
   return Object.entries(spec.environment).flatMap(([name, value]): Finding[] => {
@@ -207,14 +197,3 @@ function foreignAddresses(spec: RunSpec, secrets: SecretSource): Finding[] {
     ]
   })
 }
-
-const partsOf = (value: Value) => (typeof value === 'string' ? [value] : value)
-
-const findingOf = ({ code, message, why, place, next, service }: Failure, of = service): Finding => ({
-  rule: code,
-  severity: 'error',
-  message: why === undefined ? message : `${message}: ${why}`,
-  ...(place && { place }),
-  ...(of !== undefined && { service: of }),
-  ...(next?.[0] !== undefined && { mend: next[0] }),
-})

@@ -1,13 +1,14 @@
 import { ok } from '../../../model/failure.ts'
 import type { Handler } from '../../../model/platform.ts'
 import type { DockerContext } from '../context.ts'
+import { fetchImage } from '../images.ts'
 import { observeImages } from '../observe-images.ts'
 
 /** Has the engine fetch an image. What was asked for by its digest is fetched by it. */
 export const pullImage = (docker: DockerContext): Handler<'pull-image'> => ({
-  async run({ data: { reference, identity } }, { signal }) {
+  async run({ data: { reference, identity } }, { signal, output }) {
     const wanted = identity?.includes('@') ? identity : reference
-    const pulled = await docker.engine.checked(['pull', '--quiet', wanted], { signal, timeoutMs: 30 * 60_000 })
+    const pulled = await fetchImage(docker.engine, wanted, { signal, output, clock: docker.clock })
     return pulled.ok ? ok({}) : pulled
   },
 
