@@ -1,5 +1,6 @@
 import { PassThrough, type Readable, type Writable } from 'node:stream'
 import type { DatabaseAddress } from '../database/connect.ts'
+import { tlsVariables } from '../database/tls.ts'
 import { type Failure, FailureError, unwrap } from '../model/failure.ts'
 import { startProcess } from '../system/processes.ts'
 
@@ -27,7 +28,7 @@ export function clientEnvironment(
     PGCONNECT_TIMEOUT: '10',
     PGCLIENTENCODING: 'UTF8',
     // Neither a service file nor what the user has set may lead elsewhere.
-    PGSSLMODE: 'prefer',
+    ...tlsVariables(address.tls),
     ...(options.length > 0 && { PGOPTIONS: options.join(' ') }),
   }
 }

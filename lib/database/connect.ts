@@ -1,8 +1,11 @@
 import { connect as connectSocket, Socket } from 'node:net'
+import type { ConnectionOptions } from 'node:tls'
 import type { Client } from 'pg'
 import { FailureError, failed, type Result } from '../model/failure.ts'
+import type { DatabaseTls } from '../model/platform.ts'
 import type { Secret } from '../model/secret.ts'
 import { databaseFailure } from './failures.ts'
+import { tlsOptions } from './tls.ts'
 
 /** How a database is reached. */
 export type DatabaseAddress = {
@@ -11,6 +14,8 @@ export type DatabaseAddress = {
   database: string
   user: string
   password: Secret
+  /** Without it, none is spoken. */
+  tls?: DatabaseTls
   /** Shown in pg_stat_activity: `vital-ops/<run>`, by which recovery finds what a dead run left working. */
   applicationName: string
   /** The role that the session acts as, if it is not the user itself; RESET ROLE comes back to it. */
@@ -31,7 +36,7 @@ export const applicationName = (run: string): string => `vital-ops/${run}`.slice
 /**
  * Opens one connection, uses it, and closes it whatever happens. Failures of the use are passed on; what pg throws becomes a failure:
  * `database-unreachable`, `database-login-refused`, `database-missing`, `database-starting`, `database-full`,
- * `database-connection-lost`, `database-error`, `aborted`. Every other thrown error is a defect and is thrown on.
+ * `database-connection-lost`, `database-certificate-refused`, `database-tls-refused`, `root-certificate-unread`, `database-error`, `aborted`. Every other thrown error is a defect and is thrown on.
  */
 export async function withDatabase<T>(
   address: DatabaseAddress,
@@ -39,6 +44,14 @@ export async function withDatabase<T>(
 ): Promise<Result<T>> {
   const { signal } = address
   if (signal?.aborted) return failed(abortedFailure)
+  const { tls } = address
+  let ssl: ConnectionOptions | undefined
+  try {
+    ssl = tls && (await tlsOptions(tls))
+  } catch (error) {
+    if (error instanceof FailureError) return failed(...(error.failures as [FailureError['failures'][0]]))
+    throw error
+  }
   // Loaded late: commands without a database need not pay for it.
   const { default: pg } = await import('pg')
   const socket = new Socket()
@@ -51,6 +64,7 @@ export async function withDatabase<T>(
     application_name: address.applicationName,
     connectionTimeoutMillis: connectTimeoutMs,
     ...(address.role !== undefined && { options: `-c role=${address.role.replace(/[\\ ]/g, '\\$&')}` }),
+    ...(ssl && { ssl }),
     keepAlive: true,
     stream: () => socket,
   })

@@ -1,4 +1,5 @@
 import type { Failure } from '../model/failure.ts'
+import { tlsFailure } from './tls.ts'
 
 /** What failures say of a connection: everything but the password. */
 export type DatabaseName = { host: string; port: number; database: string; user: string }
@@ -60,7 +61,7 @@ export function databaseFailure(error: unknown, at: DatabaseName): Failure | und
       next: ['task services status', 'run the command again: what was committed stays, the rest is done anew'],
     }
   }
-  if (severity === undefined) return undefined
+  if (severity === undefined) return tlsFailure(first, server)
   return serverFailure(first as PostgresError, at, server)
 }
 

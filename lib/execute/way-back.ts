@@ -69,5 +69,8 @@ async function goBack(
   }
   const to = prepared.snapshot.current
   if (to === undefined || !release) return { outcome, failures, wentBack: release !== undefined }
+  // Without the backup that was to come first, nothing was begun: there was nothing to go back from.
+  const wasFirst = prepared.plan.ops.some((op) => op.id === failure.op && op.kind === 'take-backup')
+  if (wasFirst && !back.value.ops.some((op) => op.changes)) return { outcome: 'failed', failures, wentBack: true }
   return { outcome: 'rolledBack', failures, rolledBackTo: to, wentBack: true }
 }

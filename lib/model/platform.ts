@@ -105,6 +105,9 @@ export type LogLine = { service: string; text: string; at?: string }
 /** A network address of a service's port, as reachable from here, and what ends the access (a tunnel). */
 export type Endpoint = { host: string; port: number; close(): Promise<void> }
 
+/** TLS with a database server, in libpq's words. `rootCertificate`: the path of a file of certificates, one of which signed the server's. */
+export type DatabaseTls = { mode: 'require' | 'verify-ca' | 'verify-full'; rootCertificate?: string }
+
 /** How the administrator of a database server gets in, as reachable from here. */
 export type DatabaseAdministrator = {
   host: string
@@ -113,6 +116,8 @@ export type DatabaseAdministrator = {
   password: Secret
   /** Where the password is kept in a file of its own on this machine: that. */
   passwordFile?: string
+  /** Without it, none is asked for. */
+  tls?: DatabaseTls
 }
 
 /** Options of observation. */

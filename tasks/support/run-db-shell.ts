@@ -1,6 +1,7 @@
 import type { Connection } from '../../lib/database/connect.ts'
 import { isConnectionLost, isServerError } from '../../lib/database/failures.ts'
 import { tableCell } from '../../lib/database/queries/format.ts'
+import { tlsVariables } from '../../lib/database/tls.ts'
 import { table } from '../../lib/log/table.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
 import { FailureError, ok } from '../../lib/model/failure.ts'
@@ -62,7 +63,7 @@ async function withPsql(psql: string, session: Session, context: Context, readOn
   const { service, name } = databaseOf(session)
   const found = await session.platform.administrator(service)
   if (!found.ok) throw new FailureError(...found.failures)
-  const { host, port, user, password } = found.value
+  const { host, port, user, password, tls } = found.value
   const owner = args.admin
     ? undefined
     : await useDatabase(session, 'owner', context.signal, async (connection) =>
@@ -80,6 +81,7 @@ async function withPsql(psql: string, session: Session, context: Context, readOn
     PGUSER: user,
     PGDATABASE: name,
     PGPASSWORD: password.reveal(),
+    ...(tls ? tlsVariables(tls) : {}),
     PGAPPNAME: `vital-ops/${session.run}`,
     PGOPTIONS: settings.map((setting) => `-c ${setting}`).join(' '),
   }

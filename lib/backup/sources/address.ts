@@ -1,3 +1,4 @@
+import { tlsOf } from '../../database/tls.ts'
 import type { TakenOf, TakenValue } from '../../model/backup-sources.ts'
 import { FailureError, unwrap } from '../../model/failure.ts'
 import type { SecretSource } from '../../model/platform.ts'
@@ -36,15 +37,15 @@ export async function databaseAt(
   const database = decodeURIComponent(address.pathname.slice(1)) || source.database
   if (database === '' || address.username === '')
     throw new FailureError(badUrl(service, 'it names no database or no user'))
-  if (/^(require|verify-)/.test(address.searchParams.get('sslmode') ?? '')) {
-    throw new FailureError(badUrl(service, 'its sslmode asks for TLS, which is not supported; use a tunnel'))
-  }
+  const tls = tlsOf(address.searchParams)
+  if (typeof tls === 'string') throw new FailureError(badUrl(service, tls))
   return {
     server: {
       host: address.hostname.replace(/^\[|\]$/g, ''),
       port: Number(address.port || 5432),
       user: decodeURIComponent(address.username),
       password: new Secret(service, decodeURIComponent(address.password)),
+      ...(tls && { tls }),
     },
     database,
   }
