@@ -1,7 +1,7 @@
 import { readdir, realpath } from 'node:fs/promises'
 import { basename, delimiter, join } from 'node:path'
+import { runProgram } from '../database/engine/program.ts'
 import { type Failure, failed, ok, type Result } from '../model/failure.ts'
-import { runCommand } from '../system/command.ts'
 import { exists } from '../system/files.ts'
 
 /** PostgreSQL's client programs of one version, in one folder. */
@@ -57,8 +57,8 @@ async function lookForClients(env: NodeJS.ProcessEnv, signal?: AbortSignal): Pro
 }
 
 async function askVersion(bin: string, signal?: AbortSignal): Promise<Client | undefined> {
-  const answer = await runCommand([join(bin, 'pg_dump'), '--version'], signal ? { signal } : {})
-  const [, version] = (answer.ok && /PostgreSQL\) (\d+(?:\.\d+)?)/.exec(answer.value.stdout)) || []
+  const answer = await runProgram([join(bin, 'pg_dump'), '--version'], { user: undefined, ...(signal && { signal }) })
+  const [, version] = (answer.ok && /PostgreSQL\) (\d+(?:\.\d+)?)/.exec(answer.value.join('\n'))) || []
   return version === undefined ? undefined : { bin, major: Number.parseInt(version, 10), version }
 }
 
