@@ -70,7 +70,8 @@ export async function startRegistry(): Promise<Registry> {
     onward.on('error', () => outgoing.destroy())
     incoming.pipe(onward)
   })
-  server.on('clientError', (_, socket) => void socket.destroy())
+  // Whoever tries TLS first is told in plain words, as by a real server.
+  server.on('clientError', (_, socket) => void socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'))
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   await until(async () => (await fetch(`http://127.0.0.1:${port}/v2/`)).ok, { what: 'the registry to answer' })
   return {

@@ -115,7 +115,7 @@ async function once(
  * else is tried again, so that a text that is not known here costs some time and no more.
  */
 export const isRefusal = (said: string): boolean =>
-  /not found|manifest unknown|name unknown|does not exist|unauthorized|authentication required|no basic auth|denied|forbidden|invalid reference|no such image|HTTP status:? 40[0134]|(?:^|\W)(?:401|403|404) /i.test(
+  /not found|manifest unknown|name unknown|does not exist|unauthorized|authentication required|no basic auth|denied|forbidden|invalid reference|no such (?:image|manifest)|HTTP status:? 40[0134]|(?:^|\W)(?:401|403|404) /i.test(
     said,
   ) && !/no such host|lookup .* on /i.test(said)
 
