@@ -39,8 +39,15 @@ export type Patience = {
 const patient: Patience = { attempts: 6, delayMs: 250, timeoutMs: 60_000 }
 
 /**
+ * Buckets that have used up all attempts of a request, by their address: the next ones have one attempt each until one of them succeeds. A command asks
+ * a target many things, and would wait as long for each of them while the target is down.
+ */
+const down = new Set<string>()
+
+/**
  * Requests to one bucket, signed (AWS Signature Version 4, over the content's SHA-256 too, so that what arrives damaged is refused). Repeated, with growing
- * delays, when the network fails or the server answers 429 or 5xx: of the requests made here each may be repeated. Fails with `target-failed`.
+ * delays, when the network fails or the server answers 429 or 5xx: of the requests made here each may be repeated. Whoever is refused (other 4xx) is not
+ * heard again. Fails with `target-failed`.
  *
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
  */
@@ -58,11 +65,15 @@ export class BucketRequests {
 
   /** The answer: 2xx or expected. Its body is not read yet. */
   async send(request: BucketRequest): Promise<Response> {
+    const address = `${this.#bucket.endpoint}/${this.#bucket.bucket}`
+    const attempts = down.has(address) ? 1 : this.#patience.attempts
     for (let attempt = 1; ; attempt++) {
       request.signal?.throwIfAborted()
       const answer = await this.#once(request)
+      if (answer.ok || !answer.passing) down.delete(address)
       if (answer.ok) return answer.response
-      if (attempt >= this.#patience.attempts || !answer.passing) throw new FailureError(answer.failure)
+      if (answer.passing && attempt >= attempts) down.add(address)
+      if (attempt >= attempts || !answer.passing) throw new FailureError(answer.failure)
       // Half of the delay is left to chance, so that many who were refused at once do not come back at once.
       const ms = this.#patience.delayMs * 2 ** (attempt - 1) * (0.5 + Math.random() / 2)
       await delay(ms, undefined, request.signal ? { signal: request.signal } : {})

@@ -96,6 +96,31 @@ test('wrong credentials, a missing bucket and a dead server say what they are, a
   assert.match(await why({ endpoint: 'http://127.0.0.1:9' }), /ECONNREFUSED|bad port/)
 })
 
+test('a server that is down is waited for once, and not once per request, until it answers again', async () => {
+  let down = true
+  let requests = 0
+  const bucket = await way(() => {
+    requests++
+    return down ? '503' : 'pass'
+  })
+  const asked = async () => {
+    const before = requests
+    const target = s3Target(bucket, place(), { ...quick, attempts: 4 })
+    const failed = await target.list('').then(
+      () => false,
+      () => true,
+    )
+    return { failed, attempts: requests - before }
+  }
+  assert.equal(await asked(), { failed: true, attempts: 4 })
+  assert.equal(await asked(), { failed: true, attempts: 1 })
+  assert.equal(await asked(), { failed: true, attempts: 1 })
+  down = false
+  assert.equal(await asked(), { failed: false, attempts: 1 })
+  down = true
+  assert.equal(await asked(), { failed: true, attempts: 4 })
+})
+
 test('content that was changed on its way is refused by the server', async () => {
   const error = await new BucketRequests(s3.bucket)
     .send({ method: 'PUT', key: 'x', body: 'abc', headers: { 'content-md5': 'rL0Y20zC+Fzt72VPzMSk2A==' } })
