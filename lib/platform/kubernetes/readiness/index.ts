@@ -3,7 +3,6 @@
  */
 
 export { Gate, type GateOptions, type GateTarget, type GateVerdict, type TargetVerdict, verdictLines } from './gate.ts'
-export { backendsOf } from './ingress.ts'
 export { rejectionCause } from './rejection.ts'
 export type { Look, Observed, Reading, Rule } from './rule.ts'
 export { readinessRules, ruleFor } from './rules.ts'

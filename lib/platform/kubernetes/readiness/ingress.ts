@@ -1,10 +1,8 @@
 import { field, itemsOf, textOf } from '../../../manifest/fields.ts'
+import { type Backend, backendsOf } from '../../../manifest/kubernetes/backends.ts'
 import type { KubernetesObject } from '../../../model/kubernetes-object.ts'
 import { notYet } from './conditions.ts'
 import { type Look, progressing, type Rule, ready } from './rule.ts'
-
-/** A Service and port that an Ingress leads to. */
-export type Backend = { service: string; port?: string | number }
 
 /** An Ingress: ready when the Services and ports that it leads to exist. What a controller makes of it is not in its status alone. */
 export const ingressRule: Rule = {
@@ -17,21 +15,6 @@ export const ingressRule: Rule = {
     if (first === undefined) return ready('all backends exist')
     return progressing(`${missing.length} backends are missing`, { cause: { text: first, mayHeal: true } })
   },
-}
-
-/** The Services that an Ingress names, each once. */
-export function backendsOf(ingress: KubernetesObject): Backend[] {
-  const paths = itemsOf(ingress, 'spec', 'rules').flatMap((rule) => itemsOf(rule, 'http', 'paths'))
-  const backends = [field(ingress, 'spec', 'defaultBackend'), ...paths.map((path) => field(path, 'backend'))]
-  const found = new Map<string, Backend>()
-  for (const backend of backends) {
-    const service = textOf(backend, 'service', 'name')
-    if (service === undefined) continue
-    const port = field(backend, 'service', 'port', 'name') ?? field(backend, 'service', 'port', 'number')
-    const known = typeof port === 'string' || typeof port === 'number' ? port : undefined
-    found.set(`${service}:${known}`, { service, ...(known !== undefined && { port: known }) })
-  }
-  return [...found.values()]
 }
 
 function missingBackend(ingress: KubernetesObject, { service, port }: Backend, look: Look): string | undefined {
