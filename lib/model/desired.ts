@@ -65,6 +65,22 @@ export type RunSpec = {
   artefact?: string
   /** How containers run it; only on docker. */
   docker?: ContainerSpec
+  /** How a cluster runs it; only on kubernetes. */
+  kubernetes?: ManifestSpec
+}
+
+/** How a cluster runs a service. The rendered manifests are kept with the release, on the cluster. */
+export type ManifestSpec = {
+  /** Where objects go that name no namespace. */
+  namespace: string
+  /** The environment's namespace goes before those that manifests name. */
+  only?: true
+  /** Files, folders and kustomizations, relative to the source's root. */
+  manifests: string[]
+  /** How many pods, where the environment says so. */
+  replicas?: number
+  /** How long its objects must stay ready before the gate passes; default is what suits each. */
+  settleMs?: Milliseconds
 }
 
 /** An image of a Compose service. */

@@ -78,6 +78,9 @@ export const serviceSchema = z
       .strictObject({
         namespace: nameSchema,
         manifests: z.array(z.string()).nonempty().describe('Manifest files, or folders with a kustomization.yaml'),
+        settle: durationSchema
+          .optional()
+          .describe('How long it must stay ready; default 10s where all containers have readiness probes, else 20s'),
         dependencies: z.array(dependencySchema).default([]).describe('Added to `dependencies` on this platform'),
       })
       .optional()

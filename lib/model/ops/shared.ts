@@ -85,6 +85,15 @@ export const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
   }),
   artefact: z.string().exactOptional(),
   docker: containerSpecSchema.exactOptional(),
+  kubernetes: z
+    .strictObject({
+      namespace: z.string(),
+      only: z.literal(true).exactOptional(),
+      manifests: z.array(z.string()),
+      replicas: z.int().exactOptional(),
+      settleMs: z.number().exactOptional(),
+    })
+    .exactOptional(),
 })
 
 /** A kind of op: the schema of its data, and its line in a printed plan. */

@@ -1,0 +1,119 @@
+import { setMaxListeners } from 'node:events'
+import type { Milliseconds } from '../../model/duration.ts'
+import { type Failure, FailureError } from '../../model/failure.ts'
+import type { Holder, Lease } from '../../model/platform.ts'
+import { monotonicMs } from '../local/lock-liveness.ts'
+import { cannotRenew, takenOver } from '../lock-failures.ts'
+import { type LeaseObject, leasePath, microTime, noteOf, readLease } from './lease-object.ts'
+import { label } from './names.ts'
+import { putObject, type RecordPlace } from './records.ts'
+
+/** A held Lease: renewed at every third of its time to live, lost when somebody else is written in it or when it cannot be renewed in time. */
+export class KubernetesLease implements Lease {
+  readonly holder: Holder
+  readonly lost: AbortSignal
+  readonly #place: RecordPlace
+  readonly #ttlMs: Milliseconds
+  readonly #loss = new AbortController()
+  #lease: LeaseObject
+  /** When the last renewal was begun, and for how long it is good, by our own clock. */
+  #renewedAt: Milliseconds
+  #goodFor: Milliseconds
+  #needUntil = 0
+  #timer: NodeJS.Timeout
+  #turn: Promise<unknown> = Promise.resolve()
+  #over = false
+
+  constructor(
+    place: RecordPlace,
+    lease: LeaseObject,
+    { holder, ttlMs, takenAt }: { holder: Holder; ttlMs: Milliseconds; takenAt: Milliseconds },
+  ) {
+    this.#place = place
+    this.#lease = lease
+    this.#ttlMs = ttlMs
+    this.#renewedAt = takenAt
+    this.#goodFor = (lease.spec.leaseDurationSeconds ?? 15) * 1000
+    this.holder = holder
+    this.lost = this.#loss.signal
+    setMaxListeners(0, this.lost)
+    // The event loop must not be kept going by a lock that nobody uses any more.
+    this.#timer = setInterval(() => void this.#inTurn(() => this.#renew()).catch(() => {}), ttlMs / 3).unref()
+  }
+
+  async prove(needMs: Milliseconds): Promise<boolean> {
+    return this.#inTurn(async () => {
+      for (let attempt = 0; attempt < 3; attempt += 1) {
+        this.#needUntil = monotonicMs() + needMs
+        if (this.#left() >= needMs && !this.lost.aborted && !this.#over) return true
+        if (!(await this.#renew())) return false
+      }
+      return this.#left() >= needMs
+    })
+  }
+
+  async release(): Promise<void> {
+    await this.#inTurn(async () => {
+      if (this.#over || this.lost.aborted) return
+      this.#over = true
+      clearInterval(this.#timer)
+      const { [label.holder]: _, ...annotations } = this.#lease.metadata.annotations ?? {}
+      const { holderIdentity: __, renewTime: ___, ...spec } = this.#lease.spec
+      const free = { ...this.#lease, metadata: { ...this.#lease.metadata, annotations }, spec }
+      // Where it cannot be written, the end of this process is what others will see.
+      await putObject(this.#place.kubectl, leasePath(this.#place), free)
+    }).catch(() => {})
+  }
+
+  #left(): Milliseconds {
+    return this.#renewedAt + this.#goodFor - monotonicMs()
+  }
+
+  /** One thing at a time: the timer, proofs and the release all write. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work)
+    this.#turn = done.catch(() => {})
+    return done
+  }
+
+  async #renew(): Promise<boolean> {
+    if (this.#over || this.lost.aborted) return false
+    const begun = monotonicMs()
+    const wantedMs = Math.max(this.#ttlMs, this.#needUntil - begun + this.#ttlMs / 2)
+    const leaseDurationSeconds = Math.max(1, Math.ceil(wantedMs / 1000))
+    const wanted: LeaseObject = {
+      ...this.#lease,
+      spec: { ...this.#lease.spec, leaseDurationSeconds, renewTime: microTime() },
+    }
+    const timeoutMs = Math.max(2_000, Math.min(this.#left(), 15_000))
+    try {
+      const put = await putObject(this.#place.kubectl, leasePath(this.#place), wanted, { timeoutMs })
+      if (put.ok && put.value) return this.#accept(put.value as LeaseObject, begun)
+      const now = await readLease(this.#place)
+      // An answer may be lost though the renewal was written: what the Lease says counts.
+      if (!now || now.spec.holderIdentity !== this.#lease.spec.holderIdentity)
+        return this.#lose(takenOver(noteOf(now)?.holder.run ?? 'unknown'))
+      if (now.spec.renewTime === wanted.spec.renewTime) return this.#accept(now, begun)
+      this.#lease = now
+      return this.#left() > 0
+    } catch (error) {
+      if (!(error instanceof FailureError)) throw error
+      // The API server may answer again before the Lease is over.
+      if (this.#left() > this.#ttlMs / 3) return true
+      return this.#lose(cannotRenew(error.failures[0] as Failure))
+    }
+  }
+
+  #accept(lease: LeaseObject, begun: Milliseconds): boolean {
+    this.#lease = lease
+    this.#renewedAt = begun
+    this.#goodFor = (lease.spec.leaseDurationSeconds ?? 1) * 1000
+    return true
+  }
+
+  #lose(failure: Failure): false {
+    clearInterval(this.#timer)
+    this.#loss.abort(new FailureError(failure))
+    return false
+  }
+}

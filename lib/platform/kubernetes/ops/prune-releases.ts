@@ -1,0 +1,39 @@
+import { type Failure, FailureError, failed, ok } from '../../../model/failure.ts'
+import type { Handler } from '../../../model/platform.ts'
+import type { KubernetesContext } from '../context.ts'
+import { readInventories } from '../inventory.ts'
+
+/** Removes old releases, but none that is current, or whose manifests a service runs or a release that stays needs. */
+export const pruneReleases = (cluster: KubernetesContext): Handler<'prune-releases'> => ({
+  async run({ data }, { output }) {
+    try {
+      const there = await cluster.releases.list()
+      const asked = new Set(data.releases)
+      const used = new Set<number>()
+      const current = await cluster.releases.current()
+      if (current !== undefined) used.add(current)
+      for (const { release } of (await readInventories(cluster)).values()) if (release !== undefined) used.add(release)
+      const stays = [...there.filter(({ number }) => !asked.has(number)).map(({ number }) => number), ...used]
+      for (const number of stays) {
+        for (const { spec } of there.find((release) => release.number === number)?.services ?? []) {
+          if (spec?.source.kind !== 'release' || used.has(spec.source.release)) continue
+          used.add(spec.source.release)
+          stays.push(spec.source.release)
+        }
+      }
+      const removed = data.releases.filter((number) => !used.has(number))
+      const kept = data.releases.filter((number) => used.has(number))
+      if (removed.length > 0) await cluster.releases.remove(removed)
+      if (kept.length > 0) output(`kept, since their manifests are in use: ${kept.join(', ')}`)
+      return ok(kept.length === 0 ? {} : { message: `kept ${kept.join(', ')}` })
+    } catch (error) {
+      if (error instanceof FailureError) return failed(...(error.failures as [Failure]))
+      throw error
+    }
+  },
+
+  async check({ data }) {
+    const there = new Set((await cluster.releases.list()).map(({ number }) => number))
+    return data.releases.some((number) => there.has(number)) ? 'pending' : 'done'
+  },
+})

@@ -1,0 +1,27 @@
+import { type Failure, FailureError, failed, ok } from '../../../model/failure.ts'
+import type { Handler } from '../../../model/platform.ts'
+import { removeObjects } from '../apply.ts'
+import type { KubernetesContext } from '../context.ts'
+import { readInventory, removeInventory } from '../inventory.ts'
+import { isEnvironment } from './start-service.ts'
+
+/** Removes a service's objects; claims, namespaces and definitions stay, and what earlier releases of it need. */
+export const stopService = (cluster: KubernetesContext): Handler<'stop-service'> => ({
+  async run(op, { signal, output }) {
+    try {
+      const { service } = op.data
+      const inventory = await readInventory(cluster, service)
+      if (!inventory) return ok({ message: 'was not there' })
+      const objects = inventory.objects.filter(({ kind, name }) => !isEnvironment(service, kind, name))
+      const removed = await removeObjects(cluster.kubectl, objects, signal, output)
+      if (!removed.ok) return removed
+      await removeInventory(cluster, service)
+      return ok({ message: `${removed.value} objects removed` })
+    } catch (error) {
+      if (error instanceof FailureError) return failed(...(error.failures as [Failure]))
+      throw error
+    }
+  },
+
+  check: async (op) => ((await readInventory(cluster, op.data.service)) ? 'pending' : 'done'),
+})

@@ -1,0 +1,158 @@
+import type { RunSpec, Value } from '../../model/desired.ts'
+import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
+import type { KubernetesObject } from '../../model/kubernetes-object.ts'
+import type { SecretSource } from '../../model/platform.ts'
+import { secretMissing } from '../local/values.ts'
+import { digestOf, label, type Owner, ownerLabels } from './names.ts'
+import { isClusterKind, type PodTemplate, phaseOf } from './shape.ts'
+
+/** What a release is called, for values that only it knows. */
+export type Known = { release: string; revision: string }
+
+/** A service's objects as they are applied. */
+export type PreparedObjects = {
+  /** In the order in which they are applied. */
+  objects: KubernetesObject[]
+  /** The Secret with the service's secrets: its name tells its content, so that one that is there need not be made again. */
+  secret?: { name: string; namespace: string; values(): Result<Record<string, string>> }
+}
+
+type Loose = KubernetesObject & {
+  spec?: { template?: PodTemplate; jobTemplate?: { spec?: { template?: PodTemplate } }; replicas?: number }
+}
+
+/** Whether a value holds a secret. */
+const isSecret = (value: Value): boolean =>
+  typeof value !== 'string' && value.some((part) => typeof part === 'object' && 'secret' in part)
+
+const textOf = (value: Value, known: Known): string =>
+  typeof value === 'string'
+    ? value
+    : value.map((part) => (typeof part === 'string' ? part : 'known' in part ? known[part.known] : '')).join('')
+
+/**
+ * Puts into rendered manifests what the environment says: namespace, labels, replicas, and the service's variables as a ConfigMap and a Secret whose
+ * names carry a digest of their content, so that a change of values rolls the pods. The Secret's name needs no value: of secrets
+ * their keyed digests count.
+ */
+export function prepareObjects(
+  owner: Owner,
+  spec: RunSpec,
+  rendered: KubernetesObject[],
+  known: Known,
+  secrets: SecretSource,
+): PreparedObjects {
+  const { service, kubernetes } = spec
+  if (!kubernetes) return { objects: [] }
+  const labels = { ...ownerLabels(owner), [label.service]: service }
+  const plain = Object.entries(spec.environment).filter(([, value]) => !isSecret(value))
+  const hidden = Object.entries(spec.environment).filter(([, value]) => isSecret(value))
+  const data = Object.fromEntries(plain.map(([name, value]) => [name, textOf(value, known)]))
+  const configMap = `${service}-env-${digestOf(data).slice(0, 10)}`
+  const secret = `${service}-secrets-${digestOf([hidden, hidden.map(([, value]) => textOf(value, known))]).slice(0, 10)}`
+  const { namespace } = kubernetes
+  const from = [
+    ...(plain.length > 0 ? [{ configMapRef: { name: configMap } }] : []),
+    ...(hidden.length > 0 ? [{ secretRef: { name: secret } }] : []),
+  ]
+  const scaled = new Set(rendered.flatMap(autoscaled))
+  const objects = rendered.map((given): KubernetesObject => {
+    const object = structuredClone(given) as Loose
+    object.metadata.labels = { ...object.metadata.labels, ...labels }
+    if (!isClusterKind(object.kind))
+      object.metadata.namespace = kubernetes.only ? namespace : (object.metadata.namespace ?? namespace)
+    const templates = [
+      object.spec?.template,
+      object.spec?.jobTemplate?.spec?.template,
+      ...(object.kind === 'Pod' ? [object as PodTemplate] : []),
+    ]
+    for (const template of templates)
+      if (template?.spec?.containers) inject(template, labels, object.metadata.namespace === namespace ? from : [])
+    if (object.spec && ['Deployment', 'StatefulSet'].includes(object.kind)) {
+      // What an autoscaler owns is not ours to set.
+      if (scaled.has(`${object.kind}/${object.metadata.name}`)) delete object.spec.replicas
+      else if (kubernetes.replicas !== undefined) object.spec.replicas = kubernetes.replicas
+    }
+    return object
+  })
+  if (plain.length > 0) {
+    objects.push({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: configMap, namespace, labels },
+      data,
+      immutable: true,
+    })
+  }
+  const ordered = objects
+    .map((object, index) => ({ object, index }))
+    .sort((one, other) => phaseOf(one.object.kind) - phaseOf(other.object.kind) || one.index - other.index)
+    .map(({ object }) => marked(object))
+  return {
+    objects: ordered,
+    ...(hidden.length > 0 && {
+      secret: { name: secret, namespace, values: () => valuesOf(spec, hidden, known, secrets) },
+    }),
+  }
+}
+
+/** The service's Secret with its values. */
+export const secretObject = (
+  owner: Owner,
+  service: string,
+  { name, namespace }: { name: string; namespace: string },
+  values: Record<string, string>,
+): KubernetesObject => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  type: 'Opaque',
+  metadata: { name, namespace, labels: { ...ownerLabels(owner), [label.service]: service } },
+  immutable: true,
+  data: Object.fromEntries(Object.entries(values).map(([key, value]) => [key, Buffer.from(value).toString('base64')])),
+})
+
+/** With a digest of itself as an annotation: whether an object was applied so is seen without comparing. */
+function marked(object: KubernetesObject): KubernetesObject {
+  const annotations = { ...object.metadata.annotations, [label.applied]: digestOf(object) }
+  return { ...object, metadata: { ...object.metadata, annotations } }
+}
+
+function inject(
+  template: PodTemplate,
+  labels: Record<string, string>,
+  from: { configMapRef?: { name: string }; secretRef?: { name: string } }[],
+): void {
+  template.metadata = { ...template.metadata, labels: { ...template.metadata?.labels, ...labels } }
+  for (const container of [...(template.spec?.initContainers ?? []), ...(template.spec?.containers ?? [])]) {
+    if (from.length > 0) container.envFrom = [...from, ...(container.envFrom ?? [])]
+  }
+}
+
+function autoscaled({ kind, spec }: KubernetesObject): string[] {
+  const target = (spec as { scaleTargetRef?: { kind?: string; name?: string } } | undefined)?.scaleTargetRef
+  return kind === 'HorizontalPodAutoscaler' && target ? [`${target.kind}/${target.name}`] : []
+}
+
+function valuesOf(
+  spec: RunSpec,
+  hidden: [string, Value][],
+  known: Known,
+  secrets: SecretSource,
+): Result<Record<string, string>> {
+  const values: Record<string, string> = {}
+  const missing = new Map<string, Failure>()
+  for (const [name, value] of hidden) {
+    if (typeof value === 'string') continue
+    values[name] = value
+      .map((part) => {
+        if (typeof part === 'string') return part
+        if ('known' in part) return known[part.known]
+        const found = secrets.find(part)
+        if (!found) missing.set(part.secret, secretMissing(part.secret, spec))
+        return found?.reveal() ?? ''
+      })
+      .join('')
+  }
+  const [first, ...more] = missing.values()
+  return first ? failed(first, ...more) : ok(values)
+}
