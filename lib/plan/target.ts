@@ -25,7 +25,9 @@ export type Target = {
 
 /** Whether a service runs files of its own, which a release holds. An engine does not, nor does a database's container. */
 export const hasFiles = (spec: RunSpec): boolean =>
-  spec.command !== undefined || (spec.docker !== undefined && spec.database === undefined)
+  spec.command !== undefined ||
+  spec.kubernetes !== undefined ||
+  (spec.docker !== undefined && spec.database === undefined)
 
 /** A service of the catalogue as a target, with the artefact that the source has for it. */
 export function targetOf(
@@ -47,7 +49,8 @@ export function targetOf(
     target.fingerprint = { ...service.fingerprint, artefact }
   }
   if (target.spec.docker) pinImages(target, target.spec.docker, artefact, images)
-  if (service.build) {
+  // A cluster pulls what was built elsewhere.
+  if (service.build && !target.spec.kubernetes) {
     const { command, directory, context, timeoutMs, dockerfile } = service.build
     target.build =
       dockerfile === undefined

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { ContainerSpec, Fingerprint, RunSpec } from '../model/desired.ts'
+import type { ContainerSpec, Fingerprint, ManifestSpec, RunSpec } from '../model/desired.ts'
 
 /**
  * The parts of a spec that a running service was started with, each as 16 hexadecimal digits of the SHA-256 of its JSON. `source` is no part
@@ -8,6 +8,7 @@ import type { ContainerSpec, Fingerprint, RunSpec } from '../model/desired.ts'
  * fixed symbol; a secret counts by its digest.
  */
 export function fingerprintOf(spec: RunSpec): Fingerprint {
+  if (spec.kubernetes) return digests(clusterParts(spec, spec.kubernetes))
   return digests(spec.docker ? containerParts(spec, spec.docker) : processParts(spec))
 }
 
@@ -31,6 +32,13 @@ function containerParts(spec: RunSpec, docker: ContainerSpec): Record<string, un
   for (const { name, host, address, container, protocol } of published) {
     parts[`ports.${name}`] = [host, address, container, protocol]
   }
+  return parts
+}
+
+/** What objects of a cluster were made with; the rendered manifests are the artefact. */
+function clusterParts(spec: RunSpec, { namespace, only, replicas }: ManifestSpec): Record<string, unknown> {
+  const parts: Record<string, unknown> = { namespace, only, replicas, artefact: spec.artefact }
+  for (const [name, value] of Object.entries(spec.environment)) parts[`environment.${name}`] = value
   return parts
 }
 

@@ -10,6 +10,8 @@ export type Identity = {
   platform?: PlatformName
   /** The engine that its file names, as far as that can be read. */
   docker?: { host?: string; context?: string }
+  /** The cluster that its file names, as far as that can be read. */
+  kubernetes?: { context: string; namespace?: string }
   /** The environments that have a file. */
   environments: string[]
 }
@@ -24,11 +26,13 @@ export function identityIn(texts: WorkspaceTexts, environment: string): Identity
   const configured = scalars(texts.get(`${configurationPaths.environments}/${environment}.yaml`), ['platform'])
   const platform = platforms.find((name) => name === configured?.platform)
   const docker = engineIn(texts.get(`${configurationPaths.environments}/${environment}.yaml`))
+  const kubernetes = clusterIn(texts.get(`${configurationPaths.environments}/${environment}.yaml`))
   const folder = `${configurationPaths.environments}/`
   return {
     ...(workspace?.name && workspace.id && { workspace: { name: workspace.name, id: workspace.id } }),
     ...(platform && { platform }),
     ...(docker && { docker }),
+    ...(kubernetes && { kubernetes }),
     environments: [...texts.keys()]
       .filter((path) => path.startsWith(folder) && /^[a-z0-9-]+\.yaml$/.test(path.slice(folder.length)))
       .map((path) => path.slice(folder.length, -'.yaml'.length))
@@ -41,6 +45,13 @@ function engineIn(text: string | undefined): Identity['docker'] {
   const { host, context } = Object(docker) as { host?: unknown; context?: unknown }
   if (typeof host === 'string') return { host }
   return typeof context === 'string' ? { context } : undefined
+}
+
+function clusterIn(text: string | undefined): Identity['kubernetes'] {
+  const { kubernetes } = Object(parseYamlFile('', text ?? '').value) as { kubernetes?: unknown }
+  const { context, namespace } = Object(kubernetes) as { context?: unknown; namespace?: unknown }
+  if (typeof context !== 'string') return undefined
+  return typeof namespace === 'string' ? { context, namespace } : { context }
 }
 
 /** Keys of the first level whose value is one plain or quoted word, found line by line. */

@@ -75,6 +75,7 @@ function specOf(frame: ServiceFrame, context: ResolveContext): RunSpec {
       oneShot: context.platform === 'docker' && docker?.oneShot === true,
       directory: directory ?? '.',
       ...containers,
+      ...(context.platform === 'kubernetes' && manifestsOf(frame, context)),
     }
   }
   const command = local.command?.map((text, index) => {
@@ -100,6 +101,25 @@ function specOf(frame: ServiceFrame, context: ResolveContext): RunSpec {
     stopSignal: local.stopSignal,
     graceMs: milliseconds(local.grace),
     oneShot: local.oneShot,
+  }
+}
+
+/** How a cluster runs it. The environment's namespace goes before those that services and manifests name. */
+function manifestsOf(
+  { service, override }: ServiceFrame,
+  { environment }: ResolveContext,
+): Pick<RunSpec, 'kubernetes'> {
+  const { kubernetes } = service.configuration
+  if (!kubernetes) return {}
+  const namespace = environment.configuration.kubernetes?.namespace
+  return {
+    kubernetes: {
+      namespace: namespace ?? kubernetes.namespace,
+      ...(namespace !== undefined && { only: true as const }),
+      manifests: [...kubernetes.manifests],
+      ...(override?.replicas !== undefined && { replicas: override.replicas }),
+      ...(kubernetes.settle !== undefined && { settleMs: milliseconds(kubernetes.settle) }),
+    },
   }
 }
 

@@ -196,8 +196,11 @@ async function fromRecord(place: EnvironmentPlace, ports: PortAssignments): Prom
   const release = await currentRelease(place)
   const keyring = await openKeyring(join(folder, '.ops/secrets'))
   if (!release || !keyring.ok) return undefined
+  const desired = recordedEnvironment(placeRelease(release, ports), folder)
+  const { kubernetes } = place.identity
   return {
-    desired: recordedEnvironment(placeRelease(release, ports), folder),
+    // Which cluster, only the environment's file says.
+    desired: kubernetes ? { ...desired, configuration: { ...desired.configuration, kubernetes } } : desired,
     secrets: keyring.value,
     redactable: keyring.value.all(),
     warnings: [],
@@ -231,7 +234,11 @@ function withPlatform(place: EnvironmentPlace, environment: Environment, ports: 
       const running = Object.fromEntries(states.map((state) => [state.service, state.ports]))
       // Containers have their own ports everywhere; a host's are where they were given to it.
       const placed = spec.docker ? spec : placePorts(spec, { ...ports, ...running })
-      return { probes: placed.health.probes, target: unwrap(await platform.probeTarget(placed)).target }
+      // A cluster probes its pods itself, and nobody reaches them from here.
+      return {
+        probes: spec.kubernetes ? [] : placed.health.probes,
+        target: unwrap(await platform.probeTarget(placed)).target,
+      }
     },
   }
 }

@@ -51,8 +51,8 @@ export async function platformRequirements(
 }
 
 /**
- * For an environment whose platform this version does not drive: everything that is missing in one table, and how to rehearse it here. Changes nothing.
- * Undefined when the command can go on.
+ * For an environment whose platform is not there (no kubectl, no such context, no answer) or is not driven by this version: everything that is
+ * missing in one table, and how to rehearse it here. Changes nothing. Undefined when the command can go on.
  */
 export async function otherPlatform(
   folder: string,
@@ -63,12 +63,15 @@ export async function otherPlatform(
   const configuration = workspace?.environments.get(args.environment)?.configuration
   if (!configuration) return undefined
   const platform = args.platform ?? configuration.platform
-  if (isDriven(platform)) return undefined
-  const rows = [
-    ...(await checkRequirements([platform], { folder, configuration, signal: context.signal })),
-    await valuesRow(folder, args.environment),
-    { what: `${platform} deploys in this version`, found: false, mend: 'rehearse on this machine: --platform local' },
-  ]
+  if (platform !== 'kubernetes' && isDriven(platform)) return undefined
+  const needed = await checkRequirements([platform], { folder, configuration, signal: context.signal })
+  if (isDriven(platform) && needed.every(({ found }) => found)) return undefined
+  const notDriven = {
+    what: `${platform} deploys in this version`,
+    found: false,
+    mend: 'rehearse on this machine: --platform local',
+  }
+  const rows = [...needed, await valuesRow(folder, args.environment), ...(isDriven(platform) ? [] : [notDriven])]
   const failure: Failure = {
     code: 'platform-not-fit',
     message: `${args.environment} runs on ${platform}: ${rows.filter(({ found }) => !found).length} of ${rows.length} requirements are missing here; nothing was changed`,

@@ -10,6 +10,9 @@ import { dockerEngine } from '../../lib/platform/docker/engine.ts'
 import { createDockerPlatform } from '../../lib/platform/docker/index.ts'
 import { dockerLock } from '../../lib/platform/docker/lock.ts'
 import { dockerReleases } from '../../lib/platform/docker/releases.ts'
+import { createKubernetesPlatform, homeOf } from '../../lib/platform/kubernetes/index.ts'
+import { kubectlOf } from '../../lib/platform/kubernetes/kubectl.ts'
+import { kubernetesReleases } from '../../lib/platform/kubernetes/releases.ts'
 import { createLocalPlatform } from '../../lib/platform/local/index.ts'
 import { localReleases } from '../../lib/platform/local/releases.ts'
 import type { Identity } from '../../lib/validate/identity.ts'
@@ -69,8 +72,23 @@ const docker: Driver = {
       : { list: async () => [], current: async () => undefined },
 }
 
+const kubernetes: Driver = {
+  create: ({ folder, desired, secrets, redactable }) => {
+    const { id, name } = desired.workspace
+    const address = desired.configuration.kubernetes
+    if (!address) throw new Error(`${desired.environment} names no cluster`)
+    const parts = { folder, workspaceId: id, workspaceName: name, environment: desired.environment, address }
+    return createKubernetesPlatform({ ...parts, secrets, redactable })
+  },
+  records: (_folder, environment, { workspace, kubernetes: address }) => {
+    if (!workspace || !address) return { list: async () => [], current: async () => undefined }
+    const home = homeOf(address, workspace.name, environment)
+    return kubernetesReleases({ kubectl: kubectlOf(address), home, workspaceId: workspace.id, environment })
+  },
+}
+
 /** The platforms that this version drives. */
-const drivers: Partial<Record<PlatformName, Driver>> = { local, docker }
+const drivers: Partial<Record<PlatformName, Driver>> = { local, docker, kubernetes }
 
 /** Whether this version drives a platform. */
 export const isDriven = (platform: PlatformName): boolean => drivers[platform] !== undefined

@@ -74,7 +74,10 @@ const readable: [title: string, texts: WorkspaceTexts][] = [
 ]
 for (const [title, texts] of readable) {
   test(`who and where is known from ${title}`, () => {
-    assert.equal(identityIn(texts, 'production'), {
+    // What no YAML says of the cluster is not known.
+    const { kubernetes, ...identity } = identityIn(texts, 'production')
+    assert.equal(kubernetes, title === 'no YAML at all' ? undefined : { context: 'cluster' })
+    assert.equal(identity, {
       workspace: { name: 'statistics', id: 'k3v9x2m7q1' },
       platform: 'kubernetes',
       environments: ['dev', 'production'],
