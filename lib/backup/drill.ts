@@ -7,7 +7,7 @@ import type { BackupPorts, Server } from './context.ts'
 import { physicalEngine } from './engine.ts'
 import { compareRedis, readDatabases, redisContentsSchema } from './redis/contents.ts'
 import { contentsOf, type Opened, recordedContents } from './restore/files.ts'
-import { fetchDump, restoreLogical } from './restore/logical.ts'
+import { fetchDump, fetchGlobals, restoreLogical } from './restore/logical.ts'
 import { restorePhysical } from './restore/physical.ts'
 import { readRestored } from './restore/read.ts'
 import { startScratchRedis } from './restore/redis.ts'
@@ -125,6 +125,7 @@ async function drillLogical(
     try {
       await restoreLogical(opened, {
         dump,
+        globals: () => fetchGlobals(opened, service),
         server,
         applicationName: applicationName(run),
         service,

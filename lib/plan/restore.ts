@@ -73,16 +73,19 @@ export function planRestore(
   }
   const { method } = source
   const physical = method === 'physical'
-  if (physical && (into !== undefined || tables !== undefined)) {
+  const switches = into === undefined && tables === undefined
+  const copied = physical && !switches
+  if (copied && !knowledge.clients.some((major) => major >= engine.version)) {
     findings.push({
       rule: 'restore-whole-only',
       severity: 'error',
-      message: `backup ${entry.number} is a physical one: it is restored as a whole, without --into and --tables`,
+      message: `backup ${entry.number} is a physical one: without pg_dump and pg_restore ${engine.version} or newer on this machine it is restored as a whole, without --into and --tables`,
+      mend: `apt-get install postgresql-client-${engine.version}`,
     })
     return plan
   }
   const observed = snapshot.services[service]
-  if (!physical && !isUp(observed)) {
+  if (!(physical && switches) && !isUp(observed)) {
     findings.push({
       rule: 'database-not-ready',
       severity: 'error',
@@ -93,7 +96,6 @@ export function planRestore(
     return plan
   }
   findings.push(...ledgerFindings(desired, entry))
-  const switches = into === undefined && tables === undefined
   const ops: Op[] = []
   if (switches && isUp(observed) && snapshot.database?.ready !== false) {
     ops.push(...safetyOps(desired, snapshot, knowledge, options, true, findings))
@@ -120,6 +122,7 @@ export function planRestore(
       into: beside,
       tables: tables ? [...tables] : null,
       roles: { ...options.roles },
+      ...(copied && { copied }),
       ...(options.point && { point: options.point }),
     },
   })
@@ -169,8 +172,15 @@ function safetyOps(
 function notesOf({ entry, into, now, point }: RestoreOptions): string[] {
   if (point) {
     const before = formatDuration(Math.max(0, now - Date.parse(point.time)))
+    const reached = `backup ${entry.number} is brought there by the WAL behind it`
+    if (into !== undefined) {
+      return [
+        `${point.time} is ${before} ago: what was committed since is not in it; ${reached}`,
+        `what is there stays; ${into} stands beside it`,
+      ]
+    }
     return [
-      `${point.time} is ${before} ago: what was committed since is lost; backup ${entry.number} is brought there by the WAL behind it`,
+      `${point.time} is ${before} ago: what was committed since is lost; ${reached}`,
       'after it another stream of WAL begins: take a backup, from which later times can be restored again',
     ]
   }

@@ -24,19 +24,19 @@ let key: string
 let recipients: string
 let first: string
 
-const query = (sql: string) =>
+const query = (sql: string, database = 'shop') =>
   withDatabase(
     {
       host: '127.0.0.1',
       port: world.ports.postgres,
-      database: 'shop',
+      database,
       user: 'shop',
       password: new Secret('x', password),
       applicationName: 'test',
     },
     async (connection) => ok((await connection.query(sql)).rows as Record<string, unknown>[]),
   ).then(unwrap)
-const hits = async () => (await query('select n from hits order by n')).map(({ n }) => n)
+const hits = async (database?: string) => (await query('select n from hits order by n', database)).map(({ n }) => n)
 const serverTime = async (): Promise<string> => {
   const [row] = await query('select clock_timestamp() as at')
   return (row as { at: Date }).at.toISOString()
@@ -93,6 +93,11 @@ test('a backup starts what receives the WAL; a table dropped later comes back as
   await query('insert into hits values (12); drop table hits')
   first = (await covered(1, await serverTime())).stream
   assert.match(await expectExit(0, world, ['backup', 'drill', 'dev', '--to', time]), 'can be restored from backup 1')
+  const beside = await expectExit(0, world, ['restore', 'dev', '--to', time, '--into', 'earlier', '--yes'])
+  assert.match(beside, `bring it to ${time}, copy it into the new database earlier, and compare`)
+  assert.equal(await hits('earlier'), [1, 2, 10, 11])
+  // What is there stays as it was.
+  assert.equal(await query(`select to_regclass('hits') as there`), [{ there: null }])
   const shown = await expectExit(0, world, ['restore', 'dev', '--to', time, '--yes'])
   assert.match(shown, `bring it to ${time}`)
   assert.match(shown, 'before the restore')

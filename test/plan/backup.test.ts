@@ -108,7 +108,13 @@ test('a restore backs up what it replaces, and switches last; into another name 
       'ensure:postgres',
     ],
   )
-  const whole = planRestore(policy, up(), knowledge, { ...options, entry: entry(4, 'physical'), into: 'other' })
+  const aside = { ...options, entry: entry(4, 'physical'), into: 'other' }
+  const copied = planRestore(policy, up(), { ...knowledge, clients: [99] }, aside)
+  assert.equal(
+    copied.ops.map(({ id, data }) => [id, (data as { copied?: boolean }).copied]),
+    [['restore:postgres', true]],
+  )
+  const whole = planRestore(policy, up(), { ...knowledge, clients: [] }, aside)
   assert.ok(rulesOf(whole).includes('error restore-whole-only'))
 })
 

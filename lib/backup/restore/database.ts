@@ -1,11 +1,15 @@
+import { createWriteStream } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { applicationName, withDatabase } from '../../database/connect.ts'
 import { adminUser, dataFolderOf, readAdminSecret } from '../../database/engine/cluster.ts'
 import { scramVerifier } from '../../database/scram.ts'
 import { type Failure, FailureError, ok, unwrap } from '../../model/failure.ts'
 import type { OpData } from '../../model/op.ts'
 import type { OpContext, OpResult } from '../../model/platform.ts'
+import { outputOf } from '../client-run.ts'
+import { clientFor } from '../clients.ts'
 import { compareContents } from '../compare.ts'
 import type { Contents } from '../contents.ts'
 import type { BackupPorts } from '../context.ts'
@@ -13,8 +17,9 @@ import { physicalEngine } from '../engine.ts'
 import { openBackup } from '../open.ts'
 import { inFolder } from '../scratch.ts'
 import { databaseAt } from '../sources/address.ts'
+import { globalsOf } from '../sources/logical.ts'
 import { contentsOf, type Opened } from './files.ts'
-import { analyzeAll, fetchDump, restoreLogical } from './logical.ts'
+import { analyzeAll, fetchDump, fetchGlobals, type LogicalRestore, restoreLogical } from './logical.ts'
 import { restorePhysical } from './physical.ts'
 import { restoreToTime } from './point-in-time.ts'
 import { readRestored } from './read.ts'
@@ -28,51 +33,103 @@ export const restoredFolder = (folder: string, version: number): string => `${da
 export async function restoreDatabase(ports: BackupPorts, data: Data, context: OpContext): Promise<OpResult> {
   const opened = await openBackup(ports, data, context)
   const scratch = join(await ports.scratchFolder(), `restore-${data.backup}`)
-  return inFolder(scratch, (folder) =>
-    data.method === 'physical'
-      ? restoreFolder(ports, opened, data, context, folder)
-      : restoreDump(ports, opened, data, context, folder),
-  )
+  const restore = data.copied ? restoreCopy : data.method === 'physical' ? restoreFolder : restoreDump
+  return inFolder(scratch, (folder) => restore(ports, opened, data, context, folder))
 }
 
 async function restoreDump(
   ports: BackupPorts,
   opened: Opened,
   data: Data,
-  { run, signal, secrets, output }: OpContext,
+  context: OpContext,
   folder: string,
 ): Promise<OpResult> {
-  const { server } = await databaseAt(ports, data, secrets)
+  const { server } = await databaseAt(ports, data, context.secrets)
   const contents = await contentsOf(opened, data.service)
-  const unknown = (data.tables ?? []).filter((table) => !contents.tables.some(({ name }) => name === table))
-  if (unknown.length > 0) {
-    throw new FailureError({
-      code: 'no-such-table',
-      message: `backup ${data.backup} has no table ${unknown.join(', ')}`,
-      why: `it has ${contents.tables
-        .map(({ name }) => name)
-        .slice(0, 20)
-        .join(', ')}`,
-      outcome: 'usage',
-    })
+  refuseUnknown(data, contents)
+  const dump = fetchDump(opened, data.service, folder)
+  const globals = () => fetchGlobals(opened, data.service)
+  return restoreBeside(opened, data, context, { server, contents, dump, globals })
+}
+
+/**
+ * A physical backup, or what WAL has brought it to, as a database beside what is there: no data folder holds one database alone, so a server is started on
+ * the side, and what is in it goes over as a dump.
+ */
+async function restoreCopy(
+  ports: BackupPorts,
+  opened: Opened,
+  data: Data,
+  context: OpContext,
+  folder: string,
+): Promise<OpResult> {
+  const { service, version, point } = data
+  const { run, signal } = context
+  const { server } = await databaseAt(ports, data, context.secrets)
+  const engine = unwrap(await physicalEngine(ports, service, version, signal))
+  const client = unwrap(await clientFor(version, version, signal))
+  const how = { service, engine, dataFolder: join(folder, `postgres-${version}`), folder, durable: false }
+  const scratch = await (point ? restoreToTime(ports, opened, point, how) : restorePhysical(opened, how))
+  const address = { ...scratch.server, database: data.database, applicationName: applicationName(run), signal }
+  const path = join(folder, `${service}.dump`)
+  const dumpIt = async () => {
+    const contents = await readRestored(address)
+    // At another moment than the backup's there is nothing to compare with; yet all of it can be read.
+    const recorded = point ? contents : await contentsOf(opened, service)
+    const { differences } = compareContents(recorded, contents, { owners: true })
+    if (differences.length > 0) throw new FailureError(differs(data, differences))
+    refuseUnknown(data, contents)
+    const argv = ['--format=custom', '--compress=0', '--no-password', '--encoding=UTF8']
+    const output = outputOf([join(client.bin, 'pg_dump'), ...argv], { address, signal, output: context.output })
+    await pipeline(output, createWriteStream(path, { mode: 0o600 }))
+    const globals: Uint8Array[] = []
+    for await (const chunk of globalsOf(client, address, signal)) globals.push(chunk)
+    return { contents, globals: Buffer.concat(globals).toString('utf8') }
   }
-  await restoreLogical(opened, {
-    dump: fetchDump(opened, data.service, folder),
+  const { contents, globals } = await dumpIt().finally(() => scratch.stop())
+  return restoreBeside(opened, data, context, {
     server,
+    contents,
+    dump: { file: Promise.resolve(path), remove: () => rm(path, { force: true }) },
+    globals: async () => globals,
+  })
+}
+
+function refuseUnknown({ backup, tables }: Data, contents: Contents): void {
+  const unknown = (tables ?? []).filter((table) => !contents.tables.some(({ name }) => name === table))
+  if (unknown.length === 0) return
+  throw new FailureError({
+    code: 'no-such-table',
+    message: `backup ${backup} has no table ${unknown.join(', ')}`,
+    why: `it has ${contents.tables
+      .map(({ name }) => name)
+      .slice(0, 20)
+      .join(', ')}`,
+    outcome: 'usage',
+  })
+}
+
+async function restoreBeside(
+  opened: Opened,
+  data: Data,
+  { run, signal, output }: OpContext,
+  from: Pick<LogicalRestore, 'server' | 'contents' | 'dump' | 'globals'>,
+): Promise<OpResult> {
+  await restoreLogical(opened, {
+    ...from,
     applicationName: applicationName(run),
     service: data.service,
     into: data.into,
-    contents,
     roles: data.roles,
     tables: data.tables,
     output,
   })
-  const address = { ...server, database: data.into, applicationName: applicationName(run), signal }
+  const address = { ...from.server, database: data.into, applicationName: applicationName(run), signal }
   // The one takes a core, and so does the other; both are waited for.
   const [read, analyzed] = await Promise.allSettled([readRestored(address), analyzeAll(address)])
   for (const one of [read, analyzed]) if (one.status === 'rejected') throw one.reason
   const found = (read as PromiseFulfilledResult<Contents>).value
-  const { compared, differences } = compareContents(contents, found, {
+  const { compared, differences } = compareContents(from.contents, found, {
     owners: Object.keys(data.roles).length === 0,
     ...(data.tables && { tables: data.tables }),
   })

@@ -37,9 +37,15 @@ export function fetchDump(opened: Opened, service: string, folder: string): Fetc
   }
 }
 
+/** The roles of a backup, as they were. */
+export const fetchGlobals = (opened: Opened, service: string): Promise<string> =>
+  textOf(opened, fileOf(opened, service, 'globals'))
+
 /** Where a dump goes. */
 export type LogicalRestore = {
   dump: FetchedDump
+  /** What `pg_dumpall --globals-only` said; asked for where roles are missing. */
+  globals(): Promise<string>
   server: Server
   applicationName: string
   service: string
@@ -76,7 +82,7 @@ export async function restoreLogical(opened: Opened, restore: LogicalRestore): P
     const client = unwrap(await clientFor(major, Number.parseInt(source?.client ?? '0', 10), signal))
     unwrap(
       await withDatabase(admin, async (connection) => {
-        await createRoles(connection, opened, restore)
+        await createRoles(connection, restore)
         await createDatabase(connection, restore)
         return ok(undefined)
       }),
@@ -142,8 +148,7 @@ async function serverMajor(connection: Connection): Promise<number> {
  */
 async function createRoles(
   connection: Connection,
-  opened: Opened,
-  { service, contents, roles }: LogicalRestore,
+  { globals: readGlobals, contents, roles }: LogicalRestore,
 ): Promise<void> {
   const { rows } = await connection.query<{ name: string }>('select rolname::text as name from pg_roles')
   const here = new Set(rows.map(({ name }) => name))
@@ -159,7 +164,7 @@ async function createRoles(
     }
   }
   if (missing.length === 0) return
-  const globals = await textOf(opened, fileOf(opened, service, 'globals'))
+  const globals = await readGlobals()
   const names = new Map(missing.map((name) => [connection.escapeIdentifier(name), name]))
   for (const line of globals.split('\n')) {
     const [, verb, written = ''] = /^(CREATE ROLE|ALTER ROLE) ("(?:[^"]|"")+"|[^\s;"]+)/.exec(line) ?? []

@@ -120,7 +120,11 @@ async function readBeside(address: DatabaseAddress, snapshot: string) {
 }
 
 /** Roles with their passwords' verifiers, and memberships. Who is no superuser may not read those: then without. */
-async function* globalsOf(client: Client, address: DatabaseAddress, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* globalsOf(
+  client: Client,
+  address: DatabaseAddress,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const superuser = unwrap(
     await withDatabase({ ...address, signal }, async (connection) => {
       const { rows } = await connection.query<{ is: string }>(`select current_setting('is_superuser') as is`)

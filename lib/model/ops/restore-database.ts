@@ -21,13 +21,17 @@ export const restoreDatabase = defineOpKind({
     /** Only these, as schema.table; null: all. */
     tables: z.array(z.string()).nullable(),
     roles: roleMapSchema,
+    /** A physical backup goes into a database beside the others, and not in the place of all: as a dump of a server that is started on the side. */
+    copied: z.literal(true).exactOptional(),
     /** To this moment, and not to that of the backup. */
     point: pointInTimeSchema.exactOptional(),
   }),
-  text: ({ backup, service, into, tables, method, point }) =>
-    method === 'physical'
-      ? point
-        ? `restore backup ${backup} of ${service} into a new data folder, bring it to ${point.time}, and read it through`
-        : `restore backup ${backup} of ${service} into a new data folder, and compare`
-      : `restore ${tables === null ? '' : `${tables.join(', ')} of `}backup ${backup} into the new database ${into} on ${service}, and compare`,
+  text: ({ backup, service, into, tables, method, point, copied }) =>
+    copied
+      ? `restore backup ${backup} of ${service} into a scratch server${point ? `, bring it to ${point.time}` : ''}, copy ${tables === null ? 'it' : tables.join(', ')} into the new database ${into}, and compare`
+      : method === 'physical'
+        ? point
+          ? `restore backup ${backup} of ${service} into a new data folder, bring it to ${point.time}, and read it through`
+          : `restore backup ${backup} of ${service} into a new data folder, and compare`
+        : `restore ${tables === null ? '' : `${tables.join(', ')} of `}backup ${backup} into the new database ${into} on ${service}, and compare`,
 })
