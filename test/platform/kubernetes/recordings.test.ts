@@ -28,11 +28,11 @@ test('all recordings get the verdict and the cause that are right, when the evid
   assert.ok(takenBack > 5, 'the recordings with a false "ready" were among them')
 })
 
-test('the order of neighbouring events of different kinds makes no difference (2 seeds; 1,000 in the long test)', () => {
+test('the order of neighbouring events of different kinds makes no difference (1 seed; 1,000 in the long test)', () => {
   const problems: string[] = []
   for (const name of names) {
     const recorded = recording(name)
-    for (const seed of [1, 2]) {
+    for (const seed of [1]) {
       const events = shuffled(recorded, seed)
       recorded.steps.forEach((_, index) => {
         const shown = judgeStep(recorded, index, events, 1000)

@@ -1,5 +1,4 @@
 import type { Fields } from '../../fields.ts'
-import { field } from '../../fields.ts'
 import { exact, filled, keyed, object, quantities, type Shape, set } from '../shape.ts'
 import { labelSelector, podTemplate } from './pod.ts'
 
@@ -135,10 +134,7 @@ export const workloadShapes = {
   }),
 } as const satisfies Record<string, Shape>
 
-/** Whether a Service is one without an address of its own. */
-export const isHeadless = (service: Fields): boolean => field(service, 'spec', 'clusterIP') === 'None'
-
-export const servicePort: Shape = object({
+const servicePort: Shape = object({
   protocol: filled('TCP'),
   targetPort: filled((port: Fields) => port.port),
 })

@@ -1,11 +1,5 @@
 import type { Milliseconds } from '../../../model/duration.ts'
-import {
-  type KubernetesObject,
-  type ObjectReference,
-  referenceKey,
-  referenceOf,
-  referenceText,
-} from '../../../model/kubernetes-object.ts'
+import { type KubernetesObject, referenceKey, referenceOf, referenceText } from '../../../model/kubernetes-object.ts'
 import { type GateTarget, TargetState, type TargetVerdict } from './gate-target.ts'
 import { PodMemory } from './pod-memory.ts'
 import type { WatchEvent } from './world.ts'
@@ -161,7 +155,5 @@ export function verdictLines(verdict: GateVerdict): string[] {
   const order = ['failed', 'waiting', 'settling', 'ready']
   return [...verdict.targets]
     .sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state))
-    .map((target) => `${nameOf(target.reference)}: ${target.cause ?? target.message}`)
+    .map((target) => `${referenceText(target.reference)}: ${target.cause ?? target.message}`)
 }
-
-const nameOf = (reference: ObjectReference): string => referenceText(reference)

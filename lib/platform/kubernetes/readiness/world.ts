@@ -1,7 +1,5 @@
 import { isFields, itemsOf, textOf } from '../../../manifest/fields.ts'
-import type { Milliseconds } from '../../../model/duration.ts'
 import {
-  groupOf,
   type KubernetesObject,
   type ObjectReference,
   referenceKey,
@@ -34,8 +32,8 @@ export class World implements Observed {
     }
   }
 
-  /** Takes in an event of a watch; false when it says nothing new. The time is not kept. */
-  take({ type, object }: WatchEvent, _now?: Milliseconds): boolean {
+  /** Takes in an event of a watch; false when it says nothing new. */
+  take({ type, object }: WatchEvent): boolean {
     if (object.kind === 'Event') return type !== 'DELETED' && this.#putEvent(object)
     if (type === 'DELETED') return this.#remove(object)
     const known = this.#objects.get(referenceKey(referenceOf(object)))
@@ -130,9 +128,6 @@ export function controllerOf(object: KubernetesObject): string | undefined {
   const owner = owners.find((one) => isFields(one) && one.controller === true)
   return textOf(owner, 'uid')
 }
-
-/** The reference of an object under another version of its API. */
-export const groupKindOf = (object: KubernetesObject): string => `${groupOf(object.apiVersion)}/${object.kind}`
 
 function insert<T>(into: Map<string, Map<string, T>>, outer: string, key: string, value: T): void {
   const found = into.get(outer)
