@@ -81,18 +81,54 @@ export async function dropSlots(connection: Connection): Promise<number> {
   return rows.length
 }
 
-/**
- * Limits how much WAL the server keeps for slots that nobody reads from, so that they cannot fill its disk. Takes effect at once, without a restart. Null:
- * as it was before.
- */
-export async function limitSlots(connection: Connection, bytes: number | null): Promise<void> {
-  const megabytes = bytes === null ? undefined : Math.max(1, Math.ceil(bytes / 1024 / 1024))
-  await connection.query(
-    megabytes === undefined
-      ? 'alter system reset max_slot_wal_keep_size'
-      : `alter system set max_slot_wal_keep_size = '${megabytes}MB'`,
+/** Where the server itself remembers what its limit was before ours: whoever ends it may be another clone. */
+const noteName = 'vital_ops.slot_limit'
+
+/** What `alter system` has set, which goes before the configuration file. */
+async function setBySystem(connection: Connection): Promise<string | undefined> {
+  const { rows } = await connection.query<{ setting: string }>(
+    `select setting from pg_file_settings
+     where name = 'max_slot_wal_keep_size' and sourcefile like '%postgresql.auto.conf' order by seqno desc limit 1`,
   )
+  return rows[0]?.setting
+}
+
+/** What was noted: our own limit, and what was set before it (empty: nothing). */
+async function limitNote(connection: Connection): Promise<{ own: string; before: string } | undefined> {
+  const { rows } = await connection.query<{ note: string }>(
+    `select substr(setting, length($1) + 2) as note
+     from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase, unnest(setconfig) setting
+     where d.datname = 'postgres' and s.setrole = 0 and starts_with(setting, $1 || '=')`,
+    [noteName],
+  )
+  const [own, before] = rows[0]?.note.split('|') ?? []
+  return own === undefined ? undefined : { own, before: before ?? '' }
+}
+
+/** Limits how much WAL the server keeps for slots that nobody reads from, so that they cannot fill its disk. Takes effect at once, without a restart. */
+export async function limitSlots(connection: Connection, bytes: number): Promise<void> {
+  const own = `${Math.max(1, Math.ceil(bytes / 1024 / 1024))}MB`
+  const before = (await limitNote(connection))?.before ?? (await setBySystem(connection)) ?? ''
+  await connection.query(`alter database postgres set ${noteName} = '${own}|${before}'`)
+  await connection.query(`alter system set max_slot_wal_keep_size = '${own}'`)
   await connection.query('select pg_reload_conf()')
+}
+
+/** Takes our limit back: what was set before it counts again. Whether there was one; a limit that somebody has set since stays. */
+export async function unlimitSlots(connection: Connection): Promise<boolean> {
+  const note = await limitNote(connection)
+  if (note === undefined) return false
+  const isOurs = (await setBySystem(connection)) === note.own
+  if (isOurs) {
+    await connection.query(
+      note.before === ''
+        ? 'alter system reset max_slot_wal_keep_size'
+        : `alter system set max_slot_wal_keep_size = ${connection.escapeLiteral(note.before)}`,
+    )
+    await connection.query('select pg_reload_conf()')
+  }
+  await connection.query(`alter database postgres reset ${noteName}`)
+  return isOurs
 }
 
 /**

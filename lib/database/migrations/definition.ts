@@ -1,3 +1,4 @@
+import { type Milliseconds, parseDuration } from '../../model/duration.ts'
 import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
 
 /** A part of a statement that is no value: what `identifier` makes. */
@@ -21,6 +22,8 @@ export type Migration = {
   effect: 'expand' | 'breaking'
   /** `false`: each statement by itself, because one of them cannot be in a transaction, or to work in batches. What fails is run again from its beginning. */
   transaction?: boolean
+  /** How long each of its statements may take (`30s`), or `none`; without it, as `database.statementTimeout` of the environment says. */
+  statementTimeout?: string
   /** Applies it. May be called again, after its transaction was rolled back for want of a lock. */
   up(context: MigrationContext): void | Promise<void>
   /** Undoes it. */
@@ -33,7 +36,7 @@ export const migration = (definition: Migration): Migration => definition
 /** The migration that a module exports: as its default, or as `effect`, `up`, `down` and `transaction`. Failure `migration-format`. */
 export function migrationOf(module: Record<string, unknown>, path: string): Result<Migration> {
   const found = typeof module.default === 'object' && module.default !== null ? module.default : module
-  const { effect, transaction, up, down, ...more } = found as Record<string, unknown>
+  const { effect, transaction, statementTimeout, up, down, ...more } = found as Record<string, unknown>
   const unknown = found === module ? undefined : Object.keys(more)[0]
   if (typeof up !== 'function') return failed(wrong(path, 'exports no migration: `up` is no function'))
   if (down !== undefined && typeof down !== 'function') return failed(wrong(path, '`down` is no function'))
@@ -45,9 +48,16 @@ export function migrationOf(module: Record<string, unknown>, path: string): Resu
   if (transaction !== undefined && typeof transaction !== 'boolean') {
     return failed(wrong(path, '`transaction` is neither true nor false'))
   }
+  if (statementTimeout !== undefined && timeoutOf(statementTimeout) === undefined) {
+    return failed(wrong(path, "has a `statementTimeout` that is neither a time, as '30s', nor 'none'"))
+  }
   if (unknown !== undefined) return failed(wrong(path, `has \`${unknown}\`, which no migration has`))
   return ok(found as Migration)
 }
+
+/** How long a statement may take in milliseconds (0: as long as it wants); undefined for what is no time. */
+export const timeoutOf = (text: unknown): Milliseconds | undefined =>
+  text === 'none' ? 0 : typeof text === 'string' ? parseDuration(text) : undefined
 
 const wrong = (path: string, what: string): Failure => ({
   code: 'migration-format',

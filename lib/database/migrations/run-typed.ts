@@ -5,7 +5,7 @@ import type { Connection } from '../connect.ts'
 import { isConnectionLost } from '../failures.ts'
 import { loadParser, parseScript, type Statement } from '../sql/parser.ts'
 import { outsideTransaction } from '../sql/statements.ts'
-import type { Migration } from './definition.ts'
+import { type Migration, timeoutOf } from './definition.ts'
 import { scriptFailure } from './failure.ts'
 import { dropInvalidNamesake, dropLeftIndexes, indexesBefore, isInvalid } from './indexes.ts'
 import { recordProgress } from './ledger.ts'
@@ -47,7 +47,9 @@ export async function runTyped(
   const transaction = definition.transaction !== false
   try {
     await setLockTimeout(connection, `${options.patience.lockTimeoutMs}ms`)
-    await connection.query(`set statement_timeout = ${options.statementTimeoutMs ?? 0}`)
+    await connection.query(
+      `set statement_timeout = ${timeoutOf(definition.statementTimeout) ?? options.statementTimeoutMs ?? 0}`,
+    )
     if (!transaction && direction === 'up')
       await recordProgress(connection, { version: file.version, sha256: file.sha256, done: 0 })
     await patiently(connection, options.patience, options, () =>

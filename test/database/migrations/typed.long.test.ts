@@ -86,6 +86,19 @@ const typedSuite = () => {
     assert.equal(unwrap(await folder.up()), [])
   })
 
+  test('a file says how long its statements may take, whatever the environment says', async () => {
+    const folder = await make()
+    const sleeps = (timeout: string, seconds: number) =>
+      `export default { effect: 'expand', statementTimeout: '${timeout}', up: ({ sql }) => sql\`select pg_sleep(${seconds})\` }\n`
+    folder.write({ '1_a.ts': sleeps('50ms', 60) })
+    const stopped = failureOf(await folder.up())
+    assert.match(`${stopped.message} ${stopped.why}`, 'statement timeout')
+    folder.write({ '1_a.ts': sleeps('none', 0.3) })
+    assert.equal(unwrap(await folder.up({ statementTimeoutMs: 50 })), ['1'])
+    folder.write({ '2_b.ts': sleeps('soon', 0) })
+    assert.match(failureOf(await folder.up()).message, 'statementTimeout')
+  })
+
   test('an error rolls all of it back, and names the statement', async () => {
     const folder = await make()
     folder.write({

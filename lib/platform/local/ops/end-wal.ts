@@ -1,4 +1,4 @@
-import { dropSlots } from '../../../backup/wal/slot.ts'
+import { dropSlots, unlimitSlots } from '../../../backup/wal/slot.ts'
 import { applicationName, withDatabase } from '../../../database/connect.ts'
 import { ok, type Result } from '../../../model/failure.ts'
 import type { DatabaseAdministrator, Handler } from '../../../model/platform.ts'
@@ -22,10 +22,12 @@ export const endWal = (
       if (!admin.ok) return admin
       const address = { ...admin.value, database: 'postgres', applicationName: applicationName(context.run) }
       const dropped = await withDatabase({ ...address, signal: context.signal }, async (session) =>
-        ok(await dropSlots(session)),
+        ok({ slots: await dropSlots(session), limited: await unlimitSlots(session) }),
       )
       if (!dropped.ok) return dropped
-      return ok({ message: dropped.value === 0 ? 'there was no slot' : 'its slot is removed' })
+      const { slots, limited } = dropped.value
+      const limit = limited ? ', and the limit of what the server keeps for it' : ''
+      return ok({ message: `${slots === 0 ? 'there was no slot' : 'its slot is removed'}${limit}` })
     },
     check: async () => 'pending',
   }
