@@ -2,30 +2,15 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { withDatabase } from '../../lib/database/connect.ts'
-import { ok, unwrap } from '../../lib/model/failure.ts'
-import { Secret } from '../../lib/model/secret.ts'
 import { processesWith, skip, timeLimit, until } from '../support/index.ts'
-import { expectExit, shown, writeSecrets } from './deploys.ts'
-import { makeWorld, type World } from './world.ts'
+import { expectExit, shown } from './deploys.ts'
+import { makeWorld, queryIn, systemPostgres, type World, withKnownDatabase } from './world.ts'
 
 timeLimit(280_000)
 
 let world: World
-const password = 'correct-horse-battery'
 
-const query = (sql: string) =>
-  withDatabase(
-    {
-      host: '127.0.0.1',
-      port: world.ports.postgres,
-      database: 'shop',
-      user: 'shop',
-      password: new Secret('x', password),
-      applicationName: 'test',
-    },
-    async (connection) => ok((await connection.query(sql)).rows as Record<string, unknown>[]),
-  ).then(unwrap)
+const query = (sql: string) => queryIn(world, sql)
 type Backup = { number: number; state: string }
 const backups = async () => (await world.json<{ result: { backups: Backup[] } }>(['backups'])).result.backups
 const kept = () => join(world.folder, '../kept/shop0000test/dev')
@@ -33,14 +18,7 @@ const kept = () => join(world.folder, '../kept/shop0000test/dev')
 test.before(async () => {
   if (!existsSync('/usr/lib/postgresql/15/bin/postgres')) skip('PostgreSQL 15 is not installed')
   world = await makeWorld()
-  await world.write(
-    'config/services/postgres.yaml',
-    `name: postgres\ncategory: databases\nlocal:\n  engine: postgres\n  version: 15\n  prefer: system\n  ports: { sql: ${world.ports.postgres} }
-database: { name: shop, user: shop, password: POSTGRES_PASSWORD }
-configuration:\n  secrets: [POSTGRES_PASSWORD]
-health:\n  probes: [{ type: postgres }]\n  interval: 100ms\n  passes: 1\n  deadline: 30s\n`,
-  )
-  await writeSecrets(world, 'dev', { POSTGRES_PASSWORD: password, GREETING: 'hello' })
+  await withKnownDatabase(world, systemPostgres)
   await world.write(
     'config/environments/dev.yaml',
     `name: dev\nplatform: local\ndatabase: { service: postgres }\ndeploy: { backupFirst: true }\nbackup:\n  targets: [{ type: folder, path: ../kept }]\n  keep: { last: 5 }\n`,

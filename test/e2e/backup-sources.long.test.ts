@@ -3,17 +3,14 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { makeIdentity } from '../../lib/backup/age.ts'
-import { applicationName, withDatabase } from '../../lib/database/connect.ts'
 import { adminUser } from '../../lib/database/engine/cluster.ts'
-import { ok, unwrap } from '../../lib/model/failure.ts'
-import { Secret } from '../../lib/model/secret.ts'
 import { startServer, type TestServer, testEngine } from '../database/support/server.ts'
 import { temporaryFolder, timeLimit } from '../support/index.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { type S3Server, startS3 } from '../support/s3-server.ts'
 import { type Sshd, startSshd } from '../support/sshd.ts'
 import { expectExit, writeSecrets } from './deploys.ts'
-import { makeWorld, type World } from './world.ts'
+import { databasePassword, makeWorld, queryIn, type World } from './world.ts'
 
 timeLimit(280_000)
 
@@ -24,21 +21,9 @@ let s3: S3Server
 let sshd: Sshd
 let recipients: string[]
 let key: string
-const password = 'correct-horse-battery'
 const vault = temporaryFolder()
 
-const query = (sql: string) =>
-  withDatabase(
-    {
-      host: '127.0.0.1',
-      port: world.ports.postgres,
-      database: 'shop',
-      user: 'shop',
-      password: new Secret('x', password),
-      applicationName: applicationName('test'),
-    },
-    async (connection) => ok((await connection.query(sql)).rows as Record<string, unknown>[]),
-  ).then(unwrap)
+const query = (sql: string) => queryIn(world, sql)
 
 type Shown = { manifest: { number: number; sources: { name: string }[] }; targets: string[]; verified: boolean }
 const shown = async (number: number) =>
@@ -84,7 +69,7 @@ test.before(async () => {
   writeFileSync(key, `${keys[0].identity}\n`, { mode: 0o600 })
   recipients = keys.map(({ recipient }) => recipient)
   await writeSecrets(world, 'dev', {
-    POSTGRES_PASSWORD: password,
+    POSTGRES_PASSWORD: databasePassword,
     GREETING: 'hello',
     LEGACY_URL: `postgres://${adminUser}:${encodeURIComponent(legacy.password.reveal())}@127.0.0.1:${legacy.port}/${database}`,
     REDIS_URL: `redis://:${redis.address.password}@127.0.0.1:${redis.address.port}`,
@@ -126,7 +111,12 @@ test('all sources in one backup, in a folder, a bucket and by SFTP at once; dril
   assert.match(drill, /verified: .*; a scratch server, Redis .*; a folder/)
   assert.is((await shown(1)).verified, true)
   assert.match(await expectExit(0, world, ['backup', 'check']), '1 backup is whole')
-  for (const secret of [password, redis.address.password ?? '', legacy.password.reveal(), s3.bucket.secretAccessKey]) {
+  for (const secret of [
+    databasePassword,
+    redis.address.password ?? '',
+    legacy.password.reveal(),
+    s3.bucket.secretAccessKey,
+  ]) {
     assert.not.ok(`${text}${drill}`.includes(secret))
   }
 })
@@ -173,7 +163,7 @@ test('one source of several, the configuration only when it is named, and a name
   assert.is(readFileSync(join(world.folder, 'uploads/photo'), 'utf8'), 'a photo')
   assert.is(String(await redis.call('GET', 'session')), 'stays')
   const restored = join(world.folder, '.ops/restored/1-configuration')
-  assert.match(readFileSync(join(restored, '.env.dev'), 'utf8'), password)
+  assert.match(readFileSync(join(restored, '.env.dev'), 'utf8'), databasePassword)
   assert.match(readFileSync(join(restored, 'config/workspace.yaml'), 'utf8'), 'shop0000test')
   assert.match(await expectExit(3, world, ['restore', 'dev', '--source', 'upload']), 'has no upload')
 })

@@ -8,14 +8,13 @@ import { ok, unwrap } from '../../lib/model/failure.ts'
 import { Secret } from '../../lib/model/secret.ts'
 import { repository, skip, timeLimit } from '../support/index.ts'
 import { expectExit, writeSecrets } from './deploys.ts'
-import { makeWorld, type World } from './world.ts'
+import { databasePassword, makeWorld, queryIn, systemPostgres, type World, withKnownDatabase } from './world.ts'
 
 timeLimit(280_000)
 
-const password = 'correct-horse-battery'
 const engines = [
   { name: 'embedded server, physical', local: '', method: 'physical' },
-  { name: 'PostgreSQL 15 of the system, logical', local: '  version: 15\n  prefer: system\n', method: 'logical' },
+  { name: 'PostgreSQL 15 of the system, logical', local: systemPostgres, method: 'logical' },
 ] as const
 
 for (const { name, local, method } of engines) {
@@ -23,30 +22,14 @@ for (const { name, local, method } of engines) {
   let world: World
   let keys: { one: string; recipients: string }
 
-  const query = (sql: string) =>
-    withDatabase(
-      {
-        host: '127.0.0.1',
-        port: world.ports.postgres,
-        database: 'shop',
-        user: 'shop',
-        password: new Secret('x', password),
-        applicationName: 'test',
-      },
-      async (connection) => ok((await connection.query(sql)).rows as Record<string, unknown>[]),
-    ).then(unwrap)
+  const query = (sql: string) => queryIn(world, sql)
   const count = async () => (await query('select count(*)::int as n, sum(n)::int as sum from hits'))[0]
 
   test.before(async () => {
     if (method === 'logical' && !existsSync('/usr/lib/postgresql/15/bin/postgres'))
       skip('PostgreSQL 15 is not installed')
     world = await makeWorld()
-    const yaml = `name: postgres\ncategory: databases\nlocal:\n  engine: postgres\n${local}  ports: { sql: ${world.ports.postgres} }
-database: { name: shop, user: shop, password: POSTGRES_PASSWORD }
-configuration:\n  secrets: [POSTGRES_PASSWORD]
-health:\n  probes: [{ type: postgres }]\n  interval: 100ms\n  passes: 1\n  deadline: 30s\n`
-    await world.write('config/services/postgres.yaml', yaml)
-    await writeSecrets(world, 'dev', { POSTGRES_PASSWORD: password, GREETING: 'hello' })
+    await withKnownDatabase(world, local)
     const [one, two] = await Promise.all([makeIdentity(), makeIdentity()])
     keys = { one: join(world.folder, '../key-one'), recipients: `${one.recipient}, ${two.recipient}` }
     writeFileSync(keys.one, `${one.identity}\n`, { mode: 0o600 })
@@ -119,7 +102,7 @@ health:\n  probes: [{ type: postgres }]\n  interval: 100ms\n  passes: 1\n  deadl
         await fresh.write(path, here.replace('../kept', join(world.folder, '../kept')))
       }
       // Passwords are made anew there.
-      await writeSecrets(fresh, 'dev', { POSTGRES_PASSWORD: `${password}-2`, GREETING: 'hello' })
+      await writeSecrets(fresh, 'dev', { POSTGRES_PASSWORD: `${databasePassword}-2`, GREETING: 'hello' })
       const runbook = readFileSync(join(repository, 'example/docs/runbooks/disaster-recovery.md'), 'utf8')
       const commands = [...runbook.matchAll(/^task ([^#\n]*[^#\s])/gm)].map(([, words = '']) =>
         words.replaceAll('<environment>', 'dev').replaceAll('<key>', keys.one).split(' '),
@@ -134,7 +117,7 @@ health:\n  probes: [{ type: postgres }]\n  interval: 100ms\n  passes: 1\n  deadl
             port: fresh.ports.postgres,
             database: 'shop',
             user: 'shop',
-            password: new Secret('x', `${password}-2`),
+            password: new Secret('x', `${databasePassword}-2`),
             applicationName: 'test',
           },
           async (connection) => ok(await connection.query('select count(*)::int as n, sum(n)::int as sum from hits')),

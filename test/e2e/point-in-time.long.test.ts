@@ -12,30 +12,18 @@ import { ok, unwrap } from '../../lib/model/failure.ts'
 import { Secret } from '../../lib/model/secret.ts'
 import type { RestorableSpan } from '../../lib/model/wal.ts'
 import { processesWith, skip, timeLimit, until } from '../support/index.ts'
-import { expectExit, writeSecrets } from './deploys.ts'
-import { makeWorld, type World } from './world.ts'
+import { expectExit } from './deploys.ts'
+import { makeWorld, queryIn, systemPostgres, type World, withKnownDatabase } from './world.ts'
 
 timeLimit(290_000)
 
-const password = 'correct-horse-battery'
 const test = suite('point in time: ')
 let world: World
 let key: string
 let recipients: string
 let first: string
 
-const query = (sql: string, database = 'shop') =>
-  withDatabase(
-    {
-      host: '127.0.0.1',
-      port: world.ports.postgres,
-      database,
-      user: 'shop',
-      password: new Secret('x', password),
-      applicationName: 'test',
-    },
-    async (connection) => ok((await connection.query(sql)).rows as Record<string, unknown>[]),
-  ).then(unwrap)
+const query = (sql: string, database?: string) => queryIn(world, sql, database)
 const hits = async (database?: string) => (await query('select n from hits order by n', database)).map(({ n }) => n)
 const serverTime = async (): Promise<string> => {
   const [row] = await query('select clock_timestamp() as at')
@@ -67,14 +55,7 @@ const policy = (pointInTime: string) =>
 test.before(async () => {
   if (!existsSync('/usr/lib/postgresql/15/bin/pg_receivewal')) skip('PostgreSQL 15 is not installed')
   world = await makeWorld()
-  await world.write(
-    'config/services/postgres.yaml',
-    `name: postgres\ncategory: databases\nlocal:\n  engine: postgres\n  version: 15\n  prefer: system\n  ports: { sql: ${world.ports.postgres} }
-database: { name: shop, user: shop, password: POSTGRES_PASSWORD }
-configuration:\n  secrets: [POSTGRES_PASSWORD]
-health:\n  probes: [{ type: postgres }]\n  interval: 100ms\n  passes: 1\n  deadline: 30s\n`,
-  )
-  await writeSecrets(world, 'dev', { POSTGRES_PASSWORD: password, GREETING: 'hello' })
+  await withKnownDatabase(world, systemPostgres)
   const [one, two] = await Promise.all([makeIdentity(), makeIdentity()])
   key = join(world.folder, '../key')
   writeFileSync(key, `${one.identity}\n`, { mode: 0o600 })

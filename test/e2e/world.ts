@@ -4,6 +4,9 @@
  */
 import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { withDatabase } from '../../lib/database/connect.ts'
+import { ok, unwrap } from '../../lib/model/failure.ts'
+import { Secret } from '../../lib/model/secret.ts'
 import {
   type Ended,
   freePort,
@@ -14,6 +17,7 @@ import {
   start,
   temporaryFolder,
 } from '../support/index.ts'
+import { writeSecrets } from './deploys.ts'
 import { checkNext } from './next-commands.ts'
 
 /** What the API does once it is started. */
@@ -178,11 +182,11 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   return world
 }
 
-const postgresYaml = (port: number) => `name: postgres
+const postgresYaml = (port: number, local = '') => `name: postgres
 category: databases
 local:
   engine: postgres
-  ports: { sql: ${port} }
+${local}  ports: { sql: ${port} }
 database: { name: shop, user: shop, password: POSTGRES_PASSWORD }
 configuration:
   secrets: [POSTGRES_PASSWORD]
@@ -192,6 +196,32 @@ health:
   passes: 1
   deadline: 30s
 `
+
+/** The password of the database's user, where a test gives it one that it knows. */
+export const databasePassword = 'correct-horse-battery'
+
+/** The lines by which the database is the machine's PostgreSQL 15 and not the embedded one. */
+export const systemPostgres = '  version: 15\n  prefer: system\n'
+
+/** Gives the database a password that the test knows, and more lines to its `local` section. Before setup. */
+export async function withKnownDatabase(world: World, local = ''): Promise<void> {
+  await world.write('config/services/postgres.yaml', postgresYaml(world.ports.postgres, local))
+  await writeSecrets(world, 'dev', { POSTGRES_PASSWORD: databasePassword, GREETING: 'hello' })
+}
+
+/** Runs a statement in a world's database, or another one of its server, as its user, with the known password; gives the rows. */
+export const queryIn = (world: World, sql: string, database = 'shop'): Promise<Record<string, unknown>[]> =>
+  withDatabase(
+    {
+      host: '127.0.0.1',
+      port: world.ports.postgres,
+      database,
+      user: 'shop',
+      password: new Secret('x', databasePassword),
+      applicationName: 'test',
+    },
+    async (connection) => ok((await connection.query(sql)).rows as Record<string, unknown>[]),
+  ).then(unwrap)
 
 const apiYaml = (port: number, health = 'interval: 100ms\n  passes: 3\n  deadline: 6s') => `name: api
 category: applications

@@ -16,6 +16,8 @@ export type Column = {
   unique: boolean
   /** It is computed from others. */
   generated: boolean
+  /** Its values come from a sequence, or refer to rows of another table: they say nothing of who the row is about. */
+  surrogate: boolean
   /** The check constraints that it is part of, those of its domain too. */
   checks: string[]
 }
@@ -42,6 +44,9 @@ export async function readColumns(connection: Connection): Promise<Column[]> {
       exists (select from pg_catalog.pg_index i where i.indrelid = c.oid and (i.indisunique or i.indisexclusion)
         and (a.attnum = any (i.indkey) or exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass
           and d.objid = i.indexrelid and d.refobjid = c.oid and d.refobjsubid = a.attnum))) as unique,
+      a.attidentity <> '' or exists (select from pg_catalog.pg_constraint k where k.contype = 'f' and k.conrelid = c.oid and a.attnum = any (k.conkey))
+        or exists (select from pg_catalog.pg_attrdef f where f.adrelid = c.oid and f.adnum = a.attnum
+          and pg_catalog.pg_get_expr(f.adbin, f.adrelid) like 'nextval(%') as surrogate,
       coalesce((select json_agg(k.conname order by k.conname) from pg_catalog.pg_constraint k
         where k.contype = 'c' and (k.conrelid = c.oid and a.attnum = any (k.conkey) or k.contypid <> 0 and k.contypid = a.atttypid)), '[]') as checks
     from pg_catalog.pg_class c
@@ -72,10 +77,16 @@ export function valueKind({ base, kind }: Pick<Column, 'base' | 'kind'>): ValueK
   return base === 'bytea' ? 'bytes' : 'other'
 }
 
-/** Whether values of masked columns could stand in this one, so that the scan reads it. Numbers, times and enums are not read. */
-export function isScanned({ base, kind }: Pick<Column, 'base' | 'kind'>): boolean {
-  if (kind !== 'b') return kind === 'c' || kind === 'd'
-  return !/^(int[248]|numeric|float[48]|money|bool|date|time|timetz|timestamp|timestamptz|interval|oid|xid8?|bit|varbit|pg_lsn|point|box|line|lseg|path|polygon|circle|bytea)$/.test(
-    base,
-  )
+/** As what the scan reads a column: texts (also JSON, addresses, types of one's own), numbers, times; undefined for what it does not read. */
+export function scannedAs({
+  base,
+  kind,
+  surrogate,
+}: Pick<Column, 'base' | 'kind' | 'surrogate'>): 'text' | 'number' | 'time' | undefined {
+  if (kind !== 'b') return kind === 'c' || kind === 'd' ? 'text' : undefined
+  if (base === 'int4' || base === 'int8' || base === 'numeric') return surrogate ? undefined : 'number'
+  if (base === 'timestamp' || base === 'timestamptz') return 'time'
+  const isOther =
+    /^(int2|float[48]|money|bool|date|time|timetz|interval|oid|xid8?|bit|varbit|pg_lsn|point|box|line|lseg|path|polygon|circle|bytea)$/
+  return isOther.test(base) ? undefined : 'text'
 }

@@ -26,7 +26,8 @@ export type SyncWith = {
 
 const reading =
   'begin isolation level repeatable read read only; set local row_security = off; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0'
-const sameTexts = "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set xmloption = 'content'"
+const sameTexts =
+  "set datestyle = 'ISO'; set intervalstyle = 'postgres'; set xmloption = 'content'; set timezone = 'UTC'"
 
 /**
  * Replaces the rows of a target's tables by those of a source. The source is read in one read-only transaction, from one snapshot. The target changes in one
@@ -105,7 +106,7 @@ export async function syncDatabases(
     const scan = await scanDatabase(target, to, values, unscanned)
     refuseFound(scan.found, file)
     scanned = scan.looked
-    output(`none of the ${values.size} masked values is in the ${scanned} texts of the target`)
+    output(`none of the ${values.size} masked values is in the ${scanned} texts, numbers and times of the target`)
   })
   await source.query('commit')
   await target.query(`analyze ${others.map(({ id }) => id).join(', ')}`)

@@ -3,7 +3,7 @@ import type { Connection } from '../connect.ts'
 import type { Table } from '../tables.ts'
 import { copyOut } from '../transfer/copy.ts'
 import { columnList } from '../transfer/format.ts'
-import { type Column, isScanned } from './columns.ts'
+import { type Column, scannedAs } from './columns.ts'
 import { decodeField, isLongNumber } from './copy-text.ts'
 import { keysIn, valuesIn } from './masker.ts'
 import { fromTaken, type Taken } from './subset.ts'
@@ -40,7 +40,7 @@ const isValue = ({ base }: Column, value: string): boolean =>
 export type Found = { column: string; rows: number }
 
 /**
- * Looks for the values in every column of text of a database, in JSON and arrays member by member. Columns in `unscanned` (`table name`) are
+ * Looks for the values in every column of texts, numbers and times of a database, in JSON and arrays member by member. Columns in `unscanned` (`table name`) are
  * left out. Returns the places, and how many values were looked at.
  */
 export async function scanDatabase(
@@ -52,26 +52,36 @@ export async function scanDatabase(
   const found = new Map<string, number>()
   let looked = 0
   for (const table of tables) {
-    const scanned = columns.filter(
-      (column) => column.table === table.id && isScanned(column) && !unscanned.has(`${column.table} ${column.name}`),
-    )
+    const scanned = columns.flatMap((column) => {
+      const as = scannedAs(column)
+      const isLeftOut = column.table !== table.id || unscanned.has(`${column.table} ${column.name}`)
+      return as === undefined || isLeftOut ? [] : [{ column, as }]
+    })
     if (scanned.length === 0) continue
     const list = columnList(
       target,
-      scanned.map(({ name }) => name),
+      scanned.map(({ column }) => column.name),
     )
     await copyOut(target, `copy (select ${list} ${fromTaken(table, 'all')}) to stdout`, (piece) => {
       eachField(piece, (text, at) => {
-        const column = scanned[at]
-        if (!column) return
+        const one = scanned[at]
+        if (!one) return
+        const { column, as } = one
         looked += 1
-        if (![...valuesIn(column, text), ...keysIn(column, text)].some((value) => values.finds(value))) return
+        const find = finders[as]
+        if (![...valuesIn(column, text), ...keysIn(column, text)].some((value) => find(values, value))) return
         const name = `${column.table}.${column.name}`
         found.set(name, (found.get(name) ?? 0) + 1)
       })
     })
   }
   return { found: [...found].map(([column, rows]) => ({ column, rows })), looked }
+}
+
+const finders = {
+  text: (values: ValueSet, text: string) => values.finds(text),
+  number: (values: ValueSet, text: string) => values.hasNumber(text),
+  time: (values: ValueSet, text: string) => values.hasTime(text),
 }
 
 function eachField(piece: Buffer, use: (text: string, at: number) => void): void {

@@ -2,12 +2,14 @@ const shortest = { whole: 4, inside: 6 }
 const mostWords = 6
 
 /**
- * The values that were masked, as 64-bit digests, to find them again: whole, or inside a longer text where they are not an ordinary word (they have a digit, an @, or
- * several words). Upper and lower case are the same. Values under 4 characters (6 inside) cannot be told from others and are left out.
+ * The values that were masked, as 64-bit digests, to find them again: whole, or inside a longer text as its words. Upper and lower case are the same. Values under 4
+ * characters (6 inside) cannot be told from others and are left out; so are numbers under 6 digits in columns of numbers, and days without a time of day in columns of times.
  */
 export class ValueSet {
   private readonly whole = new DigestSet()
   private readonly inside = new DigestSet()
+  private readonly numbers = new DigestSet()
+  private readonly times = new DigestSet()
   private longest = 1
   /** How many values were too short to be looked for. */
   tooShort = 0
@@ -20,9 +22,11 @@ export class ValueSet {
       return
     }
     this.whole.add(folded)
+    const [number, time] = [numberIn(folded), timeIn(folded)]
+    if (number !== undefined) this.numbers.add(number)
+    if (time !== undefined) this.times.add(time)
     const words = wordsOf(folded)
     if (words.length > mostWords || folded.length < shortest.inside) return
-    if (words.length < 2 && !/[\d@]/.test(folded)) return
     this.inside.add(words.join(' '))
     this.longest = Math.max(this.longest, words.length)
   }
@@ -32,15 +36,28 @@ export class ValueSet {
     return this.whole.size
   }
 
-  /** Whether a text is one of the values. */
+  /** Whether a text is one of the values, as it is or as a number. */
   has(text: string): boolean {
     const folded = text.trim().toLowerCase()
-    return folded.length >= shortest.whole && this.whole.has(folded)
+    return (folded.length >= shortest.whole && this.whole.has(folded)) || this.hasNumber(folded)
+  }
+
+  /** Whether a number is one of the values, or what such a value is without what stands between its digits. */
+  hasNumber(text: string): boolean {
+    const number = numberIn(text)
+    return number !== undefined && this.numbers.has(number)
+  }
+
+  /** Whether a time is one of the values, to the second. */
+  hasTime(text: string): boolean {
+    const time = timeIn(text)
+    return time !== undefined && this.times.has(time)
   }
 
   /** Whether a text is one of the values, or holds one. */
   finds(text: string): boolean {
-    if (this.has(text)) return true
+    const folded = text.trim().toLowerCase()
+    if (folded.length >= shortest.whole && this.whole.has(folded)) return true
     if (this.inside.size === 0 || text.length < shortest.inside) return false
     const words = wordsOf(text.toLowerCase())
     for (let from = 0; from < words.length; from += 1) {
@@ -52,6 +69,20 @@ export class ValueSet {
     }
     return false
   }
+}
+
+/** A number of 6 digits and more, in one form: `4915112345` of `+49 (151) 12345`, `1234567.5` of `1234567.50`; undefined for other texts. */
+function numberIn(text: string): string | undefined {
+  if (text.length > 40 || !/^[+-]?[\d ()/.-]+$/.test(text)) return undefined
+  const isDecimal = /^[+-]?\d+\.\d+$/.test(text)
+  const number = isDecimal ? text.replace(/^[+-]/, '').replace(/\.?0+$/, '') : text.replace(/\D/g, '')
+  return number.replace(/\D/g, '').length >= 6 ? number.replace(/^0+/, '') : undefined
+}
+
+/** A time to the second, without its zone; undefined for days alone, of which there are too few to tell one from another. */
+function timeIn(text: string): string | undefined {
+  const [, day, time] = /^(\d{4}-\d\d-\d\d)[ t](\d\d:\d\d:\d\d)/.exec(text) ?? []
+  return time === undefined || time === '00:00:00' ? undefined : `${day} ${time}`
 }
 
 /** Words, e-mail addresses and numbers of a text, without what stands around them. */

@@ -18,6 +18,7 @@ const column = (name: string, more: Partial<Column> = {}): Column => ({
   notNull: false,
   unique: false,
   generated: false,
+  surrogate: false,
   checks: [],
   ...more,
 })
@@ -105,11 +106,12 @@ test("COPY's text, arrays and JSON come back as they were", () => {
   )
 })
 
-test('values are found whole, and inside a text where they are no ordinary word', () => {
+test('values are found whole, as words of a text, as numbers and as times', () => {
   const values = new ValueSet()
-  for (const value of ['bob@mail.test', 'Rose', '+49 (30) 123456', 'Alice Smith', 'abc', '']) values.add(value)
+  const masked = ['bob@mail.test', 'Rose', 'Schneider', '+49 (30) 123456', 'Alice Smith', 'abc', '']
+  for (const value of [...masked, '1234567.50', '2001-02-03 04:05:06.789+00', '1980-05-12']) values.add(value)
   for (let n = 0; n < 20_000; n += 1) values.add(`filler${n}`)
-  assert.equal([values.size, values.tooShort], [20_004, 1])
+  assert.equal([values.size, values.tooShort], [20_008, 1])
   for (const text of [
     'BOB@mail.test',
     'see <bob@mail.test>.',
@@ -117,11 +119,19 @@ test('values are found whole, and inside a text where they are no ordinary word'
     'call +49 30 123456!',
     'by Alice  Smith, today',
     'rose',
+    'Ask Schneider, please',
+    'born 1980-05-12',
     'filler19999',
   ])
     assert.ok(values.finds(text), text)
   for (const text of ['a rose is', 'Alice B Smith', 'abc', 'rob@mail.test', '', 'filler20000'])
     assert.not.ok(values.finds(text), text)
+  for (const number of ['4930123456', '+49-30-123456', '1234567.5', '-1234567.500'])
+    assert.ok(values.hasNumber(number), number)
+  for (const number of ['30123456', '1234567', '123456750', '12', '']) assert.not.ok(values.hasNumber(number), number)
+  for (const time of ['2001-02-03 04:05:06', '2001-02-03 04:05:06.1']) assert.ok(values.hasTime(time), time)
+  for (const time of ['2001-02-03 04:05:07', '1980-05-12', '1980-05-12 00:00:00'])
+    assert.not.ok(values.hasTime(time), time)
 })
 
 test('names and contents that look personal, and those that do not', () => {

@@ -98,20 +98,30 @@ test('columns that look personal and are not named are all said at once, and not
 
 test('a masked value that is left anywhere keeps the old rows in place', async () => {
   const shops = await twoShops(server, {
-    schema: ['create table remarks (id int primary key, body text, data jsonb, words text[], price int)'],
+    schema: [
+      'create table remarks (id int primary key, body text, data jsonb, words text[], price int, dialled bigint, paid timestamptz)',
+      'alter table orders add column paid timestamptz',
+    ],
     rows: [
-      "insert into remarks select n, 'fine', '{}', '{}', n from generate_series(1, 5000) n",
+      "insert into remarks select n, 'fine', '{}', '{}', n, 200000 + n, timestamptz '2024-01-01 10:00:00Z' from generate_series(1, 5000) n",
+      "update orders set paid = timestamptz '2023-01-01 12:00:00Z' + id * interval '1 s'",
+      'update remarks set dialled = 49301000050 where id = 5',
+      "update remarks set paid = timestamp '2023-01-01 12:00:07.25' at time zone 'UTC' where id = 6",
       "update remarks set body = 'Please ask (person12@mail.test), thanks' where id = 4000",
       `update remarks set data = '{"a": [{"b": "Alice Number40"}]}' where id = 1`,
       'update remarks set words = \'{x,"+49 30 1000020"}\' where id = 2',
     ],
   })
-  const kept = { ...masking.tables, remarks: { columns: { body: 'keep', data: 'keep', words: 'keep' } } }
+  const orders = { columns: { paid: 'date' } }
+  const columns = { body: 'keep', data: 'keep', words: 'keep', dialled: 'keep', paid: 'keep' }
+  const kept = { ...masking.tables, orders, remarks: { columns } }
   const error = await thrown(() => sync(server, shops, { tables: kept }))
   assert.is(error.failures?.[0]?.code, 'sync-masked-value-left', error.message)
-  assert.equal(error.failures?.[0]?.lines, [
+  assert.equal([...(error.failures?.[0]?.lines ?? [])].sort(), [
     'public.remarks.body: 1 row',
     'public.remarks.data: 1 row',
+    'public.remarks.dialled: 1 row',
+    'public.remarks.paid: 1 row',
     'public.remarks.words: 1 row',
   ])
   assert.equal(await server.query('select key from settings', [], shops.to), [{ key: 'old' }])
@@ -120,7 +130,11 @@ test('a masked value that is left anywhere keeps the old rows in place', async (
   ])
   const reason = { keep: 'it is public' }
   const { synced } = await sync(server, shops, {
-    tables: { ...masking.tables, remarks: { columns: { body: reason, data: 'hash', words: null } } },
+    tables: {
+      ...masking.tables,
+      orders,
+      remarks: { columns: { body: reason, data: 'hash', words: null, dialled: null, paid: reason } },
+    },
   })
   assert.ok((synced?.rows ?? 0) > 7000)
 })
