@@ -1,0 +1,11 @@
+/*
+ * What `setup k8s` makes in a cluster, derived from the catalogue and the manifests. All of it is pure: objects in, objects out.
+ */
+export { type Access, type AccessNeeds, accessNeeded } from './access.ts'
+export { type Deployer, deployerObjects } from './deployer.ts'
+export { limitObjects, type NamespaceLimits } from './limits.ts'
+export { namespaceObjects, namespacesOf } from './namespaces.ts'
+export { type NetworkOptions, networkObjects } from './network.ts'
+export { type PodSecurityLevel, podSecurityLevel, podSecurityLevels } from './pod-security.ts'
+export { chooseStorageClass, type StorageChoice, withStorageClass } from './storage.ts'
+export type { Labels, ServiceManifests } from './types.ts'
