@@ -1,4 +1,4 @@
-import { flag, number } from '../lib/task/arguments.ts'
+import { flag, number, text } from '../lib/task/arguments.ts'
 import { task } from '../lib/task/definition.ts'
 import {
   environmentFlag,
@@ -12,7 +12,7 @@ import {
 const common = { ...selectionArguments, ...environmentFlag, ...platformArgument }
 const workingTree = { workingTree: flag().describe('run the working tree although there is a release') }
 
-/** `task services up|down|restart|status|logs [name…]`. */
+/** `task services up|down|restart|status|logs|exec|pull|config [name…]`. */
 export const servicesTask = (scope: Scope) =>
   task({
     description: 'Start, stop, restart and look at services',
@@ -52,6 +52,29 @@ export const servicesTask = (scope: Scope) =>
           json: flag().describe('print the lines as JSON; not of those that are followed'),
         },
         run: async (context) => (await import('./support/run-status.ts')).runLogs(scope, context),
+      }),
+      exec: task({
+        description: 'Run a command inside of a service',
+        args: {
+          ...environmentFlag,
+          ...platformArgument,
+          service: text().positional().describe('the service'),
+          command: text().positional().repeated().describe('the command; after -- when it has flags of its own'),
+        },
+        run: async (context) => (await import('./support/run-inside.ts')).runExec(scope, context),
+      }),
+      pull: task({
+        description: 'Fetch the images of services anew',
+        args: { ...common, ...planArguments },
+        run: async (context) => (await import('./support/run-inside.ts')).runPull(scope, context),
+        render: (result, view) => result.text(view),
+      }),
+      config: task({
+        description:
+          'What the platform is told of services: the Compose file with everything filled in, without secrets',
+        args: { ...common, json: planArguments.json },
+        run: async (context) => (await import('./support/run-inside.ts')).runConfig(scope, context),
+        render: (result, view) => result.text(view),
       }),
     },
   })

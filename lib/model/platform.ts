@@ -1,4 +1,4 @@
-import type { Desired } from './desired.ts'
+import type { Desired, RunSpec } from './desired.ts'
 import type { Milliseconds } from './duration.ts'
 import type { Result } from './failure.ts'
 import type { Finding } from './finding.ts'
@@ -141,6 +141,14 @@ export interface Platform {
   connect(service: string, port: string): Promise<Result<Endpoint>>
   /** The administrator of the server that a service is. Failures: `service-not-running`, and those of reading its secret. */
   administrator(service: string): Promise<Result<DatabaseAdministrator>>
+  /** The command that runs another one inside of a service; absent where services have no inside (processes of this machine). */
+  inside?(
+    service: string,
+    command: readonly string[],
+    options: { terminal: boolean },
+  ): Promise<Result<{ argv: string[]; env: Record<string, string> }>>
+  /** What the platform is told of a service (a Compose file). May hold secrets: hide them. Absent where it is told nothing. */
+  told?(spec: RunSpec): Promise<Result<string>>
   /** Ends what a dead holder left working: its children, and its sessions on servers. Resolves when they are gone. */
   endLeftovers(holder: Holder, signal: AbortSignal): Promise<void>
 }

@@ -1,10 +1,10 @@
-import type { DesiredDatabase, ResolvedHealth, Source } from '../model/desired.ts'
+import type { DesiredDatabase, Fingerprint, ResolvedHealth, RunSpec, Source } from '../model/desired.ts'
 import { parseDuration } from '../model/duration.ts'
 import type { EnvironmentConfiguration } from '../model/environment.ts'
 import type { Finding } from '../model/finding.ts'
 import { pendingAmong } from '../model/migration.ts'
 import type { Op, OpId, OpOf } from '../model/op.ts'
-import type { ObservedDatabase, Snapshot } from '../model/snapshot.ts'
+import type { ObservedDatabase, ObservedService, Snapshot } from '../model/snapshot.ts'
 import { containerOps, dropOp } from './containers.ts'
 import { hasFiles, isUp, type Target } from './target.ts'
 
@@ -145,11 +145,21 @@ function serviceOps(target: Target, { snapshot, gates }: RollOptions, cause: str
     changes: true,
     service,
     timeoutMs: startTimeoutMs + spec.graceMs,
-    data: { service, spec, fingerprint, before: isUp(observed) ? (observed?.fingerprint ?? {}) : null },
+    data: { service, spec, fingerprint, before: beforeOf(spec, observed) },
   })
   ops.push(gate(target, gates))
-  if (spec.docker) ops.push(dropOp(service, 'the new ones have passed their gate'))
+  // Where nothing was there, nothing is kept.
+  if (spec.docker && observed) ops.push(dropOp(service, 'the new ones have passed their gate'))
   return chain(ops, after)
+}
+
+/**
+ * What is there before. A process that does not run is nothing; a container is there until it is removed, and whether one in a crash loop runs at this
+ * moment is no part of a plan.
+ */
+function beforeOf({ docker }: RunSpec, observed: ObservedService | undefined): Fingerprint | null {
+  if (docker) return observed ? (observed.fingerprint ?? {}) : null
+  return isUp(observed) ? (observed?.fingerprint ?? {}) : null
 }
 
 /** A dead run may have left what it replaced, before or after the gate: that is passed now, and they are removed. */

@@ -139,7 +139,8 @@ function withoutReceivers(desired: Desired, snapshot: Snapshot, options: Selecti
   const stopOf = new Map<string, string>()
   for (const { name, dependencies } of [...desired.services].reverse()) {
     const observed = snapshot.services[name]
-    if (!isAtWork(observed)) continue
+    // Containers that have ended are there until they are removed.
+    if (!isAtWork(observed) && !(desired.platform === 'docker' && observed && names.has(name))) continue
     if (!names.has(name)) {
       for (const { service, optional } of dependencies) {
         if (!optional && names.has(service) && isUp(snapshot.services[service])) {

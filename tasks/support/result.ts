@@ -97,7 +97,9 @@ const described = ({ number, revision, commit, outcome, created, by, services }:
 export function addressesOf(desired: Desired, service: string, running?: Record<string, number>): string[] {
   const entry = desired.services.find(({ name }) => name === service)
   if (!entry?.spec) return []
-  const { ports, health, engine } = entry.spec
+  const { health, engine, docker } = entry.spec
+  // Of containers a person reaches what the host publishes.
+  const ports = docker ? Object.fromEntries(docker.published.map(({ name, host }) => [name, host])) : entry.spec.ports
   const http = health.probes.some((probe) => probe.type === 'http')
   return Object.values(running ?? ports).map((port) => {
     if (engine) return `${engine.name}://127.0.0.1:${port}`

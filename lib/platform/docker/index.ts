@@ -1,29 +1,28 @@
 import { backupHandlers } from '../../backup/handlers.ts'
-import { terminateSessions } from '../../database/admin.ts'
-import { applicationName, withDatabase } from '../../database/connect.ts'
 import { makeFolders } from '../../database/engine/native.ts'
 import { locateEngine } from '../../database/engine/postgres.ts'
 import { databaseHandlers } from '../../database/handlers.ts'
 import { KnownFiles, knownFilesPath } from '../../database/known-files.ts'
 import type { Desired, RunSpec } from '../../model/desired.ts'
-import { type Failure, FailureError, failed, ok, type Result, unwrap } from '../../model/failure.ts'
+import { type Failure, failed, type Result, unwrap } from '../../model/failure.ts'
 import type { OpKindName } from '../../model/op.ts'
-import type { Handler, Holder, LockPort, Platform, ReleaseStore, SecretSource } from '../../model/platform.ts'
+import type { Handler, LockPort, Platform, ReleaseStore, SecretSource } from '../../model/platform.ts'
 import type { ProbeTarget } from '../../model/probe.ts'
 import type { Secret } from '../../model/secret.ts'
 import type { PortAssignments } from '../../plan/ports.ts'
 import { type Clock, systemClock } from '../../system/clock.ts'
-import { endRun } from '../../system/groups.ts'
 import type { LocalContext } from '../local/context.ts'
 import { engineFolder, ensureDataFolder } from '../local/data-root.ts'
 import { externalAdministrator } from '../local/external-database.ts'
 import { exportSource } from '../local/ops/export-source.ts'
 import { sendNotification } from '../local/ops/send-notification.ts'
 import { sourceFolder } from '../local/prepare.ts'
-import { environmentContainers, isLitter, serviceContainers } from './containers.ts'
+import { environmentContainers, serviceContainers } from './containers.ts'
 import type { DockerContext } from './context.ts'
 import { administratorOf, connectTo, type Ways } from './database-access.ts'
+import { endLeftoversOf } from './end-leftovers.ts'
 import { dockerEngine } from './engine.ts'
+import { insideOf, toldOf } from './inside.ts'
 import { readLogs } from './logs.ts'
 import { observeDocker } from './observe.ts'
 import { dropReplaced } from './ops/drop-replaced.ts'
@@ -31,7 +30,7 @@ import { ensureNetwork } from './ops/ensure-network.ts'
 import { pruneReleases } from './ops/prune-releases.ts'
 import { pullImage } from './ops/pull-image.ts'
 import { runBuild } from './ops/run-build.ts'
-import { remove, startService } from './ops/start-service.ts'
+import { startService } from './ops/start-service.ts'
 import { stopService } from './ops/stop-service.ts'
 import { waitGate } from './ops/wait-gate.ts'
 import { preflightDocker } from './preflight.ts'
@@ -114,7 +113,9 @@ export function createDockerPlatform(options: DockerPlatformOptions): DockerPlat
       )
       return main ? probeTargetOf(docker, spec, main, secrets) : failed(notRunning(spec.service))
     },
-    endLeftovers: (holder, signal) => endLeftovers(docker, administrator, database?.service, holder, signal),
+    inside: (name, command, { terminal }) => insideOf(docker, service(name), name, command, terminal),
+    told: (spec) => toldOf(docker, spec, secrets),
+    endLeftovers: (holder, signal) => endLeftoversOf(docker, administrator, database?.service, holder, signal),
   }
 }
 
@@ -184,42 +185,6 @@ const localParts = (docker: DockerContext): LocalContext => ({
 function namedPorts(ports: Record<string, number>, spec: RunSpec | undefined): Record<string, number> {
   const names = new Map((spec?.docker?.published ?? []).map(({ container, name }) => [String(container), name]))
   return Object.fromEntries(Object.entries(ports).map(([number, host]) => [names.get(number) ?? number, host]))
-}
-
-/** Ends what a dead holder of the lock has left working: its processes here, containers that it made and never started, and its sessions. */
-async function endLeftovers(
-  docker: DockerContext,
-  administrator: Administrator,
-  database: string | undefined,
-  holder: Holder,
-  signal: AbortSignal,
-): Promise<void> {
-  const { left } = await endRun(holder.run)
-  if (left.length > 0) {
-    const pids = left.map(({ pid }) => pid)
-    throw new FailureError({
-      code: 'leftovers-not-ended',
-      message: `processes of the run ${holder.run} (${holder.purpose}) could not be ended: pid ${pids.join(', ')}`,
-      next: [`ps -o pid,user,stat,command -p ${pids.join(',')}`],
-      outcome: 'unchanged',
-    })
-  }
-  const containers = unwrap(await environmentContainers(docker, signal))
-  unwrap(
-    await remove(
-      docker,
-      containers.filter((one) => isLitter(one) && one.run === holder.run),
-      signal,
-    ),
-  )
-  const admin = database === undefined ? undefined : await administrator(database)
-  // Without its administrator there is nobody to ask; whoever needs the database next says so.
-  if (!admin?.ok) return
-  const address = { ...admin.value, database: 'postgres', applicationName: applicationName('recovery'), signal }
-  await withDatabase(address, async (connection) => {
-    await terminateSessions(connection, applicationName(holder.run))
-    return ok(undefined)
-  })
 }
 
 const notRunning = (service: string): Failure => ({

@@ -26,7 +26,9 @@ export function observedService(service: string, all: Container[], now: Date): O
   const own = begun.length > 0 ? begun : present
   const ended = own.filter(isFinished)
   // What ran to its end beside what goes on running is done.
-  const states = (ended.length < own.length ? own.filter((one) => !isFinished(one)) : own).map(stateOf)
+  const states = (ended.length < own.length ? own.filter((one) => !isFinished(one)) : own).map((one) =>
+    stateOf(one, now),
+  )
   const worst = states.reduce<ContainerState | undefined>(
     (found, state) => (found === undefined || order[state.status] > order[found.status] ? state : found),
     undefined,
@@ -66,11 +68,13 @@ const order: Record<ServiceStatus, number> = { running: 0, stopped: 1, pending: 
 
 type ContainerState = { status: ServiceStatus; reason?: string }
 
-function stateOf(container: Container): ContainerState {
+function stateOf(container: Container, now: Date): ContainerState {
   const { status, oneShot, exitCode, restartPolicy } = container
   switch (status) {
     case 'running':
-      return { status: 'running' }
+      return isCrashing(container, now)
+        ? { status: 'error', reason: `crash loop: restarted ${container.restarts} times` }
+        : { status: 'running' }
     case 'restarting':
       return { status: 'error', reason: `crash loop: ${endText(container)}, restarted ${container.restarts} times` }
     case 'created':
@@ -86,6 +90,12 @@ function stateOf(container: Container): ContainerState {
       return { status: 'pending', reason: `the engine says ${status}` }
   }
 }
+
+/** The engine forgets how often it has started a container anew once that has run for ten seconds; so long a crash loop runs at times. */
+const settledMs = 10_000
+
+const isCrashing = ({ restarts, startedAt }: Container, now: Date): boolean =>
+  restarts > 1 && startedAt !== undefined && now.getTime() - Date.parse(startedAt) < settledMs
 
 /** How a container's process ended, in words. */
 export function endText({ exitCode, oomKilled, memoryBytes, error }: Container): string {

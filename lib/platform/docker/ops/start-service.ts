@@ -31,8 +31,8 @@ export const startService = (docker: DockerContext): Handler<'start-service'> =>
     const own = there.filter(({ kept }) => !kept)
     const other = changedMeanwhile(own, before, fingerprint, service)
     if (other) return failed(other)
-    if (isRunning(own, fingerprint)) return ok({ message: 'runs already' })
-    const same = there.filter((one) => one.fingerprint && sameParts(one.fingerprint, fingerprint))
+    if (isRunning(own, op.data)) return ok({ message: 'runs already' })
+    const same = there.filter((one) => isWanted(one, op.data))
     const wanted = Object.values(containers.value.replicas).reduce((sum, count) => sum + count, 0)
     if (same.length === wanted && same.every(({ status }) => status === 'exited' || status === 'running')) {
       return comeBack(docker, spec, containers.value, { own, same }, context)
@@ -41,26 +41,29 @@ export const startService = (docker: DockerContext): Handler<'start-service'> =>
     return replace(docker, op, containers.value, { own, kept }, context)
   },
 
-  async check({ data: { service, fingerprint } }) {
-    const found = await serviceContainers(docker, service)
+  async check({ data }) {
+    const found = await serviceContainers(docker, data.service)
     if (!found.ok) return 'unknown'
-    return isRunning(
-      found.value.filter(({ kept }) => !kept),
-      fingerprint,
-    )
-      ? 'done'
-      : 'pending'
+    const own = found.value.filter(({ kept }) => !kept)
+    return isRunning(own, data) ? 'done' : 'pending'
   },
 })
 
+type Wanted = OpOf<'start-service'>['data']
+
+/** Whether a container was made of this spec, and for this release: what differs in nothing else still knows another release's number. */
+const isWanted = ({ fingerprint: is, release }: Container, { spec, fingerprint }: Wanted): boolean =>
+  is !== undefined &&
+  sameParts(is, fingerprint) &&
+  release === (spec.source.kind === 'release' ? spec.source.release : undefined)
+
 /** Whether the containers are the wanted ones and have been started, all of them. */
-const isRunning = (own: Container[], fingerprint: Fingerprint): boolean =>
+const isRunning = (own: Container[], wanted: Wanted): boolean =>
   own.length > 0 &&
   own.every(
-    ({ status, oneShot, exitCode, fingerprint: is }) =>
-      is !== undefined &&
-      sameParts(is, fingerprint) &&
-      (status === 'running' || (oneShot && status === 'exited' && exitCode === 0)),
+    (one) =>
+      isWanted(one, wanted) &&
+      (one.status === 'running' || (one.oneShot && one.status === 'exited' && one.exitCode === 0)),
   )
 
 async function replace(
