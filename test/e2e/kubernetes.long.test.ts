@@ -114,4 +114,21 @@ on('is told before anything changes what the server would refuse', async ({ worl
   assert.match(said(done), /Bad_Name/)
 })
 
+on('finds what somebody else has changed, and mends it unless it is theirs', async ({ world }) => {
+  await world.git('reset', '-q', '--hard', 'HEAD~1')
+  await world.kubectl('label', 'deployment', 'api', 'team-')
+  const plan = await world.task(['deploy', 'production', '--dry-run'])
+  assert.match(said(plan), /Deployment\/api metadata\.labels/)
+  const mended = await world.task(['deploy', 'production', '--yes'])
+  assert.is(mended.status, 0, said(mended))
+  assert.is(await world.kubectl('get', 'deployment', 'api', '-o', 'jsonpath={.metadata.labels.team}'), 'shop')
+  await world.kubectl('label', 'deployment', 'api', 'team=theirs', '--overwrite', '--field-manager=other-tool')
+  const refused = await world.task(['deploy', 'production', '--yes'])
+  assert.is(refused.status, 3, said(refused))
+  assert.match(said(refused), /other-tool/)
+  await world.kubectl('label', 'deployment', 'api', 'team=shop', '--overwrite', '--field-manager=other-tool')
+  const again = await world.task(['deploy', 'production', '--yes'])
+  assert.is(again.status, 0, said(again))
+})
+
 on.run()

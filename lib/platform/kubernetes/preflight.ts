@@ -1,12 +1,15 @@
 import type { Desired } from '../../model/desired.ts'
 import type { Finding } from '../../model/finding.ts'
-import type { KubernetesObject } from '../../model/kubernetes-object.ts'
+import { type KubernetesObject, referenceKey, referenceOf } from '../../model/kubernetes-object.ts'
 import type { OpKindName, OpOf } from '../../model/op.ts'
 import type { Plan } from '../../model/plan.ts'
-import { applyArguments, listOf } from './apply.ts'
+import { preflightManifests, type ServerFacts } from '../../plan/kubernetes/preflight/index.ts'
+import { applyArguments, listOf, readObjects, referencesOf } from './apply.ts'
+import { byReference, changeFindings } from './changes.ts'
 import type { KubernetesContext } from './context.ts'
+import { readFacts } from './facts.ts'
 import { preparedFor } from './ops/start-service.ts'
-import { prepareObjects } from './prepare.ts'
+import { prepareObjects, secretObject } from './prepare.ts'
 import { isClusterKind } from './shape.ts'
 import { renderSource } from './source.ts'
 
@@ -31,9 +34,39 @@ export async function preflightKubernetes(
 ): Promise<Finding[]> {
   const unknown = notDriven(plan)
   if (unknown.length > 0) return unknown
-  const objects = await plannedObjects(cluster, plan, desired, signal)
-  const checks = await Promise.all([terminating(cluster, objects.all, signal), dryRun(cluster, objects.all, signal)])
-  return [...objects.findings, ...checks.flat()]
+  const { planned, findings } = await plannedObjects(cluster, plan, desired, signal)
+  const objects = planned.map(({ object }) => object)
+  const defined = new Set(objects.filter(({ kind }) => kind === 'CustomResourceDefinition').map(definedKind))
+  const [facts, live] = await Promise.all([
+    readFacts(cluster.kubectl, objects, signal),
+    readObjects(cluster.kubectl, referencesOf(objects.filter(({ kind }) => !defined.has(kind))), signal),
+  ])
+  const there = byReference(live.ok ? live.value : [])
+  const made = newNamespaces(objects, facts)
+  const refused = await dryRun(
+    cluster,
+    planned.filter(({ placeholder }) => !placeholder).map(({ object }) => object),
+    facts,
+    signal,
+  )
+  const input = [...planned, ...made].map((one) => {
+    const before = there.get(referenceKey(referenceOf(one.object)))
+    return before ? { ...one, live: before } : one
+  })
+  return [...findings, ...preflightManifests({ planned: input, facts }), ...refused, ...changeFindings(planned, there)]
+}
+
+/** Namespaces that the plan makes by itself, as objects of the plan. */
+function newNamespaces(
+  objects: readonly KubernetesObject[],
+  { objects: there, known }: ServerFacts,
+): { object: KubernetesObject }[] {
+  if (!known.has('Namespace')) return []
+  const names = new Set(there.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => metadata.name))
+  const wanted = [...new Set(objects.flatMap(({ metadata }) => metadata.namespace ?? []))].filter(
+    (name) => !names.has(name),
+  )
+  return wanted.map((name) => ({ object: { apiVersion: 'v1', kind: 'Namespace', metadata: { name } } }))
 }
 
 function notDriven({ ops }: Plan): Finding[] {
@@ -46,17 +79,20 @@ function notDriven({ ops }: Plan): Finding[] {
   }))
 }
 
+/** An object of the plan; `placeholder`: a Secret whose values are not here. */
+type Planned = { object: KubernetesObject; service: string; placeholder?: true }
+
 /** The objects that a plan's ops will apply, and what keeps some of them from being made. */
 async function plannedObjects(
   cluster: KubernetesContext,
   plan: Plan,
   desired: Desired | undefined,
   signal: AbortSignal,
-): Promise<{ all: KubernetesObject[]; findings: Finding[] }> {
+): Promise<{ planned: Planned[]; findings: Finding[] }> {
   const starts = plan.ops.filter((op): op is OpOf<'start-service'> => op.kind === 'start-service')
   const exported = plan.ops.find((op): op is OpOf<'export-source'> => op.kind === 'export-source')
   const findings: Finding[] = []
-  const all: KubernetesObject[] = []
+  const planned: Planned[] = []
   const services = starts.flatMap(({ data }) =>
     data.spec.kubernetes ? [{ service: data.service, manifests: data.spec.kubernetes }] : [],
   )
@@ -90,8 +126,9 @@ async function plannedObjects(
       )
       continue
     }
-    all.push(...prepared.value.objects)
+    planned.push(...prepared.value.objects.map((object) => ({ object, service })))
     const { secret } = prepared.value
+    if (secret) planned.push({ object: secretObject(cluster, service, secret, {}), service, placeholder: true })
     const there =
       secret &&
       (await cluster.kubectl.json(['get', 'secret', secret.name, '-n', secret.namespace, '--ignore-not-found'], {
@@ -110,43 +147,19 @@ async function plannedObjects(
       )
     }
   }
-  return { all, findings }
-}
-
-type Namespace = KubernetesObject & { status?: { phase?: string } }
-
-async function namespaces(
-  cluster: KubernetesContext,
-  signal: AbortSignal,
-): Promise<Map<string, Namespace> | undefined> {
-  const list = await cluster.kubectl.json<{ items: Namespace[] }>(['get', 'namespaces'], { signal })
-  return list.ok ? new Map(list.value?.items.map((one) => [one.metadata.name, one])) : undefined
-}
-
-async function terminating(
-  cluster: KubernetesContext,
-  objects: KubernetesObject[],
-  signal: AbortSignal,
-): Promise<Finding[]> {
-  const there = await namespaces(cluster, signal)
-  const wanted = new Set([cluster.home, ...objects.flatMap(({ metadata }) => metadata.namespace ?? [])])
-  return [...wanted]
-    .filter((name) => there?.get(name)?.metadata.deletionTimestamp)
-    .map((name) => ({
-      rule: 'namespace-terminating',
-      severity: 'error' as const,
-      message: `the namespace ${name} is being deleted: nothing can be made in it`,
-      mend: `kubectl get namespace ${name} -o yaml   # its conditions name what holds it up`,
-    }))
+  return { planned, findings }
 }
 
 /** What the server would say to the apply. Objects whose namespace or kind this plan makes itself are checked at the apply. */
 async function dryRun(
   cluster: KubernetesContext,
   objects: KubernetesObject[],
+  facts: ServerFacts,
   signal: AbortSignal,
 ): Promise<Finding[]> {
-  const there = await namespaces(cluster, signal)
+  const there = facts.known.has('Namespace')
+    ? new Set(facts.objects.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => metadata.name))
+    : undefined
   const defined = new Set(
     objects.filter(({ kind }) => kind === 'CustomResourceDefinition').map((one) => definedKind(one)),
   )

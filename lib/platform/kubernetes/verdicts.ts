@@ -5,6 +5,7 @@ import {
   referenceOf,
 } from '../../model/kubernetes-object.ts'
 import type { ObservedService, ServiceState } from '../../model/snapshot.ts'
+import { byReference, driftOf } from './changes.ts'
 import type { Inventory } from './inventory.ts'
 import { Gate, verdictLines } from './readiness/index.ts'
 import { gatedKinds } from './watch.ts'
@@ -46,7 +47,10 @@ export function stateOf(inventory: Inventory, objects: KubernetesObject[], at: D
   if (inventory.fingerprint === undefined) return { ...state, reason: 'its apply was begun and not ended' }
   // What is missing, or was changed by somebody else, is no part of what it was started with.
   const missing = Object.fromEntries(gone.map(({ kind, name }) => [`missing ${kind}/${name}`, 'missing']))
-  return { ...state, fingerprint: { ...inventory.fingerprint, ...missing } }
+  return {
+    ...state,
+    fingerprint: { ...inventory.fingerprint, ...missing, ...driftOf(inventory, byReference(objects)) },
+  }
 }
 
 function restartsOf(pods: KubernetesObject[]): number {

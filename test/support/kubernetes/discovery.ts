@@ -68,6 +68,22 @@ export function aggregatedDiscovery(types: ResourceType[], core: boolean): Json 
   }
 }
 
+/** The types of one group version, in the older form. */
+export const resourceList = (types: ResourceType[], groupVersion: string): Json => ({
+  kind: 'APIResourceList',
+  apiVersion: 'v1',
+  groupVersion,
+  resources: types
+    .filter((type) => groupVersionOf(type) === groupVersion)
+    .map(({ resource, kind, namespaced }) => ({
+      name: resource,
+      singularName: kind.toLowerCase(),
+      namespaced,
+      kind,
+      verbs,
+    })),
+})
+
 const pathOf = (groupVersion: string): string =>
   groupVersion.includes('/') ? `apis/${groupVersion}` : `api/${groupVersion}`
 

@@ -86,6 +86,7 @@ export const builtInTypes: ResourceType[] = [
   type('batch/v1', 'cronjobs', 'CronJob', true, { shortNames: ['cj'] }),
   type('coordination.k8s.io/v1', 'leases', 'Lease', true),
   type('networking.k8s.io/v1', 'ingresses', 'Ingress', true, { shortNames: ['ing'] }),
+  type('networking.k8s.io/v1', 'ingressclasses', 'IngressClass', false),
   type('networking.k8s.io/v1', 'networkpolicies', 'NetworkPolicy', true, { shortNames: ['netpol'] }),
   type('policy/v1', 'poddisruptionbudgets', 'PodDisruptionBudget', true, { shortNames: ['pdb'] }),
   type('autoscaling/v2', 'horizontalpodautoscalers', 'HorizontalPodAutoscaler', true, { shortNames: ['hpa'] }),

@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Api, WriteOptions } from './api.ts'
-import { aggregatedDiscovery, openApiDocument, openApiIndex, serverVersion } from './discovery.ts'
+import { aggregatedDiscovery, openApiDocument, openApiIndex, resourceList, serverVersion } from './discovery.ts'
 import type { Fault } from './faults.ts'
 import type { ApiObject, Json, ResourceType } from './objects.ts'
 import { groupVersionOf } from './objects.ts'
@@ -82,6 +82,7 @@ function wellKnown(api: Api, path: string, response: ServerResponse): boolean {
     answer(response, 200, aggregatedDiscovery(api.types, path === '/api'), {
       'Content-Type': 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList',
     })
+  else if (versionOf(api, path)) answer(response, 200, resourceList(api.types, versionOf(api, path) as string))
   else if (path === '/openapi/v3') answer(response, 200, openApiIndex(api.types))
   else if (path.startsWith('/openapi/v3/'))
     answer(response, 200, openApiDocument(api.types, path.replace(/^\/openapi\/v3\/apis?\//, '')))
@@ -91,6 +92,10 @@ function wellKnown(api: Api, path: string, response: ServerResponse): boolean {
   } else return false
   return true
 }
+
+/** The group version that a path names as a whole. */
+const versionOf = (api: Api, path: string): string | undefined =>
+  api.types.map(groupVersionOf).find((one) => path === (one.includes('/') ? `/apis/${one}` : `/api/${one}`))
 
 const userOf = (request: IncomingMessage): string =>
   /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? 'system:anonymous'
