@@ -1,6 +1,9 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { timeLimit } from '../support/index.ts'
 import { type KubernetesWorld, makeKubernetesWorld } from './kubernetes-world.ts'
+
+timeLimit(600_000)
 
 const on = suite<{ world: KubernetesWorld }>('a cluster')
 on.before(async (context) => {
