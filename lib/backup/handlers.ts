@@ -16,6 +16,7 @@ import { takeBackup } from './take.ts'
 import { openTarget } from './targets/index.ts'
 import { drillPoint } from './wal/drill.ts'
 import { pruneWal } from './wal/prune.ts'
+import { sinceText } from './wal/since.ts'
 
 /** The handlers of the kinds of ops that concern backups. */
 export type BackupHandlers = {
@@ -147,7 +148,7 @@ function drillOne(ports: BackupPorts): Handler<'drill-backup'> {
           const last = found.last === null ? '' : `, the last transaction in it of ${found.last}`
           const read = `${found.tables} tables with ${found.rows} rows read through in ${formatDuration(found.readMs)}`
           return ok({
-            message: `there in ${formatDuration(found.restoreMs)}${last}; ${read}, on ${found.on}`,
+            message: `there in ${formatDuration(found.restoreMs)}${last}; ${read}, on ${found.on}; ${sinceText(found.since)}`,
             value: found,
           })
         }
