@@ -1,6 +1,6 @@
 import { flag, text } from '../lib/task/arguments.ts'
 import { task } from '../lib/task/definition.ts'
-import { planArguments, platformArgument, portsArgument, type Scope } from './support/flags.ts'
+import { planArguments, platformArgument, portsArgument, type Scope, strictArgument } from './support/flags.ts'
 
 /** `task deploy <environment> [service…]`: a release of a revision, gated, and back to the last healthy one when a gate fails. */
 export const deployTask = (scope: Scope) =>
@@ -16,6 +16,7 @@ export const deployTask = (scope: Scope) =>
       ...planArguments,
       ...platformArgument,
       ...portsArgument,
+      ...strictArgument,
     },
     run: async (context) => (await import('./support/run-deploy.ts')).runDeploy(scope, context),
     render: (result, view) => result.text(view),

@@ -2,6 +2,7 @@ import { type AnyDefinition, isTask, type Task } from '../lib/task/definition.ts
 import { backupTask } from './backup.ts'
 import { backupsTask } from './backups.ts'
 import { catalogTask } from './catalog.ts'
+import { cleanupTask } from './cleanup.ts'
 import { dataTask } from './data.ts'
 import { databaseTasks } from './db.ts'
 import { deployTask } from './deploy.ts'
@@ -40,6 +41,7 @@ export const operations = (scope: Scope = {}) =>
     deploy: deployTask(scope),
     rollback: rollbackTask(scope),
     releases: releasesTask(scope),
+    cleanup: cleanupTask(scope),
     migrate: migrateTask(scope),
     query: queryTask(scope),
     seed: seedTask(scope),

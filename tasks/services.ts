@@ -7,6 +7,7 @@ import {
   portsArgument,
   type Scope,
   selectionArguments,
+  strictArgument,
 } from './support/flags.ts'
 
 const common = { ...selectionArguments, ...environmentFlag, ...platformArgument }
@@ -21,7 +22,7 @@ export const servicesTask = (scope: Scope) =>
     commands: {
       up: task({
         description: 'Start what does not run and replace what differs, in the order of dependencies',
-        args: { ...common, ...workingTree, ...planArguments, ...portsArgument },
+        args: { ...common, ...workingTree, ...planArguments, ...portsArgument, ...strictArgument },
         run: async (context) => (await import('./support/run-services.ts')).runUp(scope, context),
         render: (result, view) => result.text(view),
       }),

@@ -2,6 +2,7 @@ import type { Desired, RunSpec } from './desired.ts'
 import type { Milliseconds } from './duration.ts'
 import type { Result } from './failure.ts'
 import type { Finding } from './finding.ts'
+import type { Leftovers } from './leftovers.ts'
 import type { OpId, OpKindName, OpOf } from './op.ts'
 import type { Plan } from './plan.ts'
 import type { Release } from './release.ts'
@@ -151,4 +152,6 @@ export interface Platform {
   told?(spec: RunSpec): Promise<Result<string>>
   /** Ends what a dead holder left working: its children, and its sessions on servers. Resolves when they are gone. */
   endLeftovers(holder: Holder, signal: AbortSignal): Promise<void>
+  /** What `cleanup` chooses from; absent on a platform that leaves nothing behind. Failures: the platform is not reachable. */
+  leftovers?(signal: AbortSignal): Promise<Result<Leftovers>>
 }

@@ -10,11 +10,13 @@ export function opText(op: Op): string {
   return kind.text(op.data as never)
 }
 
+const removing: ReadonlySet<string> = new Set(['stop-service', 'prune-releases', 'prune-backups', 'remove-leftover'])
+
 /** `+` makes, `~` replaces, `-` takes away, `!` loses data, `·` changes nothing by itself. */
 function sign(op: Op): string {
   if (op.destructive) return '!'
   if (!op.changes) return '·'
-  if (op.kind === 'stop-service' || op.kind === 'prune-releases' || op.kind === 'prune-backups') return '-'
+  if (removing.has(op.kind)) return '-'
   if (op.kind === 'start-service' && op.data.before !== null) return '~'
   return '+'
 }

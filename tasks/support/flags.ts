@@ -18,6 +18,11 @@ export const platformArgument = {
   platform: choice(['local', 'docker', 'kubernetes']).optional().describe('rehearse on this platform'),
 }
 
+/** Makes errors of warnings about the host's resources. */
+export const strictArgument = {
+  strict: flag().describe("stop (exit 3) where limits are beyond what the engine's host has, in place of a warning"),
+}
+
 /** Takes free ports where the configured ones are in use. */
 export const portsArgument = {
   resolvePorts: flag().describe('take free ports where the configured ones are in use'),

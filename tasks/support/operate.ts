@@ -2,7 +2,8 @@ import { runOperation } from '../../lib/execute/operation.ts'
 import type { Operation, OperationResult, Prepared } from '../../lib/execute/operation-request.ts'
 import { type Failure, FailureError, ok, type Result, unwrap } from '../../lib/model/failure.ts'
 import type { Plan } from '../../lib/model/plan.ts'
-import type { Handlers } from '../../lib/model/platform.ts'
+import type { Handlers, Platform } from '../../lib/model/platform.ts'
+import { resourceRules } from '../../lib/model/resources.ts'
 import { parsePlanFile, planFileText } from '../../lib/plan/plan-file.ts'
 import { keepDraft } from '../../lib/system/env-file.ts'
 import { readText, writeFileAtomic } from '../../lib/system/files.ts'
@@ -19,6 +20,7 @@ export type PlanFlags = {
   readonly plan?: string | undefined
   readonly yes?: boolean
   readonly confirm?: string | undefined
+  readonly strict?: boolean
 }
 
 /** What a command adds to the way of every operation. */
@@ -71,7 +73,7 @@ async function operateIn(
       ops: session.ops,
       environment: desired.environment,
       protected: (desired.configuration.protected && !desired.rehearsal) || work.asksForName === true,
-      platform,
+      platform: flags.strict ? strictly(platform) : platform,
       handlers: {
         ...platform.handlers,
         'run-hook': runHookHandler(context),
@@ -144,3 +146,12 @@ async function readPlan(file: string): Promise<Plan> {
     next: [`the same command with --plan-out ${file} makes one`],
   })
 }
+
+/** The platform whose warnings about the resources of its host stop a plan. */
+const strictly = (platform: Platform): Platform => ({
+  ...platform,
+  preflight: async (...given) =>
+    (await platform.preflight(...given)).map((finding) =>
+      resourceRules.includes(finding.rule) ? { ...finding, severity: 'error' as const } : finding,
+    ),
+})

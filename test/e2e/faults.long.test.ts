@@ -229,6 +229,11 @@ async function releaseRounds(): Promise<void> {
 
 /** Of commands that do not set up, release or stop anything: those of the database and its backups. */
 const ofOtherCommands = new Set([
+  // Of an engine with containers.
+  'ensure-network',
+  'pull-image',
+  'drop-replaced',
+  'remove-leftover',
   'run-query',
   'revert-migrations',
   'edit-ledger',

@@ -16,6 +16,7 @@ import { pruneRows } from './prune-rows.ts'
 import { pruneWal } from './prune-wal.ts'
 import { pullImage } from './pull-image.ts'
 import { receiveWal } from './receive-wal.ts'
+import { removeLeftover } from './remove-leftover.ts'
 import { resetDatabase } from './reset-database.ts'
 import { restoreDatabase } from './restore-database.ts'
 import { restoreFiles } from './restore-files.ts'
@@ -61,6 +62,7 @@ export const opKinds = {
   'stop-service': stopService,
   'wait-gate': waitGate,
   'drop-replaced': dropReplaced,
+  'remove-leftover': removeLeftover,
   'run-hook': runHook,
   'prune-releases': pruneReleases,
   'send-notification': sendNotification,

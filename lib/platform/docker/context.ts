@@ -1,16 +1,17 @@
 import type { Result } from '../../model/failure.ts'
-import type { DatabaseAdministrator, ReleaseStore } from '../../model/platform.ts'
+import type { DatabaseAdministrator } from '../../model/platform.ts'
 import type { PortAssignments } from '../../plan/ports.ts'
 import type { Clock } from '../../system/clock.ts'
 import type { Engine } from './engine.ts'
 import type { Owner } from './names.ts'
+import type { DockerReleases } from './releases.ts'
 
 /** What the parts of the docker platform share: one environment of one workspace on one engine. */
 export type DockerContext = Owner & {
   engine: Engine
   /** The workspace's folder, absolute. */
   folder: string
-  releases: ReleaseStore
+  releases: DockerReleases
   /** Host ports that are used in place of declared ones. */
   ports: PortAssignments
   clock: Clock

@@ -6,7 +6,7 @@ import { KnownFiles, knownFilesPath } from '../../database/known-files.ts'
 import type { Desired, RunSpec } from '../../model/desired.ts'
 import { type Failure, failed, type Result, unwrap } from '../../model/failure.ts'
 import type { OpKindName } from '../../model/op.ts'
-import type { Handler, LockPort, Platform, ReleaseStore, SecretSource } from '../../model/platform.ts'
+import type { Handler, LockPort, Platform, SecretSource } from '../../model/platform.ts'
 import type { ProbeTarget } from '../../model/probe.ts'
 import type { Secret } from '../../model/secret.ts'
 import type { PortAssignments } from '../../plan/ports.ts'
@@ -17,6 +17,7 @@ import { externalAdministrator } from '../local/external-database.ts'
 import { exportSource } from '../local/ops/export-source.ts'
 import { sendNotification } from '../local/ops/send-notification.ts'
 import { sourceFolder } from '../local/prepare.ts'
+import { observeLeftovers } from './cleanup.ts'
 import { environmentContainers, serviceContainers } from './containers.ts'
 import type { DockerContext } from './context.ts'
 import { administratorOf, connectTo, type Ways } from './database-access.ts'
@@ -29,12 +30,14 @@ import { dropReplaced } from './ops/drop-replaced.ts'
 import { ensureNetwork } from './ops/ensure-network.ts'
 import { pruneReleases } from './ops/prune-releases.ts'
 import { pullImage } from './ops/pull-image.ts'
+import { removeLeftover } from './ops/remove-leftover.ts'
 import { runBuild } from './ops/run-build.ts'
 import { startService } from './ops/start-service.ts'
 import { stopService } from './ops/stop-service.ts'
 import { waitGate } from './ops/wait-gate.ts'
 import { preflightDocker } from './preflight.ts'
 import { probeTargetOf } from './probes.ts'
+import type { DockerReleases } from './releases.ts'
 import { observedServices } from './state.ts'
 
 /** Kinds of ops that whoever runs tasks and writes configuration brings. */
@@ -57,7 +60,7 @@ export type DockerPlatformOptions = {
   ports?: PortAssignments
   env?: NodeJS.ProcessEnv
   /** The environment's lock and releases. */
-  stores(docker: Omit<DockerContext, 'releases'>): { lock: LockPort; releases: ReleaseStore }
+  stores(docker: Omit<DockerContext, 'releases'>): { lock: LockPort; releases: DockerReleases }
 }
 
 /** The platform, and what probes of its services look at. */
@@ -116,6 +119,7 @@ export function createDockerPlatform(options: DockerPlatformOptions): DockerPlat
     inside: (name, command, { terminal }) => insideOf(docker, service(name), name, command, terminal),
     told: (spec) => toldOf(docker, spec, secrets),
     endLeftovers: (holder, signal) => endLeftoversOf(docker, administrator, database?.service, holder, signal),
+    leftovers: (signal) => observeLeftovers(docker, () => releases.oldImages(), signal),
   }
 }
 
@@ -164,6 +168,7 @@ function handlersOf(
     'stop-service': stopService(docker),
     'wait-gate': waitGate(docker),
     'drop-replaced': dropReplaced(docker),
+    'remove-leftover': removeLeftover(docker, (identities) => docker.releases.forgetImages(identities)),
     'prune-releases': pruneReleases(docker),
   } satisfies DockerHandlers
 }

@@ -30,10 +30,11 @@ export class ReleasesVolume {
   readonly #owner: Owner
   #reading: Promise<Map<string, Kept>> | undefined
 
-  constructor(engine: Engine, owner: Owner) {
+  /** Takes the volume's name where it is another one than the owner's. */
+  constructor(engine: Engine, owner: Owner, name: string = releasesName(owner)) {
     this.#engine = engine
     this.#owner = owner
-    this.name = releasesName(owner)
+    this.name = name
   }
 
   /** All documents by name, in one call of the engine. What was removed has the text ''. */

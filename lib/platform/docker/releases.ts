@@ -1,8 +1,10 @@
 import { z } from 'zod'
 import { FailureError } from '../../model/failure.ts'
 import type { Finding } from '../../model/finding.ts'
+import type { LeftImage } from '../../model/leftovers.ts'
 import type { Effect, ReleaseStore } from '../../model/platform.ts'
 import type { Release } from '../../model/release.ts'
+import { imagesOf } from '../../plan/cleanup.ts'
 import { parseRecord } from '../local/release-record.ts'
 import { currentAmong, type ReleasePointer, readPointer } from '../release-current.ts'
 import { damagedPointer, isCurrent, leftOut, noRecord, taken, unreadable } from '../release-failures.ts'
@@ -14,6 +16,10 @@ import { type Change, type Kept, ReleasesVolume } from './releases-volume.ts'
 export type DockerReleases = ReleaseStore & {
   /** What the last `list` (or `current`) could not read. */
   findings(): Finding[]
+  /** The images of releases that were removed, as far as they were not forgotten. */
+  oldImages(): Promise<LeftImage[]>
+  /** Forgets images that are gone. */
+  forgetImages(identities: readonly string[]): Promise<void>
 }
 
 const effectSchema = z.looseObject({ op: z.string(), ended: z.enum(['begun', 'done', 'failed']), at: z.string() })
@@ -27,11 +33,18 @@ const documentSchema = z.looseObject({
 type Document = { number: number; release: Release; effects: Effect[] }
 /** Where a document lies: its slot, and which write of it was the last. */
 type Placed = Document & { name: string; seq: number }
-type Contents = { releases: Placed[]; unreadable: Map<number, string>; pointer: Kept | undefined; free: Free }
+type Contents = {
+  releases: Placed[]
+  unreadable: Map<number, string>
+  pointer: Kept | undefined
+  free: Free
+  images: { seq: number; old: LeftImage[] }
+}
 /** A slot that no release has. */
 type Free = { name: string; seq: number }
 
 const pointerName = 'current'
+const imagesName = 'images'
 
 /**
  * Keeps the releases of an environment on its engine, so that all clones of a workspace share them: see docs/docker-platform.md. A release lies
@@ -59,7 +72,7 @@ export function dockerReleases(engine: Engine, owner: Owner): DockerReleases {
     let free: Free | undefined
     let slots = 0
     for (const [name, { seq, text, torn }] of kept) {
-      if (name === pointerName) continue
+      if (name === pointerName || name === imagesName) continue
       slots = Math.max(slots, Number(name.replace('slot-', '')))
       // Removed; or a deploy was killed while it wrote its record for the first time.
       if (text === '' && (seq > 0 || torn === 1)) {
@@ -81,7 +94,7 @@ export function dockerReleases(engine: Engine, owner: Owner): DockerReleases {
     }
     releases.sort((a, b) => a.number - b.number)
     free ??= { name: `slot-${slots + 1}`, seq: 0 }
-    return { releases, unreadable: bad, pointer: kept.get(pointerName), free }
+    return { releases, unreadable: bad, pointer: kept.get(pointerName), free, images: readImages(kept.get(imagesName)) }
   }
 
   function find({ releases, unreadable: bad }: Contents, number: number): Placed {
@@ -174,7 +187,26 @@ export function dockerReleases(engine: Engine, owner: Owner): DockerReleases {
         const current = numbers.find((number) => number === kept)
         if (current !== undefined) throw new FailureError(isCurrent(environment, current))
         const gone = contents.releases.filter(({ number }) => numbers.includes(number))
-        if (gone.length > 0) await volume.write(gone.map(({ name, seq }) => ({ name, seq, text: '' })))
+        if (gone.length === 0) return
+        // Written first: an image whose release is forgotten is nobody's for ever.
+        const images = [...contents.images.old, ...gone.flatMap(({ release }) => imagesOf(release))]
+        await volume.write([
+          imagesChange(contents.images.seq, images),
+          ...gone.map(({ name, seq }) => ({ name, seq, text: '' })),
+        ])
+      }),
+
+    async oldImages() {
+      const { images, releases } = await read()
+      const kept = new Set(releases.flatMap(({ release }) => imagesOf(release)).map(({ identity }) => identity))
+      return images.old.filter(({ identity }) => !kept.has(identity))
+    },
+
+    forgetImages: (identities) =>
+      inTurn(async () => {
+        const { images } = await read()
+        const old = images.old.filter(({ identity }) => !identities.includes(identity))
+        if (old.length < images.old.length) await volume.write([imagesChange(images.seq, old)])
       }),
   }
 }
@@ -183,6 +215,23 @@ const change = ({ name, seq, number, release, effects }: Placed): Change => ({
   name,
   seq,
   text: `${JSON.stringify({ number, release, effects })}\n`,
+})
+
+const imageSchema = z.strictObject({ reference: z.string(), identity: z.string() })
+
+function readImages(kept: Kept | undefined): Contents['images'] {
+  try {
+    return { seq: kept?.seq ?? 0, old: z.array(imageSchema).parse(JSON.parse(kept?.text || '[]')) }
+  } catch {
+    return { seq: kept?.seq ?? 0, old: [] }
+  }
+}
+
+/** Each image once. */
+const imagesChange = (seq: number, images: readonly LeftImage[]): Change => ({
+  name: imagesName,
+  seq,
+  text: `${JSON.stringify([...new Map(images.map((image) => [`${image.reference} ${image.identity}`, image])).values()])}\n`,
 })
 
 function parseDocument(text: string, environment: string): Document | { why: string; number?: number } {

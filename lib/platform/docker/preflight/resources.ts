@@ -5,9 +5,6 @@ import { mapping } from '../../../validate/compose/file.ts'
 import { composeDocument } from '../compose.ts'
 import type { DockerRule } from './rule.ts'
 
-/** The rules of what containers may use of the engine's host; `--strict` makes errors of them. */
-export const resourceRules: readonly string[] = ['memory-limits-exceed-host', 'cpu-limits-exceed-host']
-
 /** The limits of what the plan starts, summed, fit on the engine's host. Beyond them containers are killed, or get less than their share. */
 export const resourcesFit: DockerRule = async ({ info, starts }) => {
   const sums = starts.map(({ data }) => limitsOf(data)).reduce(add, { memoryBytes: 0, processors: 0 })

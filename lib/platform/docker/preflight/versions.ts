@@ -4,8 +4,8 @@ import type { DockerRule } from './rule.ts'
 
 /** `docker create --pull`, and the states that `docker ps` can print, came with it. */
 export const oldestEngine = '20.10'
-/** Configurations by content (`configs.<name>.content`) came with it. */
-export const oldestCompose = '2.23.1'
+/** Configurations by content (`configs.<name>.content`) came with 2.23.1, and were mended since. */
+export const oldestCompose = '2.24'
 
 /** The engine and Compose are new enough. */
 export const versionsFit: DockerRule = async ({ info, starts }) => {

@@ -1,0 +1,60 @@
+import type { PlatformName } from '../../lib/model/environment.ts'
+import { FailureError, ok, unwrap } from '../../lib/model/failure.ts'
+import { isEmpty } from '../../lib/model/plan.ts'
+import { planCleanup } from '../../lib/plan/cleanup.ts'
+import type { TaskContext } from '../../lib/task/definition.ts'
+import type { Scope } from './flags.ts'
+import { operate, type PlanFlags } from './operate.ts'
+import { reportOperation, since } from './result.ts'
+import { openNamed } from './session.ts'
+
+/** The arguments of `task cleanup`. */
+export type CleanupArguments = PlanFlags & {
+  readonly environment: string
+  readonly volumes?: boolean
+  readonly platform?: PlatformName | undefined
+}
+
+/** Removes what nobody needs; supersedes nothing that a dead run left. */
+export async function runCleanup(scope: Scope, context: TaskContext & { args: CleanupArguments }) {
+  const { args } = context
+  const started = performance.now()
+  const session = await openNamed(scope, context, 'record')
+  const { desired, platform } = session
+  const { environment } = desired
+  const volumes = args.volumes === true
+  const result = await operate(context, session, args, {
+    purpose: volumes ? 'cleanup with volumes' : 'cleanup',
+    covers: [],
+    asksForName: volumes,
+    prepare: async (signal) => {
+      if (!platform.leftovers) throw new FailureError(nothingLeft(environment, desired.platform))
+      const leftovers = unwrap(await platform.leftovers(signal))
+      const snapshot = unwrap(await platform.observe(desired, { signal }))
+      const services = desired.services.map(({ name }) => name)
+      const { releases, current } = snapshot
+      return ok({
+        plan: planCleanup(leftovers, { environment, services, releases, current, volumes }),
+        snapshot,
+        desired,
+      })
+    },
+  })
+  return reportOperation(result, {
+    operation: 'cleanup',
+    environment,
+    dryRun: args.dryRun === true,
+    // That nothing is to be done is said where the plan is shown.
+    text: (view) =>
+      result.outcome === 'done' && !args.dryRun && result.plan && !isEmpty(result.plan)
+        ? `cleanup ${environment} done ${since(started, view)}\n`
+        : '',
+  })
+}
+
+const nothingLeft = (environment: string, platform: PlatformName) => ({
+  code: 'nothing-to-clean-up',
+  message: `${environment} runs on ${platform}, where nothing is left behind that cleanup could remove`,
+  why: 'it removes containers, networks, volumes and images from a Docker engine',
+  outcome: 'unchanged' as const,
+})
