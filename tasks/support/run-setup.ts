@@ -37,7 +37,7 @@ async function setupTools(scope: Scope, context: Context, platforms: PlatformNam
   const text = (view: View) =>
     `${requirementsTable(rows, view)}${
       missing.length === 0 ? 'all there' : `${missing.length} missing: see the last column`
-    }\nthis version deploys to the local platform; \`--platform local\` rehearses any environment here\n`
+    }\n\`--platform local\` rehearses any environment on this machine\n`
   const { terminal, color } = context.invocation
   if (context.args.target === 'all')
     terminal.err(text({ color, columns: terminal.columns, isTerminal: terminal.errIsTerminal === true }))

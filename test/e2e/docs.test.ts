@@ -19,9 +19,12 @@ const markdown = (folder: string) =>
   readdirSync(join(repository, folder))
     .filter((name) => name.endsWith('.md'))
     .map((name) => join(folder, name))
-const files = [...markdown('.'), ...markdown('docs'), ...markdown('example/docs/runbooks')].filter(
-  (name) => name !== 'CHANGELOG.md',
-)
+const files = [
+  ...markdown('.'),
+  ...markdown('docs'),
+  ...markdown('docs/guides'),
+  ...markdown('example/docs/runbooks'),
+].filter((name) => name !== 'CHANGELOG.md')
 const pages = files.map((file) => ({ file, text: readFileSync(join(repository, file), 'utf8') }))
 const manifest = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8'))
 

@@ -99,7 +99,8 @@ export async function preparedFor(
   { data: { service, spec } }: OpOf<'start-service'>,
   { secrets }: Pick<OpContext, 'secrets'>,
 ): Promise<Result<PreparedObjects>> {
-  const release = spec.source.kind === 'release' ? spec.source.release : 0
+  if (spec.source.kind !== 'release') return failed(onlyReleases(service, cluster))
+  const { release } = spec.source
   const files = (await readFiles(cluster, release)) as KeptFiles | undefined
   const rendered = files?.rendered[service]
   if (!rendered) {
