@@ -58,7 +58,7 @@ export default {
             ),
           ],
           notes: [
-            'The task looks, starts its command (`true`), and looks again whether an input was written to meanwhile, in which case it would not be up to date; the walk looks once, and starts nothing.',
+            'The task looks as far as the change, starts its command (`true`), and then looks at all inputs, also whether one was written to meanwhile, in which case it would not be up to date; the walk looks once, and starts nothing.',
           ],
         },
       ),

@@ -1,7 +1,8 @@
 import { findEntries, isWhole } from '../cache/store.ts'
+import { BegunInputs } from './begun.ts'
 import { differences, outputReasons, type Reason } from './difference.ts'
 import { changedOutputs } from './outputs.ts'
-import { readFormerRecord, readRecord, recordPath, type TaskRecord } from './record.ts'
+import { readFormerRecord, recordPath, type TaskRecord } from './record.ts'
 import type { Fingerprint } from './request.ts'
 import type { StatCache } from './stat-cache.ts'
 
@@ -17,6 +18,8 @@ export type Verdict =
 /** How a task is looked at. */
 export type CheckOptions = {
   cache: StatCache
+  /** Its last good run, as `readRecord` has it. */
+  record: TaskRecord | undefined
   /** A digest of what a needed task has returned; undefined when there is none (it could not be kept, or the task has not run). */
   resultOf(need: string): string | undefined
   /** Somebody uses what the task returns, so that a run whose result could not be kept does not count. */
@@ -26,20 +29,22 @@ export type CheckOptions = {
 /** Whether a task is up to date. Reads; changes nothing. Throws what the system says of files that cannot be read. */
 export function check(print: Fingerprint, options: CheckOptions): Verdict {
   const { request } = print
-  const path = recordPath(request.workspace, request.id)
-  const record = readRecord(path)
+  const { record } = options
   if (record && holds(print, record, options)) return { state: 'up-to-date', record }
   const entry = request.outputs === undefined ? undefined : findRestorable(print, options)
   return {
     ...(entry ? { state: 'restorable', entry } : { state: 'run' }),
     // To name what changed takes longer than to see that something did, and mostly nobody asks.
     get reasons() {
-      return record ? recordReasons(print, record, options) : withoutRecord(print, path)
+      return record
+        ? recordReasons(print, record, options)
+        : withoutRecord(print, recordPath(request.workspace, request.id))
     },
   }
 }
 
 const holds = (print: Fingerprint, record: TaskRecord, options: CheckOptions): boolean =>
+  !(print.inputs instanceof BegunInputs && print.inputs.differFrom(record.parts.inputs)) &&
   print.key === record.key &&
   resultReasons(record, options).length === 0 &&
   changedOutputs(record.outputs, print.request.folder, options.cache).length === 0

@@ -122,8 +122,9 @@ const shortContent = (content: string): string =>
   content.replace(/[0-9a-f]{64}/, (hash) => hash.slice(0, 8)).replace(/^file /, '')
 
 /** A line of a record's inputs: the content, then the path, whose line breaks are written `\n`. */
-export const inputLine = (content: string, path: string): string =>
-  `${content.replaceAll('\n', '\\n')}\t${path.replaceAll('\n', '\\n')}`
+export const inputLine = (content: string, path: string): string => `${inOneLine(content)}\t${inOneLine(path)}`
+
+const inOneLine = (text: string): string => (text.includes('\n') ? text.replaceAll('\n', '\\n') : text)
 
 function parseInputLine(line: string): [string, string] {
   const end = line.indexOf('\t')

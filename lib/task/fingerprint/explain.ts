@@ -73,10 +73,11 @@ function explainOne(node: TaskNode, requests: Requests, around: Surroundings, kn
   const record = readRecord(recordPath(request.workspace, request.id))
   const needs = { ...request.needs }
   for (const name of uncertain) needs[name] = record?.parts.needs[name] ?? ''
-  const print = takeFingerprint({ ...request, needs }, requests.cache, requests.keyed)
+  const print = takeFingerprint({ ...request, needs }, requests.cache, requests.keyed, record)
   const isKnown = (need: string): boolean => results.has(node.needs[need] as string)
   const verdict = check(print, {
     cache: requests.cache,
+    record,
     resultOf: (need) => (isKnown(need) ? results.get(node.needs[need] as string) : record?.consumed[need]),
     wantsResult: known.wantsResult(node),
   })
@@ -91,7 +92,14 @@ function explainOne(node: TaskNode, requests: Requests, around: Surroundings, kn
     verdict.state === 'up-to-date' ? verdict.record : verdict.state === 'restorable' ? verdict.entry : undefined
   if (found === undefined || open.length > 0 || verdict.state === 'run') {
     unknown.add(node.id)
-    return { state: 'runs', reasons: verdict.state === 'up-to-date' ? [] : verdict.reasons, ...last }
+    return {
+      state: 'runs',
+      // Who only asks whether all is up to date does not need them.
+      get reasons() {
+        return verdict.state === 'up-to-date' ? [] : verdict.reasons
+      },
+      ...last,
+    }
   }
   noteKnown(node, found, requests, results)
   if (verdict.state === 'up-to-date') return { state: 'up-to-date', reasons: [], ...last }

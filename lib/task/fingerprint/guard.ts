@@ -132,10 +132,13 @@ export class Guard {
   }
 
   #look(request: FingerprintRequest, { node, needs }: GuardedRun): Look {
-    const print = takeFingerprint(request, this.#requests.cache, this.#requests.keyed)
-    if (this.#options.force) return { print, verdict: undefined }
+    const { cache, keyed, workspace } = this.#requests
+    if (this.#options.force) return { print: takeFingerprint(request, cache, keyed), verdict: undefined }
+    const record = readRecord(recordPath(workspace, request.id))
+    const print = takeFingerprint(request, cache, keyed, record)
     const verdict = check(print, {
-      cache: this.#requests.cache,
+      cache,
+      record,
       resultOf: (need) => this.#keptResult(needs[need])?.digest,
       wantsResult: this.#options.wantsResult(node.id),
     })

@@ -11,7 +11,8 @@
  * A check needs no Task and nothing of the Taskfile's code: who knows a FingerprintRequest (ids, patterns, values and digests) calls
  *
  *   const cache = new StatCache(statCachePath(workspace))
- *   const verdict = check(takeFingerprint(request, cache, keyedDigest(workspace)), { cache, resultOf, wantsResult })
+ *   const record = readRecord(recordPath(workspace, request.id))
+ *   const verdict = check(takeFingerprint(request, cache, keyedDigest(workspace), record), { cache, record, resultOf, wantsResult })
  *
  * and is told, without a change on disk. Nothing here loads more than Node's own modules, but for what takes the lock.
  */

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { noteAdded, sizeLimit } from '../cache/limit.ts'
 import { keepEntry } from '../cache/store.ts'
+import { BegunInputs } from './begun.ts'
 import { inputLine } from './difference.ts'
 import { changedInput, type InputFiles, readInputs } from './files.ts'
 import { type Output, outputsDigest, readOutputs, stampOutputs } from './outputs.ts'
@@ -24,6 +25,7 @@ export type BeforeRun = {
 /** Notes what has to be known of a task's outputs before it runs. */
 export function beforeRun(print: Fingerprint, path: string, earlier: readonly Output[]): BeforeRun {
   const { outputs = [], folder } = print.request
+  if (print.inputs instanceof BegunInputs) print.inputs.begin(`${path}.began`)
   return { print, path, earlier, stamps: stampOutputs(outputs, folder), startedAt: Date.now() }
 }
 
@@ -45,6 +47,8 @@ export function keepRun(
   cache: StatCache,
   env: Readonly<Record<string, string | undefined>>,
 ): { record: TaskRecord; changed?: string } {
+  const isBegun = print.inputs instanceof BegunInputs && print.inputs.hasBegun
+  const changedMeanwhile = isBegun ? (print.inputs as BegunInputs).end() : undefined
   const { request, key, parts, shown } = print
   const { folder, workspace } = request
   const known = new Set(earlier.filter(({ produced }) => produced).map((output) => output.path))
@@ -63,7 +67,7 @@ export function keepRun(
     inputs: inputLines(print.inputs),
     outputs,
   }
-  const changed = changedSince(print, outputs, cache)
+  const changed = isBegun ? changedMeanwhile : changedSince(print, outputs, cache)
   if (changed !== undefined) return { record, changed }
   makeIgnored(workspace)
   writeRecord(path, record)
@@ -87,8 +91,11 @@ function changedSince(
   return changedInput(inputs, after, (path) => rewritten.has(path))
 }
 
-const inputLines = (inputs: InputFiles | undefined): string[] =>
-  inputs?.paths.map((path, at) => inputLine(inputs.content(at), path)) ?? []
+function inputLines(inputs: InputFiles | undefined): string[] {
+  if (inputs === undefined) return []
+  const { contents } = inputs
+  return inputs.paths.map((path, at) => inputLine(contents[at] as string, path))
+}
 
 /** `.ops` is never committed, also where no `.gitignore` names it. */
 function makeIgnored(workspace: string): void {

@@ -1,8 +1,8 @@
 import { canonical } from './canonical.ts'
 import { sha256 } from './digest.ts'
-import { type InputFiles, readInputs } from './files.ts'
+import { compareInputs, type InputFiles, readInputs } from './files.ts'
 import { lookAt } from './looks.ts'
-import type { Parts } from './record.ts'
+import type { Parts, TaskRecord } from './record.ts'
 import type { StatCache } from './stat-cache.ts'
 import { mayShow } from './variables.ts'
 
@@ -38,8 +38,8 @@ export type FingerprintRequest = {
 /** What tells whether a task has to run. */
 export type Fingerprint = {
   request: FingerprintRequest
-  key: string
-  parts: Parts
+  readonly key: string
+  readonly parts: Parts
   /** Values that may be shown to explain a difference. */
   shown: Readonly<Record<string, string>>
   inputs?: InputFiles
@@ -48,12 +48,23 @@ export type Fingerprint = {
 /** Gives digests of what may be secret. */
 export type Keyed = (value: string) => string
 
-/** Takes a fingerprint: reads the inputs as they are now. Throws `FailureError` for bad patterns, else what the system says. */
-export function takeFingerprint(request: FingerprintRequest, cache: StatCache, keyed: Keyed): Fingerprint {
+/**
+ * Takes a fingerprint: reads the inputs as they are now. Throws `FailureError` for bad patterns, else what the system says.
+ *
+ * @param record the last good run of a task that makes no outputs: where its inputs were others, they may be looked at later (begun.ts)
+ */
+export function takeFingerprint(
+  request: FingerprintRequest,
+  cache: StatCache,
+  keyed: Keyed,
+  record?: TaskRecord,
+): Fingerprint {
   const { folder, env, dotenv, args, hiddenArgs, needs, code, definition } = request
   const { inputs: patterns } = request
-  const inputs =
-    patterns === undefined ? undefined : lookAt(patterns, folder, () => readInputs(patterns, folder, cache))
+  const before = request.outputs === undefined ? record?.parts.inputs : undefined
+  const look = (all: readonly string[]): InputFiles =>
+    before === undefined ? readInputs(all, folder, cache) : compareInputs(all, folder, cache, before)
+  const inputs = patterns === undefined ? undefined : lookAt(patterns, folder, () => look(patterns))
   const shown: Record<string, string> = {}
   const argDigests: Record<string, string> = {}
   for (const [name, value] of Object.entries(args)) {
@@ -69,7 +80,7 @@ export function takeFingerprint(request: FingerprintRequest, cache: StatCache, k
   // Their values are never shown: such files are where secrets are.
   const dotenvDigests = Object.entries(dotenv ?? {}).map(([name, value]) => [name, keyed(value)] as const)
   const machine = `node ${process.versions.node} ${process.platform} ${process.arch}`
-  const parts: Parts = {
+  const partsNow = (): Parts => ({
     ...(inputs === undefined ? {} : { inputs: inputs.digest }),
     args: argDigests,
     env: envDigests,
@@ -79,8 +90,22 @@ export function takeFingerprint(request: FingerprintRequest, cache: StatCache, k
     definition,
     machine,
     folder,
+  })
+  let parts: Parts | undefined
+  let key: string | undefined
+  return {
+    request,
+    get parts() {
+      parts ??= partsNow()
+      return parts
+    },
+    get key() {
+      key ??= keyOf(this.parts)
+      return key
+    },
+    shown,
+    ...(inputs ? { inputs } : {}),
   }
-  return { request, key: keyOf(parts), parts, shown, ...(inputs ? { inputs } : {}) }
 }
 
 const keyOf = (parts: Parts): string => sha256(`format 1 ${canonical(parts)}`)

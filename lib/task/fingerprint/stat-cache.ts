@@ -27,7 +27,7 @@ const granularity = 2000
 const forgetAfter = 30 * 86_400_000
 
 /** A file that is not as noted. */
-export type ChangedFile = { path: string; stats: Stats; hash: string }
+export type ChangedFile = { path: string; stats: Stats; hash: string; place: number }
 
 /** The file in which a workspace's contents are noted. */
 export const statCachePath = (workspace: string): string => join(workspace, '.ops', 'cache', 'files')
@@ -89,8 +89,10 @@ export class StatCache {
   /**
    * Looks at the files of a list where they were. Gives those that are not as noted, by their place in the list; undefined when one is gone, or is no
    * file any more.
+   *
+   * @param isEnough told of each; ends the search
    */
-  changed({ runs }: List): Map<number, ChangedFile> | undefined {
+  changed({ runs }: List, isEnough?: (file: ChangedFile) => boolean): Map<number, ChangedFile> | undefined {
     const { numbers, text } = this.columns
     const changed = new Map<number, ChangedFile>()
     // The fewer folders a path goes through, the faster the system finds it.
@@ -110,7 +112,9 @@ export class StatCache {
         if (!holds(numbers, place * columns, stats)) {
           if (!stats.isFile()) return undefined
           const whole = text.slice(offset, next)
-          changed.set(at, { path: whole, stats, hash: this.#hashNow(whole, stats, place) })
+          const file = { path: whole, stats, hash: this.#hashNow(whole, stats, place), place }
+          changed.set(at, file)
+          if (isEnough?.(file)) return changed
         }
         offset = next + 1
         at += 1

@@ -3,7 +3,7 @@
  * it comes, goes, or is given to another file (POSIX; git's untracked cache relies on it, too: Documentation/technical/racy-git.adoc and
  * gitformat-index.adoc of git). That holds on the file systems below; on others every walk reads all its folders.
  */
-import { type BigIntStats, lstatSync, statfsSync, statSync } from 'node:fs'
+import { type BigIntStats, lstatSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 
 /** Folders as they were read, and paths at which nothing was. */
 export type Steady = { folders: readonly (readonly [path: string, state: string])[]; absent: readonly string[] }
@@ -76,6 +76,29 @@ export function isSteady({ folders, absent }: Steady): boolean {
   }
   return absent.every(isAbsent)
 }
+
+/**
+ * The time of the file systems, in milliseconds since the epoch: that of a file which is written at this moment. What is written to later has this
+ * time or a later one, be it on another of the file systems above: all have it from the system's one clock. It is not that of `Date.now()`, which
+ * may be ahead. Undefined where that is not known to hold.
+ *
+ * @param path of a file that may be made, and is removed
+ */
+export function fileTime(path: string): number | undefined {
+  try {
+    writeFileSync(path, '')
+    const { ctimeMs } = lstatSync(path)
+    return process.platform === 'linux' && known.has(typeOf(path)) ? ctimeMs : undefined
+  } catch {
+    return undefined
+  } finally {
+    rmSync(path, { force: true })
+  }
+}
+
+/** Whether a file was last written to before a time of the file systems. Some have times of whole seconds. */
+export const isEarlier = (ctimeMs: number, time: number): boolean =>
+  ctimeMs < (ctimeMs % 1000 === 0 ? Math.floor(time / 1000) * 1000 : time)
 
 const stateOf = ({ dev, ino, mtimeNs, ctimeNs }: BigIntStats): string => `${dev} ${ino} ${mtimeNs} ${ctimeNs}`
 
