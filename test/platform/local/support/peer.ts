@@ -49,11 +49,11 @@ export class Peer {
   }
 
   /** Sends a command and waits for its answer. */
-  async ask(command: object, deadline = 20_000): Promise<Answer> {
+  async ask(command: object, deadline = 60_000): Promise<Answer> {
     return this.answer(this.tell(command), deadline)
   }
 
-  async answer(index: number, deadline = 20_000): Promise<Answer> {
+  async answer(index: number, deadline = 60_000): Promise<Answer> {
     return until(() => this.#answers[index], { what: `answer ${index} of peer ${this.pid}`, deadline, every: 2 })
   }
 
