@@ -1,6 +1,7 @@
 import { choice, flag, number, text } from '../lib/task/arguments.ts'
 import { task } from '../lib/task/definition.ts'
 import { environmentFlag, environmentPositional, planArguments, platformArgument, type Scope } from './support/flags.ts'
+import { ours } from './support/ours.ts'
 
 const limits = {
   to: text().optional().describe('no further than this version'),
@@ -40,12 +41,15 @@ export const migrateTask = (scope: Scope) =>
         run: async (context) => (await import('./support/run-migrate.ts')).runRedo(scope, context),
         render: (result, view) => result.text(view),
       }),
-      status: task({
-        description: 'Every migration with its state, and what to do about it',
-        args: { ...environmentPositional, ...platformArgument, ...json },
-        run: async (context) => (await import('./support/run-migration-status.ts')).runMigrationStatus(scope, context),
-        render: (result, view) => result.text(view),
-      }),
+      status: ours(
+        task({
+          description: 'Every migration with its state, and what to do about it',
+          args: { ...environmentPositional, ...platformArgument, ...json },
+          run: async (context) =>
+            (await import('./support/run-migration-status.ts')).runMigrationStatus(scope, context),
+          render: (result, view) => result.text(view),
+        }),
+      ),
       new: task({
         description: 'Write the file of a new migration',
         args: {

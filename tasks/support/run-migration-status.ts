@@ -7,6 +7,7 @@ import { databaseOf, useDatabase } from './database.ts'
 import type { Scope } from './flags.ts'
 import { keepStatusNote } from './keep-status-note.ts'
 import { type MigrationStatus, migrationStatusText } from './migration-status.ts'
+import { isOurs } from './ours.ts'
 import { openNamed, type Session } from './session.ts'
 
 type Arguments = { readonly environment: string; readonly platform?: PlatformName | undefined }
@@ -29,7 +30,9 @@ export async function runMigrationStatus(scope: Scope, context: TaskContext & { 
 }
 
 /** Lets the next status be answered from what this one has read. */
-async function noteStatus(session: Session, { invocation }: TaskContext): Promise<void> {
+async function noteStatus(session: Session, { invocation, tasks }: TaskContext): Promise<void> {
+  // A task of the Taskfile may have called this one, and says more.
+  if (!isOurs(tasks.find('migrate status'))) return
   const server = await session.platform.administrator(databaseOf(session).service)
   if (server.ok) await keepStatusNote(session, invocation, server.value)
 }

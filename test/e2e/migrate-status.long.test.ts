@@ -122,16 +122,35 @@ status(
   },
 )
 
-status('a Taskfile with a migrate task of its own is asked', async ({ world }) => {
+status('a Taskfile with a migrate task of its own is asked, also where that calls ours', async ({ world }) => {
   const text = await readFile(join(world.folder, 'Taskfile.ts'), 'utf8')
   await settled(world)
   await world.write(
     'Taskfile.ts',
-    `import { task } from 'vital-ops'\nexport const migrate = task({ description: 'Own', commands: { status: task({ description: 'Own', run: () => console.log('mine') }) } })\n`,
+    `import { task } from 'vital-ops'
+import { operations } from 'vital-ops/operations'
+const { status } = operations().migrate.commands
+export const migrate = task({
+  description: 'Own',
+  commands: {
+    status: task({
+      description: 'Own',
+      run: async ({ run }) => {
+        console.log('mine')
+        await run(status, { environment: 'dev' })
+      },
+    }),
+  },
+})
+`,
   )
-  const mine = await world.task(['migrate', 'status'])
+  // Longer than a file is too young to be trusted.
+  for (const end = Date.now() + 4000; Date.now() < end; ) {
+    const mine = await world.task(['migrate', 'status'])
+    assert.is(mine.status, 0, mine.stderr)
+    assert.match(mine.stdout, /mine/)
+  }
   await world.write('Taskfile.ts', text)
-  assert.match(mine.stdout, /mine/)
 })
 
 status('a copy of the workspace does not ask the database of the first', async ({ world }) => {
