@@ -67,9 +67,9 @@ const mendOf = (program: string): { mend?: string } => {
   return hint === undefined ? {} : { mend: hint }
 }
 
-/** Runs a read-only command; undefined when it is not there, fails or takes more than 5 s. */
+/** Runs a read-only command; undefined when it is not there, fails or takes more than 15 s: a busy machine is no reason. */
 async function output(argv: readonly [string, ...string[]], signal: AbortSignal): Promise<string | undefined> {
-  const result = await runCommand(argv, { timeoutMs: 5000, signal })
+  const result = await runCommand(argv, { timeoutMs: 15_000, signal })
   return result.ok && succeeded(result.value) ? result.value.stdout.trim() : undefined
 }
 const succeeded = (result: CommandResult) => result.status === 0
@@ -141,7 +141,7 @@ const row = (
 
 const checks = { local, docker, kubernetes } satisfies Record<PlatformName, Check>
 
-/** What the named platforms need, all checked at once; what all of them need comes first. Read-only, ≤ 5 s. */
+/** What the named platforms need, all checked at once; what all of them need comes first. Read-only. */
 export async function checkRequirements(
   platforms: readonly PlatformName[],
   options: RequirementOptions,
