@@ -8,6 +8,7 @@ import { databaseTasks } from './db.ts'
 import { deployTask } from './deploy.ts'
 import { doctorTask } from './doctor.ts'
 import { healthCheckTask } from './health-check.ts'
+import { maintenanceTask } from './maintenance.ts'
 import { migrateTask } from './migrate.ts'
 import { queryTask } from './query.ts'
 import { abortTask, resumeTask } from './recovery.ts'
@@ -42,6 +43,7 @@ export const operations = (scope: Scope = {}) =>
     rollback: rollbackTask(scope),
     releases: releasesTask(scope),
     cleanup: cleanupTask(scope),
+    maintenance: maintenanceTask(scope),
     migrate: migrateTask(scope),
     query: queryTask(scope),
     seed: seedTask(scope),

@@ -5,7 +5,7 @@ import type { EnvironmentConfiguration, PlatformName } from './environment.ts'
 import type { Place } from './failure.ts'
 import type { Probe } from './probe.ts'
 import type { SecretReference } from './secret.ts'
-import type { Category, Dependency, ServiceConfiguration } from './service.ts'
+import type { Category, Dependency, ProxyAdapterName, ServiceConfiguration } from './service.ts'
 
 /**
  * A configured text whose secrets are references: either plain text, or the parts that joined give the text.
@@ -107,6 +107,14 @@ export type PublishedPort = {
   protocol: 'tcp' | 'udp'
 }
 
+/** The new containers of a service run beside the old ones until they have passed their gate. */
+export type Overlap = {
+  /** How long requests that are under way may take once a container gets no new ones. */
+  drainMs: Milliseconds
+  /** The proxy through which requests come: a service of the environment; its port of the containers, and the network (as on the engine) that both are on. */
+  proxy?: { service: string; adapter: ProxyAdapterName; port: number; network: string }
+}
+
 /** How containers run a service: all that the engine is told, by content. A record of it needs no working tree. */
 export type ContainerSpec = {
   /** The Compose project: `<name>-<environment>-<service>`. */
@@ -124,6 +132,8 @@ export type ContainerSpec = {
   /** Shared networks: their name in the Compose file, and on the engine. */
   networks: Record<string, string>
   published: PublishedPort[]
+  /** How they change without downtime; absent: the old ones stop before the new ones start. */
+  overlap?: Overlap
 }
 
 /**

@@ -7,6 +7,7 @@ import type { OpId, OpKindName, OpOf } from './op.ts'
 import type { Plan } from './plan.ts'
 import type { Release } from './release.ts'
 import type { Secret, SecretReference } from './secret.ts'
+import type { ProxyAdapterName } from './service.ts'
 import type { ServiceState, Snapshot } from './snapshot.ts'
 
 /** The secrets of an environment, by reference. Values of earlier releases are found by their digest. */
@@ -138,6 +139,8 @@ export interface Platform {
   readonly lock: LockPort
   readonly releases: ReleaseStore
   status(signal: AbortSignal): Promise<ServiceState[]>
+  /** Whether a proxy is in maintenance; only where there are proxies that can be. Failures: `service-not-running`. */
+  maintenance?(proxy: { service: string; adapter: ProxyAdapterName }, signal: AbortSignal): Promise<Result<boolean>>
   logs(query: { services: string[]; follow: boolean; lines: number }, signal: AbortSignal): AsyncIterable<LogLine>
   connect(service: string, port: string): Promise<Result<Endpoint>>
   /** The administrator of the server that a service is. Failures: `service-not-running`, and those of reading its secret. */

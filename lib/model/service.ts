@@ -7,6 +7,11 @@ export const categories = ['applications', 'databases', 'infrastructure', 'monit
 /** One of `categories`. */
 export type Category = (typeof categories)[number]
 
+/** The proxies that can be told who gets requests; each has an adapter in the docker platform. */
+export const proxyAdapterNames = ['nginx'] as const
+/** One of `proxyAdapterNames`. */
+export type ProxyAdapterName = (typeof proxyAdapterNames)[number]
+
 const command = z.array(z.string().min(1)).nonempty()
 
 /** A dependency: a service's name, or with `optional: true` one whose absence degrades and does not fail. */
@@ -48,6 +53,19 @@ const localSchema = z.strictObject({
   oneShot: z.boolean().default(false).describe('Runs to its end; ready when it exited 0'),
 })
 
+/** Services whose requests come through this one, and how it is told to whom they go. */
+const proxySchema = z.strictObject({
+  adapter: z.enum(proxyAdapterNames).describe('What it is'),
+  routes: z
+    .array(
+      z.strictObject({
+        service: nameSchema.describe('Gets requests through it'),
+        port: portSchema.optional().describe('Of its containers; default is the first of its `docker.ports`'),
+      }),
+    )
+    .nonempty(),
+})
+
 const buildSchema = z.strictObject({
   command: command.optional().describe('Runs in `directory`, inside the release'),
   directory: z.string().default('.'),
@@ -71,6 +89,7 @@ export const serviceSchema = z
         networks: z.array(nameSchema).default([]).describe('Shared networks that it joins'),
         ports: z.array(publishedPort).default([]).describe('Ports of its containers'),
         oneShot: z.boolean().default(false).describe('Runs to its end; ready when it exited 0'),
+        proxy: proxySchema.optional().describe('It sends requests to other services'),
       })
       .optional()
       .describe('How Docker Compose runs it'),
@@ -120,6 +139,10 @@ export const serviceSchema = z
       .enum(['overlap', 'recreate'])
       .default('recreate')
       .describe('`overlap`: the new one is ready before the old one ends'),
+    concurrent: z
+      .boolean()
+      .default(false)
+      .describe('Two of it at once do no harm: it may overlap (docker) although no proxy sends it requests'),
     health: healthSchema.prefault({}).describe('When it is ready, and how that is watched'),
   })
   .describe('A service of the catalogue')

@@ -1,3 +1,4 @@
+import type { RunSpec } from '../model/desired.ts'
 import type { Finding } from '../model/finding.ts'
 import type { Op } from '../model/op.ts'
 import type { Snapshot } from '../model/snapshot.ts'
@@ -54,13 +55,13 @@ const foreignNetwork = (network: string): Finding => ({
 })
 
 /** Removes what a service's new containers have replaced; they are the last thing that an old release can come back with at once. */
-export const dropOp = (service: string, cause: string): Op => ({
+export const dropOp = (service: string, spec: RunSpec, cause: string): Op => ({
   id: `drop:${service}`,
   kind: 'drop-replaced',
   after: [],
   cause,
   changes: true,
   service,
-  timeoutMs: 60_000,
-  data: { service },
+  timeoutMs: 60_000 + (spec.docker?.overlap ? 2 * spec.docker.overlap.drainMs + spec.graceMs : 0),
+  data: { service, ...(spec.docker?.overlap && { overlap: { ...spec.docker.overlap, main: spec.docker.main } }) },
 })

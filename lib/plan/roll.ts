@@ -98,7 +98,8 @@ export function roll(options: RollOptions): Roll {
       cause === undefined ? keptOps(target, options, wanted, after) : serviceOps(target, options, cause, after)
     ops.push(...own)
     // A service that stays as it is passes on what its dependencies wait for.
-    const last = own.findLast(({ kind }) => kind !== 'drop-replaced')
+    // What is next may be the proxy: the old containers leave it before it is touched.
+    const last = spec.docker?.overlap ? own.at(-1) : own.findLast(({ kind }) => kind !== 'drop-replaced')
     let ready = last ? [last.id] : dependencies
     if (options.database?.service === service && wanted) {
       const steps = databaseOps(options, own.length > 0, ready.length > 0 ? ready : first)
@@ -149,7 +150,7 @@ function serviceOps(target: Target, { snapshot, gates }: RollOptions, cause: str
   })
   ops.push(gate(target, gates))
   // Where nothing was there, nothing is kept.
-  if (spec.docker && observed) ops.push(dropOp(service, 'the new ones have passed their gate'))
+  if (spec.docker && observed) ops.push(dropOp(service, spec, 'the new ones have passed their gate'))
   return chain(ops, after)
 }
 
@@ -165,7 +166,7 @@ function beforeOf({ docker }: RunSpec, observed: ObservedService | undefined): F
 /** A dead run may have left what it replaced, before or after the gate: that is passed now, and they are removed. */
 function keptOps(target: Target, { snapshot, gates }: RollOptions, wanted: boolean, after: OpId[]): Op[] {
   if (!wanted || !target.spec?.docker || snapshot.services[target.service]?.kept === undefined) return []
-  return chain([gate(target, gates), dropOp(target.service, 'an earlier run left them')], after)
+  return chain([gate(target, gates), dropOp(target.service, target.spec, 'an earlier run left them')], after)
 }
 
 /** The gate of a service; its timeout leaves room beyond the gate's own deadline. */

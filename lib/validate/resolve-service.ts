@@ -1,17 +1,18 @@
 import type { Path } from '../manifest/yaml-file.ts'
-import type { DesiredService, ResolvedHealth, RunSpec, Value } from '../model/desired.ts'
+import type { ContainerSpec, DesiredService, ResolvedHealth, RunSpec, Value } from '../model/desired.ts'
 import { parseDuration } from '../model/duration.ts'
 import { nearest } from '../model/nearest.ts'
 import type { Probe } from '../model/probe.ts'
 import { Secret, type SecretReference } from '../model/secret.ts'
 import type { ServiceConfiguration } from '../model/service.ts'
-import { failureAtValue, type Loaded, type LoadedService, nearestAs } from './files.ts'
+import { failureAtValue, type Loaded, type LoadedService, nearestAs, servicesOf, usableService } from './files.ts'
 import { fingerprintOf } from './fingerprint.ts'
 import type { ServiceFrame } from './frames.ts'
 import { settlePorts } from './port-marks.ts'
 import { fail, namesIn, resolvePlain, resolveTemplate } from './references.ts'
 import { howToSet, knownNames, lookUp, noteOrigin, type ResolveContext, refer } from './resolve-context.ts'
-import { resolveDocker } from './resolve-docker.ts'
+import { type DockerSpec, resolveDocker } from './resolve-docker.ts'
+import { overlapOf } from './resolve-overlap.ts'
 import { resolveProbes } from './resolve-probes.ts'
 
 /** A service with everything resolved. Failures go to the context, also `missing-secret` and `reference-not-allowed`. */
@@ -40,8 +41,30 @@ function buildOf(build: ServiceConfiguration['build'], { platform }: ResolveCont
   if (!build) return {}
   const { command = [], directory, context = directory, dockerfile } = build
   const common = { directory, context, timeoutMs: milliseconds(build.timeout) }
-  if (platform === 'docker') return dockerfile === undefined ? {} : { build: { ...common, command: [], dockerfile } }
+  // An image is made from what identifies it.
+  if (platform === 'docker')
+    return dockerfile === undefined ? {} : { build: { ...common, directory: context, command: [], dockerfile } }
   return command.length > 0 ? { build: { ...common, command } } : {}
+}
+
+/** How the containers change; a refusal goes to the context (`overlap-refused`). */
+function withOverlap(
+  { docker, graceMs }: DockerSpec,
+  { service }: ServiceFrame,
+  context: ResolveContext,
+): ContainerSpec {
+  const { configuration, yaml, name } = service
+  if (configuration.rollout !== 'overlap') return docker
+  const others = servicesOf(context.workspace, context.environment).flatMap(
+    (one) => usableService(context.workspace, one, context.platform)?.configuration ?? [],
+  )
+  const found = overlapOf(configuration, { docker, others, graceMs })
+  if ('overlap' in found) return { ...docker, ...found }
+  const { message, next } = found.refusal
+  const concern = { service: name, platforms: ['docker' as const] }
+  const spot = yaml.valueSpot(['rollout']) ?? yaml.keySpot(['rollout'])
+  context.failures.push({ code: 'overlap-refused', message, ...spot, next: [next], outcome: 'unchanged', concern })
+  return docker
 }
 
 function declaredPort(service: string, port: string, { addresses }: ResolveContext): number | undefined {
@@ -74,7 +97,7 @@ function specOf(frame: ServiceFrame, context: ResolveContext): RunSpec {
       graceMs: 10_000,
       oneShot: context.platform === 'docker' && docker?.oneShot === true,
       directory: directory ?? '.',
-      ...containers,
+      ...(containers && { ...containers, docker: withOverlap(containers, frame, context) }),
       ...(context.platform === 'kubernetes' && manifestsOf(frame, context)),
     }
   }

@@ -3,6 +3,7 @@ import { type IncomingMessage, request } from 'node:http'
 /** What a load met. `failures` says of each request that failed when it was sent (in milliseconds since the start) and how; `slowestMs` is the longest answer. */
 export type LoadResult = {
   sent: number
+  held: boolean
   perSecond: number
   failures: string[]
   slowestMs: number
@@ -19,18 +20,22 @@ export type Load = {
 }
 
 /**
- * Sends `perSecond` requests a second, each on a connection of its own, whether those before were answered or not (an open loop: a server
- * that stalls meets a crowd). One fails when the connection does, when the status is not 2xx, and without an answer within 30 s.
+ * Sends `perSecond` requests a second, each on a connection of its own, whether those before were answered or not, until `atMost` (100) are
+ * under way: then it is the machine that cannot do more, and `held` says so. One fails when the connection does, when the status is not 2xx, and without an answer within 30 s.
  *
  * @param options.see what of an answer is counted, e.g. its body
  */
-export function startLoad(url: string, options: { perSecond: number; see?: (body: string) => string }): Load {
-  const { perSecond, see } = options
+export function startLoad(
+  url: string,
+  options: { perSecond: number; atMost?: number; see?: (body: string) => string },
+): Load {
+  const { perSecond, atMost = 100, see } = options
   const began = performance.now()
   const failures: string[] = []
   const seen = new Map<string, number>()
   const waiting = new Set<Promise<void>>()
   let sent = 0
+  let held = false
   let slowestMs = 0
   const send = () => {
     const at = performance.now()
@@ -54,7 +59,13 @@ export function startLoad(url: string, options: { perSecond: number; see?: (body
   const timer = setInterval(() => {
     const due = Math.floor(((performance.now() - began) / 1000) * perSecond)
     // What this process was too busy for is made up for, though not all at once.
-    for (let count = Math.min(due - sent, perSecond / 10); count > 0; count--) send()
+    for (let count = Math.min(due - sent, perSecond / 10); count > 0; count--) {
+      if (waiting.size >= atMost) {
+        held = true
+        break
+      }
+      send()
+    }
   }, 10)
   return {
     sent: () => sent,
@@ -63,7 +74,7 @@ export function startLoad(url: string, options: { perSecond: number; see?: (body
       clearInterval(timer)
       const seconds = (performance.now() - began) / 1000
       await Promise.all(waiting)
-      return { sent, perSecond: sent / seconds, failures, slowestMs, seen }
+      return { sent, held, perSecond: sent / seconds, failures, slowestMs, seen }
     },
   }
 }

@@ -51,7 +51,7 @@ test('every code that a text of configuration can have is shown by a broken work
     ...['secret-command-failed', 'secret-decryption-failed', 'key-damaged', 'keyring-changed', 'changed-meanwhile'],
     ...['not-loopback', 'environment-broken', 'reference-unavailable', 'secret-too-short', 'committed-secret'],
     // Compose files: the tests beside this one.
-    ...['no-compose-file', 'compose-not-supported', 'undeclared-network'],
+    ...['no-compose-file', 'compose-not-supported', 'undeclared-network', 'overlap-refused'],
   ]
   assert.equal(
     [...documented].filter((code) => !shown.has(code) && !elsewhere.includes(code)),

@@ -27,6 +27,7 @@ import { runBuild } from './run-build.ts'
 import { runHook } from './run-hook.ts'
 import { runQuery } from './run-query.ts'
 import { sendNotification } from './send-notification.ts'
+import { setMaintenance } from './set-maintenance.ts'
 import { startService } from './start-service.ts'
 import { stopService } from './stop-service.ts'
 import { switchDatabase } from './switch-database.ts'
@@ -63,6 +64,7 @@ export const opKinds = {
   'wait-gate': waitGate,
   'drop-replaced': dropReplaced,
   'remove-leftover': removeLeftover,
+  'set-maintenance': setMaintenance,
   'run-hook': runHook,
   'prune-releases': pruneReleases,
   'send-notification': sendNotification,

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { ContainerSpec, Fingerprint, RunSpec, Source, Value } from '../desired.ts'
 import { probeSchema } from '../probe.ts'
+import { proxyAdapterNames } from '../service.ts'
 
 /** A secret by reference. */
 export const secretReferenceSchema = z.strictObject({ secret: z.string(), digest: z.string() })
@@ -18,6 +19,14 @@ export const sourceSchema: z.ZodType<Source> = z.discriminatedUnion('kind', [
 
 /** The parts of a spec as digests. */
 export const fingerprintSchema: z.ZodType<Fingerprint> = z.record(z.string(), z.string())
+
+/** How containers change without downtime. */
+export const overlapSchema = z.strictObject({
+  drainMs: z.number(),
+  proxy: z
+    .strictObject({ service: z.string(), adapter: z.enum(proxyAdapterNames), port: z.int(), network: z.string() })
+    .exactOptional(),
+})
 
 const containerSpecSchema: z.ZodType<ContainerSpec> = z.strictObject({
   project: z.string(),
@@ -45,6 +54,7 @@ const containerSpecSchema: z.ZodType<ContainerSpec> = z.strictObject({
       protocol: z.enum(['tcp', 'udp']),
     }),
   ),
+  overlap: overlapSchema.exactOptional(),
 })
 
 /** All that a platform needs to run a service, as ops and release records carry it. */

@@ -12,9 +12,9 @@ export const startService = defineOpKind({
     before: fingerprintSchema.nullable(),
   }),
   text: ({ service, spec, before }) =>
-    `${before === null ? 'start' : 'restart'} ${service}${
+    `${before === null ? 'start' : spec.docker?.overlap ? 'start the new' : 'restart'} ${service}${
       spec.source.kind === 'release' ? ` (release ${spec.source.release})` : ''
-    }${portsText(spec)}`,
+    }${portsText(spec)}${before !== null && spec.docker?.overlap ? ' beside the old' : ''}`,
 })
 
 /** The ports that a person can reach: of containers those that the host publishes. */

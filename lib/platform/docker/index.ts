@@ -32,6 +32,7 @@ import { pruneReleases } from './ops/prune-releases.ts'
 import { pullImage } from './ops/pull-image.ts'
 import { removeLeftover } from './ops/remove-leftover.ts'
 import { runBuild } from './ops/run-build.ts'
+import { inMaintenance, setMaintenance } from './ops/set-maintenance.ts'
 import { startService } from './ops/start-service.ts'
 import { stopService } from './ops/stop-service.ts'
 import { waitGate } from './ops/wait-gate.ts'
@@ -105,6 +106,7 @@ export function createDockerPlatform(options: DockerPlatformOptions): DockerPlat
         ports: namedPorts(state.ports, service(state.service)?.spec),
       }))
     },
+    maintenance: (proxy, signal) => inMaintenance(docker, proxy, signal),
     logs: (query, signal) => readLogs(docker, query, signal),
     connect: (name, port) => connectTo(docker, ways, service(name), name, port),
     administrator,
@@ -169,6 +171,7 @@ function handlersOf(
     'wait-gate': waitGate(docker),
     'drop-replaced': dropReplaced(docker),
     'remove-leftover': removeLeftover(docker, (identities) => docker.releases.forgetImages(identities)),
+    'set-maintenance': setMaintenance(docker),
     'prune-releases': pruneReleases(docker),
   } satisfies DockerHandlers
 }

@@ -126,12 +126,12 @@ proxy(
       assert.is(await done(adapter.targets(place, 'api')), undefined)
       current = next
     }
-    const { sent, perSecond, failures, slowestMs } = await load.stop()
+    const { sent, held, perSecond, failures, slowestMs } = await load.stop()
     note(
       `${sent} requests at ${perSecond.toFixed(0)} per second, ${failures.length} failed, slowest ${slowestMs.toFixed(0)} ms`,
     )
     assert.equal(failures, [])
-    assert.ok(perSecond >= 200, `only ${perSecond} requests per second`)
+    assert.ok(held || perSecond >= 200, `only ${perSecond} requests per second`)
   },
 )
 

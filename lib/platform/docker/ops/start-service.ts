@@ -7,6 +7,7 @@ import { type Container, isLitter, sameParts, serviceContainers } from '../conta
 import type { DockerContext } from '../context.ts'
 import { keptName, nameBefore, ownerLabels } from '../names.ts'
 import { composeVariables, containersOf, placeFiles } from '../prepare.ts'
+import { trafficOf } from '../traffic.ts'
 import { waitForContainer } from '../watch.ts'
 
 /** Beyond the grace of a container: for KILL, and for what needs time to be gone. */
@@ -102,26 +103,47 @@ async function replace(
   const known = new Set([...alive, ...kept].map(({ id }) => id))
   const fresh = now.value.filter(({ id }) => !known.has(id))
 
-  const aside = await setAside(docker, alive, kept, context)
+  const aside = containers.overlap
+    ? await holdTraffic(docker, containers, service, { alive, kept }, context)
+    : await stopAll(docker, alive, context.signal)
   if (!aside.ok) return aside
+  const put = await keep(docker, alive, kept, context)
+  if (!put.ok) return put
   const started = await startAll(docker, spec, containers, fresh, context)
   if (!started.ok) return started
-  return ok(alive.length > 0 ? { message: 'the old containers are stopped, and kept until the gate' } : {})
+  if (alive.length === 0) return ok({})
+  const how = containers.overlap ? 'go on' : 'are stopped, and kept'
+  return ok({ message: `the old containers ${how} until the gate` })
 }
 
-/** Stops the running containers and keeps them, or removes them where better ones are kept already: those were the last to pass a gate. */
-async function setAside(
+/** The new containers have the service's name as soon as they start: until they have passed their gate, the last that did get the requests. */
+async function holdTraffic(
+  docker: DockerContext,
+  containers: ContainerSpec,
+  service: string,
+  { alive, kept }: { alive: Container[]; kept: Container[] },
+  { signal }: OpContext,
+): Promise<Result<void>> {
+  const traffic = await trafficOf(docker, service, containers, signal)
+  if (!traffic.ok) return traffic
+  return traffic.value.hold((kept.length > 0 ? kept : alive).filter(({ status }) => status === 'running'))
+}
+
+async function stopAll(docker: DockerContext, containers: Container[], signal: AbortSignal): Promise<Result<void>> {
+  const ids = containers.filter(({ status }) => status !== 'exited').map(({ id }) => id)
+  if (ids.length === 0) return ok(undefined)
+  const stopped = await docker.engine.checked(['stop', ...ids], { signal, timeoutMs: stopMs + 10 * 60_000 })
+  return stopped.ok ? ok(undefined) : stopped
+}
+
+/** Keeps the containers that were there, or removes them where better ones are kept already: those were the last to pass a gate. */
+async function keep(
   docker: DockerContext,
   alive: Container[],
   kept: Container[],
   { signal, run, output }: OpContext,
 ): Promise<Result<void>> {
   if (alive.length === 0) return ok(undefined)
-  const ids = alive.filter(({ status }) => status !== 'exited').map(({ id }) => id)
-  if (ids.length > 0) {
-    const stopped = await docker.engine.checked(['stop', ...ids], { signal, timeoutMs: stopMs + 10 * 60_000 })
-    if (!stopped.ok) return stopped
-  }
   if (kept.length > 0) return remove(docker, alive, signal)
   for (const { id, name } of alive) {
     const renamed = await docker.engine.checked(['rename', id, keptName(name, run)], { signal })
@@ -166,6 +188,10 @@ async function comeBack(
   const { engine } = docker
   const { signal } = context
   const others = own.filter((one) => !same.includes(one))
+  const traffic = await trafficOf(docker, spec.service, containers, signal)
+  if (!traffic.ok) return traffic
+  const held = await traffic.value.hold(same.filter(({ status }) => status === 'running'))
+  if (!held.ok) return held
   const running = others.filter(({ status }) => status === 'running' || status === 'restarting').map(({ id }) => id)
   if (running.length > 0) {
     const stopped = await engine.checked(['stop', ...running], { signal, timeoutMs: stopMs + 10 * 60_000 })
@@ -181,7 +207,9 @@ async function comeBack(
   }
   const stopped = same.filter(({ oneShot, exitCode }) => !(oneShot && exitCode === 0))
   const started = await startAll(docker, spec, containers, stopped, context)
-  return started.ok ? ok({ message: 'the containers that were there run again' }) : started
+  if (!started.ok) return started
+  const free = await traffic.value.free()
+  return free.ok ? ok({ message: 'the containers that were there run again' }) : free
 }
 
 /** Removes containers; their volumes stay. */
