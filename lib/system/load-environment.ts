@@ -45,6 +45,8 @@ export type LoadEnvironmentOptions = {
   signal?: AbortSignal
   /** Default `.ops/secrets` of the workspace. */
   keyringFolder?: string
+  /** The key of a keyring that has none yet; see `openKeyring`. */
+  sharedKey?: string
 }
 
 /** An environment, ready to be planned. */
@@ -89,7 +91,7 @@ export async function loadEnvironment(
     return fail(broken ? errors : tryResolve(workspace, name, nothingKnown(folder)).failures, files)
   }
 
-  const keyring = await openKeyring(options.keyringFolder ?? join(folder, '.ops/secrets'))
+  const keyring = await openKeyring(options.keyringFolder ?? join(folder, '.ops/secrets'), options.sharedKey)
   if (!keyring.ok) return keyring
   const rehearsal = platform !== environment.configuration.platform
   const planned = options.envFile === 'planned'

@@ -16,12 +16,13 @@ import { type PortAssignments, placePorts, placeRelease } from '../../lib/plan/p
 import { recordedEnvironment } from '../../lib/plan/recorded.ts'
 import { type Selection, selected, withDependencies } from '../../lib/plan/services.ts'
 import { readPorts, writePorts } from '../../lib/platform/local/ports-store.ts'
+import { exists } from '../../lib/system/files.ts'
 import { type EnvironmentLoad, loadEnvironment } from '../../lib/system/load-environment.ts'
 import { openKeyring } from '../../lib/system/secrets/keyring.ts'
 import { readWorkspaceTexts } from '../../lib/system/workspace-files.ts'
 import type { TaskContext } from '../../lib/task/definition.ts'
 import { type Identity, identityIn } from '../../lib/validate/identity.ts'
-import { driverOf } from './platforms.ts'
+import { driverOf, type SharedKey } from './platforms.ts'
 
 /** What a command needs of the workspace. */
 export type SessionNeeds = {
@@ -62,8 +63,8 @@ export async function loadSession(folder: string, needs: SessionNeeds, context: 
   const { environment: name, platform } = place
   // What its values lack is of no use to know before.
   if (!driverOf(platform)) throw new FailureError(otherPlatform(place))
-  const ports = await readPorts(folder, name)
-  const loaded = await fromCatalogue(folder, needs, ports, context)
+  const [ports, keyring] = await Promise.all([readPorts(folder, name), keyringOf(place)])
+  const loaded = await fromCatalogue(folder, needs, ports, context, keyring)
   if (loaded.ok) {
     const first = withPlatform(place, loaded.value, ports)
     return needs.resolvePorts ? withFreePorts(place, needs, first, ports, context) : first
@@ -72,7 +73,7 @@ export async function loadSession(folder: string, needs: SessionNeeds, context: 
   const recorded = await fromRecord(place, ports)
   if (!recorded) {
     // Nothing was ever released: the catalogue without the values that could not be read is enough to look and to stop.
-    const lenient = await fromCatalogue(folder, needs, ports, context, 'warn')
+    const lenient = await fromCatalogue(folder, needs, ports, context, keyring, 'warn')
     if (lenient.ok) return withPlatform(place, lenient.value, ports)
     throw new FailureError(...loaded.failures)
   }
@@ -108,7 +109,11 @@ async function withFreePorts(
     taken[service] = { ...taken[service], [name]: free }
     context.log(`${service} takes port ${free}: ${port} is in use`)
   }
-  const again = withPlatform(place, unwrap(await fromCatalogue(folder, needs, taken, context)), taken)
+  const again = withPlatform(
+    place,
+    unwrap(await fromCatalogue(folder, needs, taken, context, await keyringOf(place))),
+    taken,
+  )
   return {
     ...again,
     keepSecrets: async () => {
@@ -135,11 +140,14 @@ async function fromCatalogue(
   needs: SessionNeeds,
   ports: PortAssignments,
   context: TaskContext,
+  keyring: KeyringPlace,
   unreadValues: 'fail' | 'warn' = 'fail',
 ): Promise<Result<Environment>> {
   const loaded = await loadEnvironment(folder, needs.environment, {
     platform: needs.platform,
     unreadValues,
+    keyringFolder: keyring.folder,
+    ...(keyring.key === undefined ? {} : { sharedKey: keyring.key }),
     // What only looks is not kept from it by values that nobody has set yet.
     envFile: needs.needs === 'environment' ? 'present' : 'planned',
     ports,
@@ -157,7 +165,7 @@ async function fromCatalogue(
     env: context.invocation.env,
     signal: context.signal,
   })
-  return loaded.ok ? ok(environmentOf(loaded.value, context)) : loaded
+  return loaded.ok ? ok(environmentOf(loaded.value, context, keyring)) : loaded
 }
 
 /** Where an environment's state is: known before its catalogue is read, and without it. */
@@ -180,21 +188,37 @@ async function placeOf(folder: string, { environment, platform }: SessionNeeds):
   return { folder, environment: name, platform: platform ?? configured ?? 'local', configuredAs: environment, identity }
 }
 
-const environmentOf = (loaded: EnvironmentLoad, { invocation }: TaskContext): Environment => ({
+/** Where the key of digests and the kept values are, and the key that other clones have left where the platform is, for a folder that has none. */
+type KeyringPlace = { folder: string; key?: string; shared?: SharedKey }
+
+async function keyringOf({ folder, environment, platform, identity }: EnvironmentPlace): Promise<KeyringPlace> {
+  const shared = driverOf(platform)?.sharedKey?.(environment, identity)
+  if (!shared) return { folder: join(folder, '.ops/secrets') }
+  // Environments that clones share have a key each.
+  const own = join(folder, '.ops/secrets', environment)
+  const key = (await exists(join(own, 'key'))) ? undefined : await shared.read()
+  return { folder: own, shared, ...(key === undefined ? {} : { key }) }
+}
+
+const environmentOf = (loaded: EnvironmentLoad, { invocation }: TaskContext, keyring: KeyringPlace): Environment => ({
   desired: loaded.desired,
   secrets: loaded.secrets,
   redactable: loaded.redactable,
   warnings: loaded.warnings.map((finding) => findingText(finding, invocation.color)),
   ...(loaded.valueFiles ? { valueFiles: loaded.valueFiles } : {}),
   ...(loaded.writeEnv ? { writeEnv: loaded.writeEnv } : {}),
-  keepSecrets: async () => unwrap(await loaded.keep()),
+  keepSecrets: async () => {
+    unwrap(await loaded.keep())
+    await keyring.shared?.share(loaded.keyring.key())
+  },
 })
 
 /** From the record of the environment's current release; undefined where there is none. */
 async function fromRecord(place: EnvironmentPlace, ports: PortAssignments): Promise<Environment | undefined> {
   const { folder } = place
   const release = await currentRelease(place)
-  const keyring = await openKeyring(join(folder, '.ops/secrets'))
+  const own = await keyringOf(place)
+  const keyring = await openKeyring(own.folder, own.key)
   if (!release || !keyring.ok) return undefined
   const desired = recordedEnvironment(placeRelease(release, ports), folder)
   const { kubernetes } = place.identity

@@ -10,6 +10,7 @@ import { dockerEngine } from '../../lib/platform/docker/engine.ts'
 import { createDockerPlatform } from '../../lib/platform/docker/index.ts'
 import { dockerLock } from '../../lib/platform/docker/lock.ts'
 import { dockerReleases } from '../../lib/platform/docker/releases.ts'
+import { sharedKey } from '../../lib/platform/docker/shared-key.ts'
 import { createKubernetesPlatform, homeOf } from '../../lib/platform/kubernetes/index.ts'
 import { kubectlOf } from '../../lib/platform/kubernetes/kubectl.ts'
 import { kubernetesReleases } from '../../lib/platform/kubernetes/releases.ts'
@@ -32,10 +33,15 @@ export type DrivenPlatform = Platform & {
   probeTarget(spec: RunSpec): Promise<Result<{ target: ProbeTarget }>>
 }
 
+/** The key under which secrets get their digests, where the platform is. */
+export type SharedKey = { read(): Promise<string | undefined>; share(key: string): Promise<void> }
+
 /** How an environment's platform is made, and where its records are before anything else of it is known. */
 type Driver = {
   create(parts: PlatformParts): DrivenPlatform
   records(folder: string, environment: string, identity: Identity): Pick<ReleaseStore, 'list' | 'current'>
+  /** The key of the environment's digests, where clones share it. */
+  sharedKey?(environment: string, identity: Identity): SharedKey | undefined
 }
 
 const local: Driver = {
@@ -70,6 +76,13 @@ const docker: Driver = {
           environment,
         })
       : { list: async () => [], current: async () => undefined },
+  sharedKey: (environment, { workspace, docker: address }) =>
+    workspace &&
+    sharedKey(dockerEngine(address ?? {}), {
+      workspaceName: workspace.name,
+      workspaceId: workspace.id,
+      environment,
+    }),
 }
 
 const kubernetes: Driver = {

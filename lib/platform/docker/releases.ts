@@ -45,6 +45,8 @@ type Free = { name: string; seq: number }
 
 const pointerName = 'current'
 const imagesName = 'images'
+/** The document with the key of the environment's digests; see shared-key.ts. */
+export const keyName = 'key'
 
 /**
  * Keeps the releases of an environment on its engine, so that all clones of a workspace share them: see docs/docker-platform.md. A release lies
@@ -72,7 +74,7 @@ export function dockerReleases(engine: Engine, owner: Owner): DockerReleases {
     let free: Free | undefined
     let slots = 0
     for (const [name, { seq, text, torn }] of kept) {
-      if (name === pointerName || name === imagesName) continue
+      if (name === pointerName || name === imagesName || name === keyName) continue
       slots = Math.max(slots, Number(name.replace('slot-', '')))
       // Removed; or a deploy was killed while it wrote its record for the first time.
       if (text === '' && (seq > 0 || torn === 1)) {

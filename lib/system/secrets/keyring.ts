@@ -16,6 +16,8 @@ import { readPrivateFile } from './private-file.ts'
  *     values/<digest>    {"name": …, "value": …}, mode 0600
  */
 export interface Keyring extends SecretSource {
+  /** The key in hexadecimal, for where it is shared with other clones. */
+  key(): string
   /** The secret's reference: 32 hexadecimal digits of HMAC-SHA256 over its name and value. Writes nothing. */
   digest(secret: Secret): SecretReference
   /** Writes the key, if it is new, and values that are not there yet. Failure: `keyring-changed` (another process made the key meanwhile). */
@@ -32,8 +34,10 @@ const unwritten = new Map<string, Buffer>()
 /**
  * Opens the keyring of a folder. A folder without one gives a new key, which is written only by `keep`: what only looks leaves no trace.
  * Failures: `key-mode`, `key-damaged`.
+ *
+ * @param shared the key of a folder that has none yet, in hexadecimal: what another clone has left where the platform is
  */
-export async function openKeyring(folder: string): Promise<Result<Keyring>> {
+export async function openKeyring(folder: string, shared?: string): Promise<Result<Keyring>> {
   const keyFile = join(folder, 'key')
   const valuesFolder = join(folder, 'values')
   const stored = await readPrivateFile(keyFile, 'key-mode')
@@ -48,7 +52,8 @@ export async function openKeyring(folder: string): Promise<Result<Keyring>> {
       outcome: 'unchanged',
     })
   }
-  const key = text === undefined ? (unwritten.get(folder) ?? randomBytes(32)) : Buffer.from(text, 'hex')
+  const known = text ?? (shared !== undefined && /^[0-9a-f]{64}$/.test(shared) ? shared : undefined)
+  const key = known === undefined ? (unwritten.get(folder) ?? randomBytes(32)) : Buffer.from(known, 'hex')
   if (text === undefined) unwritten.set(folder, key)
 
   const digest = (secret: Secret): SecretReference => ({
@@ -106,6 +111,7 @@ export async function openKeyring(folder: string): Promise<Result<Keyring>> {
 
   return ok({
     digest,
+    key: () => key.toString('hex'),
     all: () => kept().flatMap((name) => read(name) ?? []),
     find(reference) {
       if (!/^[0-9a-f]{32}$/.test(reference.digest)) return undefined
