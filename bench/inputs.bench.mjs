@@ -23,7 +23,7 @@ export default {
         )
       }
     }
-    const cases = [ours(folder, task), walk(folder), ...others(folder, peers)]
+    const cases = [ours(folder, task), walk(folder), known(folder), ...others(folder, peers)]
     for (const one of cases) cpSync(sources, join(one.cwd, 'src'), { recursive: true })
     for (const { cwd, prepare } of cases) prepare?.(cwd)
     // Files that changed just now are read again by all who are careful: they come to rest, and are noted.
@@ -102,6 +102,25 @@ walk('src')
 `,
   })
   return { name: bare, argv: [process.execPath, 'walk.cjs'], cwd }
+}
+
+/**
+ * The least that a program in Node can do: it has the paths, and looks at each.
+ *
+ * @param {string} folder
+ * @returns {Prepared}
+ */
+function known(folder) {
+  const paths = Array.from({ length: folders * filesEach }, (_, at) => {
+    return join('src', `part${Math.floor(at / filesEach)}`, `file${at % filesEach}.ts`)
+  })
+  const cwd = folderOf(folder, 'known', {
+    paths: paths.join('\n'),
+    'known.cjs': `const fs = require('node:fs')
+for (const path of fs.readFileSync('paths', 'utf8').split('\\n')) fs.lstatSync(path)
+`,
+  })
+  return { name: 'stat of known paths in Node', argv: [process.execPath, 'known.cjs'], cwd }
 }
 
 /**

@@ -103,7 +103,9 @@ const noTask: Failure = {
 async function readTask(words: readonly string[], options: RunWordsOptions): Promise<Read> {
   const { table, folder, flags } = options
   const resolved = resolveWords(table, words)
-  if (!resolved.ok) return { next: [], json: flags.json, wrong: { outcome: 'usage', failures: resolved.failures } }
+  // Nobody knows what a task that there is not would take: --json behind its name is the flag.
+  const asJson = flags.json || wordsBefore(words).includes('--json')
+  if (!resolved.ok) return { next: [], json: asJson, wrong: { outcome: 'usage', failures: resolved.failures } }
   const { name, task, rest } = resolved.value
   const named = words.slice(0, words.length - rest.length)
   const hint = () => usageLine(summarizeTask(table, name, task))
@@ -111,7 +113,7 @@ async function readTask(words: readonly string[], options: RunWordsOptions): Pro
     const failure = missingCommand(name)
     const wantsHelp = rest.some((word) => word === '--help' || word === '-h')
     if (wantsHelp) return { next: [], json: flags.json, help: named }
-    return { next: [], json: flags.json, wrong: { outcome: 'usage', failures: [failure], hint: hint() } }
+    return { next: [], json: asJson, wrong: { outcome: 'usage', failures: [failure], hint: hint() } }
   }
   const { args, ownYes } = withYes(task)
   const env = await environmentFor(task, folder)

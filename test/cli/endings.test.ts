@@ -105,6 +105,15 @@ test('expected failures keep their outcome', async () => {
   })
 })
 
+test('a task that there is not, or a command, is told as JSON wherever that was asked for', async () => {
+  const before = await at(['--json', 'nosuch'])
+  const behind = await at(['nosuch', '--json'])
+  assert.equal([before.status, behind.status], [2, 2])
+  assert.is(JSON.parse(behind.stdout).failures[0].code, 'unknown-task')
+  assert.is(behind.stdout, before.stdout)
+  assert.is((await at(['nosuch', '--', '--json'])).stdout, '')
+})
+
 test('a result with an outcome is printed, and its failures', async () => {
   const { status, stdout, stderr } = await at(['finished'])
   assert.equal([status, stdout, stderr], [6, 'release 3\n', 'error: api: api was not healthy\n'])
