@@ -7,7 +7,7 @@ import {
 import type { ObservedService, ServiceState } from '../../model/snapshot.ts'
 import { byReference, driftOf } from './changes.ts'
 import type { Inventory } from './inventory.ts'
-import { Gate, verdictLines } from './readiness/index.ts'
+import { readNow, verdictLines } from './readiness/index.ts'
 import { gatedKinds } from './watch.ts'
 
 /** The objects of an inventory that are waited for. A Service of type ClusterIP is ready as it is. */
@@ -19,24 +19,17 @@ export const targetsOf = (inventory: Inventory): ObjectReference[] =>
  * `pending` in between.
  */
 export function stateOf(inventory: Inventory, objects: KubernetesObject[], at: Date): ObservedService {
-  const gate = new Gate({
-    targets: targetsOf(inventory).map((reference) => ({ reference })),
-    openedAt: 0,
-    deadline: 1_000_000,
-    window: 0,
-  })
-  for (const object of objects) gate.observe({ type: 'ADDED', object }, 1)
-  const verdict = gate.verdict(2)
+  const targets = readNow(targetsOf(inventory), objects)
   const there = new Set(objects.map((object) => referenceKey(referenceOf(object))))
   const gone = inventory.objects.filter((reference) => !there.has(referenceKey(reference)))
-  const failed = verdict.targets.some(({ state }) => state === 'failed')
-  const ready = verdict.state === 'ready' || verdict.targets.every(({ state }) => state === 'ready')
+  const failed = targets.some(({ state }) => state === 'failed')
+  const ready = targets.every(({ state }) => state === 'ready')
   const pods = objects.filter(({ kind }) => kind === 'Pod')
   const state: ServiceState = {
     service: inventory.service,
     status: failed ? 'error' : ready ? 'running' : 'pending',
     health: failed ? 'unhealthy' : ready ? 'healthy' : 'unknown',
-    ...((failed || !ready) && { reason: verdictLines(verdict)[0] ?? 'it is not ready' }),
+    ...((failed || !ready) && { reason: verdictLines({ targets })[0] ?? 'it is not ready' }),
     ports: {},
     restarts: restartsOf(pods),
     startedAt: inventory.startedAt,

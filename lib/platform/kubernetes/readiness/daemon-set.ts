@@ -22,7 +22,7 @@ export const daemonSetRule: Rule = {
     const wanted = Math.max(0, desired - lost)
     const message = `${available} of ${desired} available, ${updated} updated${lost > 0 ? `, ${lost} on nodes that are not ready` : ''}`
     const newest = newestPods(object, pods)
-    const failure = failureOfPods(newest, look)
+    const failure = failureOfPods(newest, updated, look)
     if (failure) return failure
     if (updated >= wanted && available >= wanted) return ready(message)
     if (textOf(object, 'spec', 'updateStrategy', 'type') === 'OnDelete' && updated < wanted) {

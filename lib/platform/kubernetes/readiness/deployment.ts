@@ -24,7 +24,7 @@ export const deploymentRule: Rule = {
     const newest = newestReplicaSet(object, look)
     const pods = newest?.metadata.uid ? look.observed.ownedBy(newest.metadata.uid) : []
     // The pods' own evidence goes before the counts, which follow it.
-    const failure = failureOfPods(pods, look)
+    const failure = failureOfPods(pods, countOf(object, 'updatedReplicas'), look)
     if (failure) return failure
     if (isComplete(object, wanted)) return ready(message)
     const held = notCreated(object, newest, message) ?? blockedBy(pods, look, message)

@@ -62,13 +62,7 @@ export class Gate {
 
   /** Takes in an event of a watch, or an object as a list or an apply gave it (as ADDED). Times never go back. */
   observe(event: WatchEvent, now: Milliseconds): void {
-    if (this.#final || !this.#world.take(event)) return
-    const { object, type } = event
-    if (object.kind === 'Pod' && type !== 'DELETED') this.#memory.see(object, now)
-    else if (object.kind === 'Event') this.#memory.hear(object, now)
-    else this.#memory.tick(now)
-    for (const target of this.#touchedBy(object)) target.refresh(now)
-    this.#decide(now)
+    this.#take([event], now)
   }
 
   /**
@@ -77,12 +71,12 @@ export class Gate {
    */
   relist(kind: string, objects: readonly KubernetesObject[], now: Milliseconds, namespace?: string): void {
     const there = new Set(objects.map((object) => referenceKey(referenceOf(object))))
-    for (const known of this.#world.ofKind(kind)) {
+    const gone = this.#world.ofKind(kind).filter((known) => {
       const elsewhere = namespace !== undefined && known.metadata.namespace !== namespace
-      if (!elsewhere && !there.has(referenceKey(referenceOf(known))))
-        this.observe({ type: 'DELETED', object: known }, now)
-    }
-    for (const object of objects) this.observe({ type: 'ADDED', object }, now)
+      return !elsewhere && !there.has(referenceKey(referenceOf(known)))
+    })
+    // A part of a list says nothing: one pod that fails may be the first of many that run.
+    this.#take([...gone.map((object) => deleted(object)), ...objects.map((object) => added(object))], now)
   }
 
   /** Where the gate stands at this time. */
@@ -100,6 +94,23 @@ export class Gate {
     const wakes = this.#targets.map((target) => target.wakeAt()).filter((at) => at !== undefined && at > now)
     const wakeAt = Math.min(this.#ends, ...(wakes as number[]))
     return { state: settling ? 'settling' : 'waiting', targets, wakeAt }
+  }
+
+  #take(events: readonly WatchEvent[], now: Milliseconds): void {
+    if (this.#final) return
+    const touched = new Set<TargetState>()
+    for (const event of events) {
+      const { object, type } = event
+      // What is gone has no owner any more by which its target is found.
+      const owner = type === 'DELETED' ? [...this.#touchedBy(object)] : []
+      if (!this.#world.take(event)) continue
+      if (object.kind === 'Pod' && type !== 'DELETED') this.#memory.see(object, now)
+      else if (object.kind === 'Event') this.#memory.hear(object, now)
+      else this.#memory.tick(now)
+      for (const target of [...owner, ...this.#touchedBy(object)]) touched.add(target)
+    }
+    for (const target of touched) target.refresh(now)
+    this.#decide(now)
   }
 
   #decide(now: Milliseconds): void {
@@ -126,6 +137,9 @@ export class Gate {
 
 const longestWindow: Milliseconds = 20_000
 
+const added = (object: KubernetesObject): WatchEvent => ({ type: 'ADDED', object })
+const deleted = (object: KubernetesObject): WatchEvent => ({ type: 'DELETED', object })
+
 /** Kinds that no rule looks up by name: one that belongs to no target says nothing about them. */
 const independent = new Set([
   'Pod',
@@ -151,7 +165,7 @@ function subject(event: KubernetesObject, world: World): KubernetesObject | unde
 }
 
 /** What a gate says about its targets as lines for people, the failed ones first: `Deployment demo/web: image cannot be pulled: not found`. */
-export function verdictLines(verdict: GateVerdict): string[] {
+export function verdictLines(verdict: Pick<GateVerdict, 'targets'>): string[] {
   const order = ['failed', 'waiting', 'settling', 'ready']
   return [...verdict.targets]
     .sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state))

@@ -3,6 +3,7 @@
  */
 
 export { Gate, type GateOptions, type GateTarget, type GateVerdict, type TargetVerdict, verdictLines } from './gate.ts'
+export { readNow } from './now.ts'
 export { rejectionCause } from './rejection.ts'
 export type { Look, Observed, Reading, Rule } from './rule.ts'
 export { readinessRules, ruleFor } from './rules.ts'

@@ -5,15 +5,15 @@ import { type Cause, failedFor, type Look, progressing, type Reading } from './r
 /**
  * What the pods of a workload's newest revision say about it. Failed when none of them will run: at least one is doomed (or was thrown out
  * for its own doing) and every other one is doomed or crashing as well, replacements of thrown out ones left aside. Undefined when they do
- * not fail it; `blockedBy` says then what holds them up.
+ * not fail it, or fewer than `expected` were seen yet; `blockedBy` says then what holds them up.
  */
-export function failureOfPods(pods: readonly KubernetesObject[], look: Look): Reading | undefined {
+export function failureOfPods(pods: readonly KubernetesObject[], expected: number, look: Look): Reading | undefined {
   const states = pods
     .filter((pod) => !look.memory.endedBefore(pod))
     .map((pod) => podState(pod, look))
     .filter(({ state }) => state !== 'gone')
   const proven = states.filter(({ state }) => state === 'doomed' || state === 'failed')
-  if (proven.length === 0) return undefined
+  if (proven.length === 0 || states.length < expected) return undefined
   const thrownOut = states.filter(({ state }) => state === 'failed').length
   const others = states.filter(({ state }) => !['doomed', 'failed', 'crashing'].includes(state)).length
   if (others > thrownOut) return undefined

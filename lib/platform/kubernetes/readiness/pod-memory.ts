@@ -2,7 +2,7 @@ import { numberOf, textOf } from '../../../manifest/fields.ts'
 import type { Milliseconds } from '../../../model/duration.ts'
 import type { KubernetesObject } from '../../../model/kubernetes-object.ts'
 import { messageOf, reasonOf, subjectOf } from './event-text.ts'
-import { containersOf, isReady } from './pod-state.ts'
+import { containersOf, isLooping, isReady } from './pod-state.ts'
 import type { Memory } from './rule.ts'
 
 /**
@@ -39,8 +39,14 @@ export class PodMemory implements Memory {
   see(pod: KubernetesObject, now: Milliseconds): void {
     this.#now = now
     const uid = uidOf(pod)
+    // What runs well when it is first seen had its restarts before.
+    if (!this.#restarts.has(uid) && isReady(pod)) this.start(pod, now)
     for (const { name, status } of containersOf(pod)) {
-      if (textOf(status, 'state', 'waiting', 'reason') === 'CrashLoopBackOff') this.#crashed.add(keyOf(pod, name))
+      const key = keyOf(pod, name)
+      const before = this.#before.get(key)
+      // A pod that looped before the apply is given one more chance: what it lacked may have been applied.
+      const again = before === undefined || (numberOf(status, 'restartCount') ?? 0) > before
+      if (again && isLooping(status)) this.#crashed.add(key)
     }
     const restarts = total(pod)
     if (restarts > (this.#restarts.get(uid) ?? 0)) this.#disturbed.set(uid, now)

@@ -29,6 +29,10 @@ export function containersOf(pod: KubernetesObject): ContainerStatus[] {
   return [...read('initContainerStatuses', true), ...read('containerStatuses', false)]
 }
 
+/** Whether a container waits in CrashLoopBackOff. */
+export const isLooping = (status: unknown): boolean =>
+  textOf(status, 'state', 'waiting', 'reason') === 'CrashLoopBackOff'
+
 /** Whether the pod's condition Ready holds. */
 export const isReady = (pod: KubernetesObject): boolean => conditionOf(pod, 'Ready')?.status === 'True'
 
@@ -51,7 +55,7 @@ export function podState(pod: KubernetesObject, look: Look): PodState {
     if (looping || (restarts >= provenRestarts && endedBadly(status))) {
       return { pod, state: 'doomed', cause: endCause(container, events, true) }
     }
-    if (restarts >= 1 && endedBadly(status)) crashing ??= endCause(container, events, true)
+    if ((restarts >= 1 && endedBadly(status)) || isLooping(status)) crashing ??= endCause(container, events, true)
   }
   if (isReady(pod)) return { pod, state: 'ready' }
   if (crashing) return { pod, state: 'crashing', cause: crashing }

@@ -25,7 +25,7 @@ export const statefulSetRule: Rule = {
     const revisions = partition > 0 || onDelete || current === newest
     const pods = look.observed.ownedBy(object.metadata.uid ?? '').filter(({ kind }) => kind === 'Pod')
     const ofNewest = pods.filter((pod) => revisionOf(pod) === newest)
-    const failure = failureOfPods(ofNewest, look) ?? stuck(object, pods, newest, partition, look)
+    const failure = failureOfPods(ofNewest, updated, look) ?? stuck(object, pods, newest, partition, look)
     if (failure) return failure
     if (hasReplicas(object, wanted) && updated >= toUpdate && revisions) return ready(message)
     if (onDelete && updated < toUpdate) {
