@@ -83,6 +83,10 @@ function claim(
   taken: ArgumentEntry | undefined,
   take: () => void,
 ): void {
-  if (taken) table.problems.push(`arguments ${taken.key} and ${entry.key} have the same name ${name}`)
+  if (taken === entry) {
+    table.problems.push(
+      `argument ${entry.key} has the alias ${name}, ${name === entry.key ? 'which is its own name' : 'twice'}`,
+    )
+  } else if (taken) table.problems.push(`arguments ${taken.key} and ${entry.key} have the same name ${name}`)
   else take()
 }

@@ -251,6 +251,8 @@ test('a definition that cannot be parsed by is found', () => {
     'argument b is required and cannot follow a, which may be left out',
   ])
   assert.equal(problems({ a: text().alias('x'), b: text().alias('x') }), ['arguments a and b have the same name x'])
+  assert.equal(problems({ v: flag().alias('v') }), ['argument v has the alias v, which is its own name'])
+  assert.equal(problems({ all: flag().alias('a', 'a') }), ['argument all has the alias a, twice'])
   assert.equal(problems({ dryRun: flag(), 'dry-run': flag() }), [
     'arguments dryRun and dry-run have the same name dry-run',
   ])
