@@ -9,6 +9,9 @@ import type { Ticket, Tickets, Wish } from './lock-tickets.ts'
 export const conflicts = (a: { mode: Wish['mode'] }, b: { mode: Wish['mode'] }): boolean =>
   a.mode === 'exclusive' || b.mode === 'exclusive'
 
+/** To where the time to live grows on an engine that is slow. */
+const longestTtlMs = 120_000
+
 /**
  * A ticket on the engine that is kept alive by a beat at every third of its time to live. While the last beat has not expired by our own clock,
  * nobody may take the lock over, so a proof within that time asks nobody. It is lost when its container is gone, and when it cannot be renewed.
@@ -17,7 +20,7 @@ export class DockerLease implements Lease {
   readonly holder: Holder
   readonly lost: AbortSignal
   readonly #tickets: Tickets
-  readonly #wish: Wish
+  #wish: Wish
   readonly #loss = new AbortController()
   #id: string
   #number: number
@@ -153,6 +156,9 @@ export class DockerLease implements Lease {
    */
   async #reclaim(): Promise<boolean> {
     const old = this.#id
+    // Where the engine is so slow that a beat comes too late, it would come too late for ever.
+    const { ttlMs } = this.#wish
+    this.#wish = { ...this.#wish, ttlMs: Math.max(ttlMs, Math.min(2 * ttlMs, longestTtlMs)) }
     if (!(await this.#tickets.exists(old))) return this.#lose(await this.#gone())
     const taken = await this.#tickets.take(this.#wish)
     const before = (await this.#tickets.scan()).filter(({ number }) => number < taken.number)
