@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { repository } from './folders.ts'
-import { killTree } from './processes.ts'
 import { type Ended, type RunOptions, run } from './programs.ts'
 import { skip } from './session.ts'
 import { until } from './until.ts'
@@ -70,7 +69,7 @@ export async function endSharedEngine(): Promise<void> {
     process.kill(keeper, 'SIGTERM')
     await until(() => !existsSync(folder), { what: 'the engine to end', deadline: 60_000, every: 100 })
   } catch {
-    await killTree(keeper).catch(() => {})
+    // It is gone, or busy with its last work; killed now, it would leave bridges and rules behind.
   }
 }
 
