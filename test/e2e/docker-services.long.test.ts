@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { busybox } from '../images/index.ts'
-import { timeLimit, until } from '../support/index.ts'
+import { timeLimit } from '../support/index.ts'
 import { type DockerWorld, makeDockerWorld } from './docker-world.ts'
 
 timeLimit(900_000)
@@ -102,17 +102,6 @@ test('logs of several services, a command inside, and the health of all', async 
   assert.is(status, 7)
   assert.match(stdout, /^in [0-9a-f]{12}$/m)
   assert.match(await expectExit(0, ['health-check', 'dev']), /web\s+http\s+passed/)
-})
-
-test('logs are followed, also into the container that takes the place of another', async () => {
-  const following = world.start(['services', 'logs', 'web', '-f', '-n', '1'])
-  const heard = (times: number) =>
-    until(() => following.stdout().split('listening').length > times, { what: `${times} lines`, deadline: 120_000 })
-  await heard(1)
-  await expectExit(0, ['services', 'restart', 'web'])
-  await heard(2)
-  following.child.kill('SIGTERM')
-  await following.ended
 })
 
 test('only what changed is replaced, with its cause', async () => {
