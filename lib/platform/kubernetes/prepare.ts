@@ -3,11 +3,9 @@ import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
 import type { KubernetesObject } from '../../model/kubernetes-object.ts'
 import type { SecretSource } from '../../model/platform.ts'
 import { secretMissing } from '../local/values.ts'
+import { environmentOf, type Known } from './environment-objects.ts'
 import { digestOf, label, type Owner, ownerLabels } from './names.ts'
 import { isClusterKind, type PodTemplate, phaseOf } from './shape.ts'
-
-/** What a release is called, for values that only it knows. */
-export type Known = { release: string; revision: string }
 
 /** A service's objects as they are applied. */
 export type PreparedObjects = {
@@ -20,15 +18,6 @@ export type PreparedObjects = {
 type Loose = KubernetesObject & {
   spec?: { template?: PodTemplate; jobTemplate?: { spec?: { template?: PodTemplate } }; replicas?: number }
 }
-
-/** Whether a value holds a secret. */
-const isSecret = (value: Value): boolean =>
-  typeof value !== 'string' && value.some((part) => typeof part === 'object' && 'secret' in part)
-
-const textOf = (value: Value, known: Known): string =>
-  typeof value === 'string'
-    ? value
-    : value.map((part) => (typeof part === 'string' ? part : 'known' in part ? known[part.known] : '')).join('')
 
 /**
  * Puts into rendered manifests what the environment says: namespace, labels, replicas, and the service's variables as a ConfigMap and a Secret whose
@@ -45,15 +34,11 @@ export function prepareObjects(
   const { service, kubernetes } = spec
   if (!kubernetes) return { objects: [] }
   const labels = { ...ownerLabels(owner), [label.service]: service }
-  const plain = Object.entries(spec.environment).filter(([, value]) => !isSecret(value))
-  const hidden = Object.entries(spec.environment).filter(([, value]) => isSecret(value))
-  const data = Object.fromEntries(plain.map(([name, value]) => [name, textOf(value, known)]))
-  const configMap = `${service}-env-${digestOf(data).slice(0, 10)}`
-  const secret = `${service}-secrets-${digestOf([hidden, hidden.map(([, value]) => textOf(value, known))]).slice(0, 10)}`
+  const { plain: data, hidden, configMap, secret } = environmentOf(spec, known)
   const { namespace } = kubernetes
   const from = [
-    ...(plain.length > 0 ? [{ configMapRef: { name: configMap } }] : []),
-    ...(hidden.length > 0 ? [{ secretRef: { name: secret } }] : []),
+    ...(configMap === undefined ? [] : [{ configMapRef: { name: configMap } }]),
+    ...(secret === undefined ? [] : [{ secretRef: { name: secret } }]),
   ]
   const scaled = new Set(rendered.flatMap(autoscaled))
   const objects = rendered.map((given): KubernetesObject => {
@@ -75,7 +60,7 @@ export function prepareObjects(
     }
     return object
   })
-  if (plain.length > 0) {
+  if (configMap !== undefined) {
     objects.push({
       apiVersion: 'v1',
       kind: 'ConfigMap',
@@ -90,7 +75,7 @@ export function prepareObjects(
     .map(({ object }) => marked(object))
   return {
     objects: ordered,
-    ...(hidden.length > 0 && {
+    ...(secret !== undefined && {
       secret: { name: secret, namespace, values: () => valuesOf(spec, hidden, known, secrets) },
     }),
   }

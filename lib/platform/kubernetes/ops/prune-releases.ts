@@ -1,11 +1,15 @@
 import { type Failure, FailureError, failed, ok } from '../../../model/failure.ts'
 import type { Handler } from '../../../model/platform.ts'
 import type { KubernetesContext } from '../context.ts'
+import { pruneEnvironments } from '../environment-objects.ts'
 import { readInventories } from '../inventory.ts'
 
-/** Removes old releases, but none that is current, or whose manifests a service runs or a release that stays needs. */
+/**
+ * Removes old releases, with the ConfigMaps and Secrets that no other one has; but none that is current, or whose manifests a service runs or a
+ * release that stays needs.
+ */
 export const pruneReleases = (cluster: KubernetesContext): Handler<'prune-releases'> => ({
-  async run({ data }, { output }) {
+  async run({ data }, { output, signal }) {
     try {
       const there = await cluster.releases.list()
       const asked = new Set(data.releases)
@@ -23,7 +27,12 @@ export const pruneReleases = (cluster: KubernetesContext): Handler<'prune-releas
       }
       const removed = data.releases.filter((number) => !used.has(number))
       const kept = data.releases.filter((number) => used.has(number))
-      if (removed.length > 0) await cluster.releases.remove(removed)
+      if (removed.length > 0) {
+        // The records go last: what is left of a prune that was cut short is found from them.
+        const pruned = await pruneEnvironments(cluster, there, new Set(removed), signal, output)
+        if (!pruned.ok) return pruned
+        await cluster.releases.remove(removed)
+      }
       if (kept.length > 0) output(`kept, since their manifests are in use: ${kept.join(', ')}`)
       return ok(kept.length === 0 ? {} : { message: `kept ${kept.join(', ')}` })
     } catch (error) {

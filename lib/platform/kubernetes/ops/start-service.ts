@@ -5,6 +5,7 @@ import type { OpOf } from '../../../model/op.ts'
 import type { Handler, OpContext, OpResult } from '../../../model/platform.ts'
 import { applyObjects, missingFrom, referencesOf, removeBlockingPods, removeObjects } from '../apply.ts'
 import type { KubernetesContext } from '../context.ts'
+import { isEnvironment } from '../environment-objects.ts'
 import { type Inventory, readInventory, writeInventory } from '../inventory.ts'
 import { label, ownerLabels, selectorOf } from '../names.ts'
 import { type PreparedObjects, prepareObjects, secretObject } from '../prepare.ts'
@@ -116,11 +117,6 @@ export async function preparedFor(
   const known = { release: String(release), revision: record?.revision ?? '' }
   return ok(prepareObjects(cluster, spec, rendered, known, secrets))
 }
-
-/** The names of a service's own ConfigMaps and Secrets: they stay as long as a release needs them. */
-export const isEnvironment = (service: string, kind: string, name: string): boolean =>
-  (kind === 'ConfigMap' && new RegExp(`^${service}-env-[0-9a-f]{10}$`).test(name)) ||
-  (kind === 'Secret' && new RegExp(`^${service}-secrets-[0-9a-f]{10}$`).test(name))
 
 /** Makes the Secret, where none of its name is there: the name says what it holds. The values go through standard input. */
 async function ensureSecret(

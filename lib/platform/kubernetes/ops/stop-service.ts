@@ -2,8 +2,8 @@ import { type Failure, FailureError, failed, ok } from '../../../model/failure.t
 import type { Handler } from '../../../model/platform.ts'
 import { removeObjects } from '../apply.ts'
 import type { KubernetesContext } from '../context.ts'
+import { isEnvironment } from '../environment-objects.ts'
 import { readInventory, removeInventory } from '../inventory.ts'
-import { isEnvironment } from './start-service.ts'
 
 /** Removes a service's objects; claims, namespaces and definitions stay, and what earlier releases of it need. */
 export const stopService = (cluster: KubernetesContext): Handler<'stop-service'> => ({
