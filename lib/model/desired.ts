@@ -81,6 +81,8 @@ export type ManifestSpec = {
   replicas?: number
   /** How long its objects must stay ready before the gate passes; default is what suits each. */
   settleMs?: Milliseconds
+  /** How long a cause that may heal may stand before the gate fails; default 45 s. */
+  patienceMs?: Milliseconds
 }
 
 /** An image of a Compose service. */

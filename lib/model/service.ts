@@ -100,6 +100,11 @@ export const serviceSchema = z
         settle: durationSchema
           .optional()
           .describe('How long it must stay ready; default 10s where all containers have readiness probes, else 20s'),
+        patience: durationSchema
+          .optional()
+          .describe(
+            'How long a deploy waits with a cause that may heal (no node, no quota, a Secret is missing); default 45s',
+          ),
         dependencies: z.array(dependencySchema).default([]).describe('Added to `dependencies` on this platform'),
       })
       .optional()

@@ -142,6 +142,7 @@ function manifestsOf(
       manifests: [...kubernetes.manifests],
       ...(override?.replicas !== undefined && { replicas: override.replicas }),
       ...(kubernetes.settle !== undefined && { settleMs: milliseconds(kubernetes.settle) }),
+      ...(kubernetes.patience !== undefined && { patienceMs: milliseconds(kubernetes.patience) }),
     },
   }
 }

@@ -102,6 +102,7 @@ export const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
       manifests: z.array(z.string()),
       replicas: z.int().exactOptional(),
       settleMs: z.number().exactOptional(),
+      patienceMs: z.number().exactOptional(),
     })
     .exactOptional(),
 })

@@ -4,8 +4,11 @@ import type { KubernetesObject } from '../../model/kubernetes-object.ts'
 import { startProcess } from '../../system/processes.ts'
 import type { Kubectl } from './kubectl.ts'
 
-/** What is watched: a resource in a namespace, by its path on the API server. */
-export type Watched = { path: string; kind: string; namespace?: string }
+/**
+ * What is watched: a resource, in a namespace or of the cluster, by its path on the API server. `optional`: it says more, but who may not read it
+ * goes without.
+ */
+export type Watched = { path: string; kind: string; namespace?: string; optional?: true }
 
 /** Who is told what a watch sees. */
 export type Watcher = {
@@ -35,8 +38,8 @@ export async function watchResource(
       const listed = await listResource(kubectl, watched, signal)
       if (!listed.ok) {
         if (signal.aborted) return
-        watcher.broken(listed.failures[0].message)
-        await pause(1_000, undefined, { signal }).catch(() => {})
+        if (!watched.optional) watcher.broken(listed.failures[0].message)
+        await pause(watched.optional ? 10_000 : 1_000, undefined, { signal }).catch(() => {})
         continue
       }
       version = listed.value.version
@@ -119,6 +122,9 @@ const resources: Record<string, { base: string; resource: string }> = {
   Job: { base: '/apis/batch/v1', resource: 'jobs' },
   CronJob: { base: '/apis/batch/v1', resource: 'cronjobs' },
   Ingress: { base: '/apis/networking.k8s.io/v1', resource: 'ingresses' },
+  Node: { base: '/api/v1', resource: 'nodes' },
+  StorageClass: { base: '/apis/storage.k8s.io/v1', resource: 'storageclasses' },
+  CustomResourceDefinition: { base: '/apis/apiextensions.k8s.io/v1', resource: 'customresourcedefinitions' },
 }
 
 /** Kinds that gates wait for. */
@@ -130,6 +136,7 @@ export const gatedKinds: ReadonlySet<string> = new Set([
   'PersistentVolumeClaim',
   'Service',
   'Pod',
+  'CustomResourceDefinition',
 ])
 
 /** What to watch for objects of some kinds in a namespace: themselves, and what speaks about them. */
@@ -139,5 +146,19 @@ export function watchedIn(namespace: string, kinds: ReadonlySet<string>): Watche
   return [...new Set([...kinds, ...about, ...pods, 'Event'])].flatMap((kind) => {
     const found = resources[kind]
     return found ? [{ kind, namespace, path: `${found.base}/namespaces/${namespace}/${found.resource}` }] : []
+  })
+}
+
+/** What of the cluster itself says more about targets of some kinds: nodes about DaemonSets, classes about claims, definitions about themselves. */
+export function watchedAround(kinds: ReadonlySet<string>): Watched[] {
+  const of: [target: string, kind: string, optional: boolean][] = [
+    ['DaemonSet', 'Node', true],
+    ['PersistentVolumeClaim', 'StorageClass', true],
+    ['CustomResourceDefinition', 'CustomResourceDefinition', false],
+  ]
+  return of.flatMap(([target, kind, optional]) => {
+    const found = resources[kind]
+    if (!found || !kinds.has(target)) return []
+    return [{ kind, path: `${found.base}/${found.resource}`, ...(optional && { optional: true as const }) }]
   })
 }

@@ -178,7 +178,8 @@ export class Pods {
     const conditions = [fits ? scheduled : { ...scheduled, reason: 'Unschedulable', message }]
     if (!fits && pod.status.conditions?.[0]?.status === 'False') return false
     if (!fits) this.event(pod, 'Warning', 'FailedScheduling', message as string)
-    this.#put(pod, { ...pod.status, phase: 'Pending', conditions })
+    const bound = fits ? { ...pod, spec: { ...pod.spec, nodeName: 'node-1' } } : pod
+    this.#put(bound, { ...pod.status, phase: 'Pending', conditions })
     return fits
   }
 

@@ -6,8 +6,12 @@ import type { KubernetesContext } from '../context.ts'
 import { type Inventory, readInventory } from '../inventory.ts'
 import { podLines } from '../logs.ts'
 import { Gate, type GateVerdict, verdictLines } from '../readiness/index.ts'
+import { isClusterKind } from '../shape.ts'
 import { targetsOf } from '../verdicts.ts'
-import { watchedIn, watchResource } from '../watch.ts'
+import { watchedAround, watchedIn, watchResource } from '../watch.ts'
+
+/** How long a cause that may heal may stand: what nobody mends within this is not worth the whole deadline. */
+const defaultPatienceMs = 45_000
 
 /** How many of its last log lines a failed gate shows. */
 const shownLines = 50
@@ -53,32 +57,35 @@ async function waitFor(
     before: (before?.objects ?? []) as KubernetesObject[],
     openedAt: before?.at ?? begun,
     deadline: spec.health.deadlineMs + (begun - (before?.at ?? begun)),
+    patience: spec.kubernetes?.patienceMs ?? defaultPatienceMs,
     ...(inventory.settleMs !== undefined && { window: inventory.settleMs }),
   })
   const stop = new AbortController()
   const signal = AbortSignal.any([stop.signal, context.signal])
   let wake = () => {}
   const kindsIn = new Map<string, Set<string>>()
-  for (const { namespace = 'default', kind } of targets)
+  for (const { namespace = 'default', kind } of targets.filter(({ kind }) => !isClusterKind(kind)))
     kindsIn.set(namespace, (kindsIn.get(namespace) ?? new Set()).add(kind))
-  const watches = [...kindsIn].flatMap(([namespace, kinds]) =>
-    watchedIn(namespace, kinds).map((watched) =>
-      watchResource(
-        cluster.kubectl,
-        watched,
-        {
-          list: (objects, { kind, namespace }) => {
-            gate.relist(kind, objects, cluster.clock.now(), namespace)
-            wake()
-          },
-          event: (event) => {
-            gate.observe(event, cluster.clock.now())
-            wake()
-          },
-          broken: (why) => context.output(`a watch broke off and begins anew: ${why}`),
+  const watched = [
+    ...[...kindsIn].flatMap(([namespace, kinds]) => watchedIn(namespace, kinds)),
+    ...watchedAround(new Set(targets.map(({ kind }) => kind))),
+  ]
+  const watches = watched.map((one) =>
+    watchResource(
+      cluster.kubectl,
+      one,
+      {
+        list: (objects, { kind, namespace }) => {
+          gate.relist(kind, objects, cluster.clock.now(), namespace)
+          wake()
         },
-        signal,
-      ),
+        event: (event) => {
+          gate.observe(event, cluster.clock.now())
+          wake()
+        },
+        broken: (why) => context.output(`a watch broke off and begins anew: ${why}`),
+      },
+      signal,
     ),
   )
   try {
