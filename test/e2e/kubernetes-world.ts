@@ -7,6 +7,7 @@ import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Ended, type Running, repository, run, start, temporaryFolder } from '../support/index.ts'
 import { type Cluster, startCluster } from '../support/kubernetes/index.ts'
+import type { Access } from '../support/kubernetes/server.ts'
 import { checkNext } from './next-commands.ts'
 
 /** How the api of a commit is. */
@@ -49,6 +50,8 @@ export type KubernetesWorldOptions = {
   hooks?: string
   keep?: number
   paceMs?: number
+  /** Who may do what; only on the test's own cluster. */
+  allows?(access: Access): boolean
   of?: { namespace: string; cluster: Cluster | undefined; id: string; base: string }
 }
 
@@ -66,6 +69,7 @@ export async function makeKubernetesWorld(options: KubernetesWorldOptions = {}):
       (await startCluster({
         folder: join(base, 'cluster'),
         paceMs: options.paceMs ?? 30,
+        ...(options.allows && { allows: options.allows }),
         images: (image) => (known.has(image) ? { log: [`${image} starts`, 'listening'] } : { pull: 'not-found' }),
       })))
   const kubeconfig = real.kubeconfig ?? (cluster as Cluster).kubeconfig

@@ -4,13 +4,17 @@ import { type KubernetesObject, referenceKey, referenceOf } from '../../model/ku
 import type { OpKindName, OpOf } from '../../model/op.ts'
 import type { Plan } from '../../model/plan.ts'
 import { preflightManifests, type ServerFacts } from '../../plan/kubernetes/preflight/index.ts'
+import type { Access } from '../../plan/kubernetes/setup/index.ts'
+import { accessFindings, deployAccess } from './access.ts'
 import { applyArguments, listOf, readObjects, referencesOf } from './apply.ts'
 import { byReference, changeFindings } from './changes.ts'
 import type { KubernetesContext } from './context.ts'
+import { isEnvironment } from './environment-objects.ts'
 import { readFacts } from './facts.ts'
+import { readInventories } from './inventory.ts'
 import { preparedFor } from './ops/start-service.ts'
 import { prepareObjects, secretObject } from './prepare.ts'
-import { isClusterKind } from './shape.ts'
+import { isClusterKind, keptKinds } from './shape.ts'
 import { renderSource } from './source.ts'
 
 /** Kinds of ops that this platform, or every one, has a handler for. */
@@ -37,23 +41,63 @@ export async function preflightKubernetes(
   const { planned, findings } = await plannedObjects(cluster, plan, desired, signal)
   const objects = planned.map(({ object }) => object)
   const defined = new Set(objects.filter(({ kind }) => kind === 'CustomResourceDefinition').map(definedKind))
-  const [facts, live] = await Promise.all([
+  const [facts, live, removed] = await Promise.all([
     readFacts(cluster.kubectl, objects, signal),
     readObjects(cluster.kubectl, referencesOf(objects.filter(({ kind }) => !defined.has(kind))), signal),
+    removedObjects(cluster, plan, objects),
   ])
   const there = byReference(live.ok ? live.value : [])
   const made = newNamespaces(objects, facts)
-  const refused = await dryRun(
-    cluster,
-    planned.filter(({ placeholder }) => !placeholder).map(({ object }) => object),
-    facts,
-    signal,
-  )
+  const applied = planned.filter(({ placeholder }) => !placeholder).map(({ object }) => object)
+  const [refused, access] = await Promise.all([
+    dryRun(cluster, applied, facts, signal),
+    accessFindings(cluster.kubectl, accessOf(cluster, { applied: objects, removed }, made, facts), signal),
+  ])
   const input = [...planned, ...made].map((one) => {
     const before = there.get(referenceKey(referenceOf(one.object)))
     return before ? { ...one, live: before } : one
   })
-  return [...findings, ...preflightManifests({ planned: input, facts }), ...refused, ...changeFindings(planned, there)]
+  return [
+    ...findings,
+    ...access,
+    ...preflightManifests({ planned: input, facts }),
+    ...refused,
+    ...changeFindings(planned, there),
+  ]
+}
+
+/** What was applied before, and goes with this plan. */
+async function removedObjects(
+  cluster: KubernetesContext,
+  { ops }: Plan,
+  planned: readonly KubernetesObject[],
+): Promise<KubernetesObject[]> {
+  const inventories = await readInventories(cluster)
+  const wanted = new Set(planned.map((object) => referenceKey(referenceOf(object))))
+  return ops.flatMap((op) => {
+    if (op.kind !== 'start-service' && op.kind !== 'stop-service') return []
+    const { service } = op.data
+    return (inventories.get(service)?.applied ?? []).filter(
+      (object) =>
+        !keptKinds.has(object.kind) &&
+        !isEnvironment(service, object.kind, object.metadata.name) &&
+        !wanted.has(referenceKey(referenceOf(object))),
+    )
+  })
+}
+
+/** What the plan's ops do on the cluster. */
+function accessOf(
+  cluster: KubernetesContext,
+  changed: { applied: readonly KubernetesObject[]; removed: readonly KubernetesObject[] },
+  made: readonly { object: KubernetesObject }[],
+  { served }: ServerFacts,
+): Access[] {
+  if (changed.applied.length + changed.removed.length === 0) return []
+  const namespaces = [...new Set(changed.applied.flatMap(({ metadata }) => metadata.namespace ?? []))]
+  const needed = deployAccess({ ...changed, releases: cluster.home, namespaces, served })
+  // A namespace that the plan makes by itself is created and never changed.
+  return made.length === 0 ? needed : [...needed, { verb: 'create', group: '', resource: 'namespaces' }]
 }
 
 /** Namespaces that the plan makes by itself, as objects of the plan. */

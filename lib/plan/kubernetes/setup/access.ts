@@ -78,6 +78,6 @@ export function accessNeeded(needs: AccessNeeds): Access[] {
     }
   }
   add('coordination.k8s.io', 'leases', ['get', 'create', 'update', 'delete'], needs.releases)
-  add('', 'secrets', ['get', 'list', 'create', 'update', 'patch', 'delete'], needs.releases)
+  add('', 'secrets', ['get', 'list', 'create', 'update', 'delete'], needs.releases)
   return [...found.values()]
 }
