@@ -235,8 +235,8 @@ async function fromRecord(place: EnvironmentPlace, ports: PortAssignments): Prom
 async function currentRelease(place: EnvironmentPlace): Promise<Release | undefined> {
   const { folder, environment, platform, identity } = place
   const releases = driverOf(platform)?.records(folder, environment, identity)
-  const current = await releases?.current()
-  return current === undefined ? undefined : (await releases?.list())?.find(({ number }) => number === current)
+  const [current, all] = await Promise.all([releases?.current(), releases?.list()])
+  return current === undefined ? undefined : all?.find(({ number }) => number === current)
 }
 
 function withPlatform(place: EnvironmentPlace, environment: Environment, ports: PortAssignments): Loaded {

@@ -22,11 +22,15 @@ export async function observeDocker(
   secrets: SecretSource,
   { source, signal }: ObserveOptions,
 ): Promise<Result<Snapshot>> {
-  const containers = await environmentContainers(docker, signal)
+  // All at once: the two of the releases are one look at their volume.
+  const [containers, listed, current] = await Promise.all([
+    environmentContainers(docker, signal),
+    docker.releases.list(),
+    docker.releases.current(),
+  ])
   if (!containers.ok) return containers
   const at = docker.clock.wall()
-  const releases = (await docker.releases.list()).map((release) => placeRelease(release, docker.ports))
-  const current = await docker.releases.current()
+  const releases = listed.map((release) => placeRelease(release, docker.ports))
   // What a command may start: of the catalogue, and of every release that can come back.
   const specs = desired.services.flatMap(({ spec }) => spec ?? [])
   const recorded = releases.flatMap(({ services }) => services.flatMap(({ spec }) => spec ?? []))

@@ -9,8 +9,8 @@ export const pruneReleases = (docker: DockerContext): Handler<'prune-releases'> 
     const containers = await environmentContainers(docker, signal)
     if (!containers.ok) return containers
     const { releases } = docker
-    const current = await releases.current()
-    const record = (await releases.list()).find(({ number }) => number === current)
+    const [current, all] = await Promise.all([releases.current(), releases.list()])
+    const record = all.find(({ number }) => number === current)
     const used = new Set<number | undefined>([
       current,
       ...containers.value.map(({ release }) => release),
