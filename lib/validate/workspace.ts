@@ -11,6 +11,7 @@ import { checkDependencies } from './rules/dependencies.ts'
 import { checkEnvironments } from './rules/environments.ts'
 import { checkNames, strayFiles } from './rules/names.ts'
 import { checkPaths } from './rules/paths.ts'
+import { checkRoutes } from './rules/routes.ts'
 import { checkServices } from './rules/services.ts'
 
 /** What `loadWorkspace` may look at besides the texts. */
@@ -42,6 +43,7 @@ export function loadWorkspace(
     ...strayFiles(texts, environments.names),
     ...checkServices(loaded),
     ...checkDependencies(loaded),
+    ...checkRoutes(loaded),
     ...checkEnvironments(loaded),
     ...(options.exists ? checkPaths(loaded, options.exists) : []),
   )

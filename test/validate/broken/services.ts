@@ -73,6 +73,23 @@ export const services: readonly BrokenWorkspace[] = [
     expected: [['config/services/api.yaml:16:18 unknown-dependency', '  dependencies: [proxy]', '                 ^']],
   },
   {
+    name: 'a route of a proxy to a service that does not exist',
+    edits: [
+      {
+        file: 'config/services/api.yaml',
+        from: 'path: infrastructure/compose/api\n',
+        to: 'path: infrastructure/compose/api\n  proxy: { adapter: nginx, routes: [{ service: wroker }] }\n',
+      },
+    ],
+    expected: [
+      [
+        'config/services/api.yaml:16:48 unknown-service, nearest worker',
+        '  proxy: { adapter: nginx, routes: [{ service: wroker }] }',
+        '                                               ^',
+      ],
+    ],
+  },
+  {
     name: 'a dependency twice',
     edits: [{ file: 'config/services/worker.yaml', from: '[postgres, api]', to: '[postgres, api, postgres]' }],
     expected: [
