@@ -28,12 +28,14 @@ export async function composeVariables(
 ): Promise<Result<ResolvedVariables>> {
   const known = await knownOf(docker, spec)
   if (!known.ok) return known
-  return resolveVariables(
-    { ...spec, environment: { ...spec.docker?.variables, ...spec.environment } },
-    secrets,
-    known.value,
-  )
+  return resolveVariables(composeValues(spec), secrets, known.value)
 }
+
+/** A spec with all that Compose fills in among its values. */
+export const composeValues = (spec: RunSpec): RunSpec => ({
+  ...spec,
+  environment: { ...spec.docker?.variables, ...spec.environment },
+})
 
 /** What a service's source is called. */
 async function knownOf(docker: DockerContext, { source }: RunSpec): Promise<Result<Known>> {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -186,6 +186,25 @@ test('what is fit has no findings', async () => {
     findings.filter(({ rule }) => rule !== 'disk-nearly-full'),
     [],
   )
+})
+
+test('what Compose takes is asked once; of a deploy too, whose release has no record yet', async () => {
+  const docker = contextAt(on.host)
+  const plan = planOf({ api: {}, invalid: { service: { portz: [] } } })
+  for (const op of plan.ops) if (op.kind === 'start-service') op.data.spec.source = { kind: 'release', release: 7 }
+  const kept = () => readFileSync(join(docker.folder, '.ops/cache/compose-taken.json'), 'utf8')
+  const look = async () => {
+    const findings = await preflightDocker(docker, plan, undefined, noSecrets, new AbortController().signal)
+    return findings.filter(({ rule }) => rule !== 'disk-nearly-full').map(({ rule, service }) => `${rule} ${service}`)
+  }
+  assert.equal(await look(), ['compose-invalid invalid'])
+  const once = kept()
+  assert.is((JSON.parse(once) as string[]).length, 1)
+  assert.equal(await look(), ['compose-invalid invalid'])
+  assert.is(kept(), once)
+  for (const op of plan.ops) if (op.kind === 'start-service') op.data.spec.environment = { LIMIT: '65m' }
+  await look()
+  assert.is((JSON.parse(kept()) as string[]).length, 2)
 })
 
 test('engines and Composes that are too old are named, with the oldest that works', async () => {
