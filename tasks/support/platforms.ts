@@ -14,6 +14,7 @@ import { sharedKey } from '../../lib/platform/docker/shared-key.ts'
 import { createKubernetesPlatform, homeOf } from '../../lib/platform/kubernetes/index.ts'
 import { kubectlOf } from '../../lib/platform/kubernetes/kubectl.ts'
 import { kubernetesReleases } from '../../lib/platform/kubernetes/releases.ts'
+import { sharedKey as clusterKey } from '../../lib/platform/kubernetes/shared-key.ts'
 import { createLocalPlatform } from '../../lib/platform/local/index.ts'
 import { localReleases } from '../../lib/platform/local/releases.ts'
 import type { Identity } from '../../lib/validate/identity.ts'
@@ -97,6 +98,11 @@ const kubernetes: Driver = {
     if (!workspace || !address) return { list: async () => [], current: async () => undefined }
     const home = homeOf(address, workspace.name, environment)
     return kubernetesReleases({ kubectl: kubectlOf(address), home, workspaceId: workspace.id, environment })
+  },
+  sharedKey: (environment, { workspace, kubernetes: address }) => {
+    if (!workspace || !address) return undefined
+    const home = homeOf(address, workspace.name, environment)
+    return clusterKey({ kubectl: kubectlOf(address), home, workspaceId: workspace.id, environment })
   },
 }
 

@@ -42,6 +42,14 @@ on('needs nothing when nothing has changed', async ({ world }) => {
   )
 })
 
+on('needs nothing from another clone either: the key of digests is on the cluster', async ({ world }) => {
+  const clone = await world.clone()
+  const done = await clone.task(['deploy', 'production', '--yes', '--allow-dirty'])
+  assert.is(done.status, 0, said(done))
+  const { result } = await world.json<{ result: { releases: unknown[] } }>(['releases', 'production'])
+  assert.is(result.releases.length, 1, said(done))
+})
+
 on('shows status, logs and health', async ({ world }) => {
   const status = await world.task(['services', 'status', '-e', 'production'])
   assert.is(status.status, 0, said(status))

@@ -11,7 +11,7 @@ export const label = {
   workspace: 'vital-ops.dev/workspace',
   environment: 'vital-ops.dev/environment',
   service: 'vital-ops.dev/service',
-  /** What a record of ours is: `release`, `files`, `current`, `service`. */
+  /** What a record of ours is: `release`, `files`, `current`, `service`, `key`. */
   part: 'vital-ops.dev/part',
   /** Annotation: a digest of the object as it was applied. */
   applied: 'vital-ops.dev/applied',
