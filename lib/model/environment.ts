@@ -52,6 +52,8 @@ const notificationSchema = z.strictObject({
   timeout: durationSchema.default('30s'),
 })
 
+const quantitiesSchema = z.record(z.string(), z.string())
+
 const overrideSchema = z.strictObject({
   environment_variables: z
     .record(variableSchema, z.union([z.string(), z.number(), z.boolean()]))
@@ -79,6 +81,28 @@ export const environmentSchema = z
       .strictObject({
         context: z.string().describe('A context of the kubectl configuration'),
         namespace: nameSchema.optional().describe('In place of the namespaces that services name'),
+        podSecurity: z
+          .enum(['privileged', 'baseline', 'restricted'])
+          .optional()
+          .describe('Enforced in its namespaces; default is the strictest level that its own pods meet'),
+        networkPolicies: z
+          .boolean()
+          .optional()
+          .describe('Deny all that dependencies do not imply; default true (`task setup k8s`)'),
+        outside: z.array(nameSchema).optional().describe('Services that may call addresses outside of the cluster'),
+        ingressControllers: z
+          .array(z.string())
+          .optional()
+          .describe('Namespaces that requests to Ingresses come from; default is everywhere'),
+        quota: quantitiesSchema.optional().describe('Of each namespace as a whole: requests.cpu, pods …'),
+        containers: z
+          .strictObject({
+            defaultRequest: quantitiesSchema.optional(),
+            default: quantitiesSchema.optional(),
+            max: quantitiesSchema.optional(),
+          })
+          .optional()
+          .describe('Requests and limits of containers that name none, and the most that one may take'),
       })
       .optional()
       .describe('The cluster'),

@@ -1,3 +1,4 @@
+import type { ClusterSetup } from './cluster-setup.ts'
 import type { Desired, RunSpec } from './desired.ts'
 import type { Milliseconds } from './duration.ts'
 import type { Result } from './failure.ts'
@@ -155,6 +156,8 @@ export interface Platform {
   told?(spec: RunSpec): Promise<Result<string>>
   /** Ends what a dead holder left working: its children, and its sessions on servers. Resolves when they are gone. */
   endLeftovers(holder: Holder, signal: AbortSignal): Promise<void>
+  /** What the environment should have besides its services; absent where nothing has to be set up beforehand. Failures: those of reading it. */
+  setup?(desired: Desired, signal: AbortSignal): Promise<Result<ClusterSetup>>
   /** What `cleanup` chooses from; absent on a platform that leaves nothing behind. Failures: the platform is not reachable. */
   leftovers?(signal: AbortSignal): Promise<Result<Leftovers>>
 }

@@ -1,15 +1,17 @@
 import { asTyped } from '../../lib/log/typed-command.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
-import { FailureError, ok, unwrap } from '../../lib/model/failure.ts'
+import { type Failure, FailureError, failed, ok, unwrap } from '../../lib/model/failure.ts'
 import { isEmpty } from '../../lib/model/plan.ts'
+import { planClusterSetup } from '../../lib/plan/kubernetes/setup/index.ts'
 import { planSetup } from '../../lib/plan/setup.ts'
 import { checkRequirements } from '../../lib/platform/requirements.ts'
-import { finish, type TaskContext, type View } from '../../lib/task/definition.ts'
+import { checkWorkspace } from '../../lib/system/workspace-files.ts'
+import { type Finished, finish, type TaskContext, type View } from '../../lib/task/definition.ts'
 import { withMigrationFindings } from './database-findings.ts'
 import type { Scope } from './flags.ts'
 import { operate, type PlanFlags } from './operate.ts'
 import { otherPlatform, platformRequirements } from './other-platform.ts'
-import { reportOperation, since } from './result.ts'
+import { type OperationData, type Report, reportOperation, since } from './result.ts'
 import { openSession, workspaceFolder } from './session.ts'
 import { nextCommands, requirementsTable, type Step, statusTable, stepTimes } from './text.ts'
 
@@ -23,7 +25,7 @@ type Context = TaskContext & { args: SetupArguments }
 
 /** `task setup dev`, `task setup k8s`, `task setup all`. */
 export async function runSetup(scope: Scope, context: Context) {
-  if (context.args.target === 'k8s') return setupTools(scope, context, ['kubernetes'])
+  if (context.args.target === 'k8s') return setupClusters(scope, context)
   if (context.args.target !== 'all') return setupEnvironment(scope, context, context.args.target)
   await setupTools(scope, context, ['docker', 'kubernetes'])
   return setupEnvironment(scope, context, 'dev')
@@ -42,6 +44,56 @@ async function setupTools(scope: Scope, context: Context, platforms: PlatformNam
   if (context.args.target === 'all')
     terminal.err(text({ color, columns: terminal.columns, isTerminal: terminal.errIsTerminal === true }))
   return finish(missing.length === 0 ? 'done' : 'unchanged', { requirements: rows, text })
+}
+
+/** What environments need on their clusters: requirements first, then a plan for each. */
+async function setupClusters(scope: Scope, context: Context) {
+  const { args } = context
+  const folder = await workspaceFolder(scope, context)
+  const tools = await setupTools(scope, context, ['kubernetes'])
+  const { requirements } = tools.result
+  if (requirements.some(({ found }) => !found)) return tools
+  const { workspace } = unwrap(await checkWorkspace(folder))
+  const names = [...(workspace?.environments.values() ?? [])]
+    .filter(({ configuration }) => configuration.platform === 'kubernetes')
+    .map(({ configuration }) => configuration.name)
+  const reports: Finished<Report<OperationData>>[] = []
+  for (const environment of names) {
+    const started = performance.now()
+    const session = await openSession(scope, context, { environment, needs: 'environment' })
+    const { desired, platform } = session
+    const result = await operate(context, session, args, {
+      purpose: 'setup k8s',
+      covers: [],
+      prepare: async (signal) => {
+        const setup = unwrap((await platform.setup?.(desired, signal)) ?? failed(noSetup(environment)))
+        const snapshot = unwrap(await platform.observe(desired, { signal }))
+        return ok({ plan: planClusterSetup(desired.environment, setup), snapshot, desired })
+      },
+    })
+    const report = reportOperation(result, {
+      operation: 'setup',
+      environment,
+      dryRun: args.dryRun === true,
+      text: (view) =>
+        result.outcome === 'done' && !args.dryRun && result.plan
+          ? `${environment}: ${isEmpty(result.plan) ? 'everything is as it should be; nothing was changed' : `ready ${since(started, view)}`}\n`
+          : '',
+    })
+    reports.push(report)
+    if (report.outcome !== 'done') break
+  }
+  const last = reports.at(-1)
+  return finish(
+    last?.outcome ?? 'done',
+    {
+      requirements,
+      environments: reports.map(({ result }) => result),
+      text: (view: View) =>
+        [tools.result, ...reports.map(({ result }) => result)].map(({ text }) => text(view)).join(''),
+    },
+    last?.failures,
+  )
 }
 
 async function setupEnvironment(scope: Scope, context: Context, environment: string) {
@@ -116,3 +168,9 @@ async function setupEnvironment(scope: Scope, context: Context, environment: str
     if (first) throw new FailureError(first, ...more)
   }
 }
+
+const noSetup = (environment: string): Failure => ({
+  code: 'nothing-to-set-up',
+  message: `${environment} runs on a platform on which nothing is set up beforehand`,
+  outcome: 'unchanged',
+})

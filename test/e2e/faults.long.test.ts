@@ -234,6 +234,8 @@ const ofOtherCommands = new Set([
   'pull-image',
   'drop-replaced',
   'remove-leftover',
+  // Of a cluster.
+  'apply-object',
   'run-query',
   'revert-migrations',
   'edit-ledger',

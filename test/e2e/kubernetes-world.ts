@@ -3,7 +3,7 @@
  * test's own API server, or the real one that VITAL_OPS_TEST_KUBECONFIG names; everything is in a namespace of its own.
  */
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Ended, type Running, repository, run, start, temporaryFolder } from '../support/index.ts'
 import { type Cluster, startCluster } from '../support/kubernetes/index.ts'
@@ -24,6 +24,7 @@ export type KubernetesWorld = {
   task(args: readonly string[], options?: { env?: Record<string, string>; timeout?: number }): Promise<Ended>
   start(args: readonly string[], options?: { env?: Record<string, string>; timeout?: number }): Running
   write(path: string, text: string): Promise<void>
+  read(path: string): Promise<string>
   git(...args: string[]): Promise<string>
   /** Makes a commit in which the api runs an image and behaves so. */
   commit(version: 'v1' | 'v2', behaviour?: Behaviour, extra?: string): Promise<string>
@@ -50,6 +51,8 @@ export type KubernetesWorldOptions = {
   hooks?: string
   keep?: number
   paceMs?: number
+  /** What else the environment says of its cluster: `, quota: { pods: "20" }`. */
+  cluster?: string
   /** Who may do what; only on the test's own cluster. */
   allows?(access: Access): boolean
   of?: { namespace: string; cluster: Cluster | undefined; id: string; base: string }
@@ -117,6 +120,7 @@ export async function makeKubernetesWorld(options: KubernetesWorldOptions = {}):
         timeout: given.timeout ?? 180_000,
       }),
     write,
+    read: (path) => readFile(join(folder, path), 'utf8'),
     git,
     async commit(version, behaviour = 'good', extra = '') {
       await write('k8s/api/api.yaml', apiYaml(images[version], behaviour) + extra)
@@ -156,10 +160,10 @@ export const broken = task({
 const environmentYaml = (
   context: string,
   namespace: string,
-  { hooks, keep }: KubernetesWorldOptions,
+  { hooks, keep, cluster = '' }: KubernetesWorldOptions,
 ) => `name: production
 platform: kubernetes
-kubernetes: { context: ${JSON.stringify(context)}, namespace: ${namespace} }
+kubernetes: { context: ${JSON.stringify(context)}, namespace: ${namespace}${cluster} }
 deploy:
   keep: ${keep ?? 5}
   gate: { deadline: 90s }

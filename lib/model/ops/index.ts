@@ -1,4 +1,5 @@
 import { applyMigrations } from './apply-migrations.ts'
+import { applyObject } from './apply-object.ts'
 import { applySeeds } from './apply-seeds.ts'
 import { createData } from './create-data.ts'
 import { drillBackup } from './drill-backup.ts'
@@ -58,6 +59,7 @@ export const opKinds = {
   'export-source': exportSource,
   'run-build': runBuild,
   'ensure-network': ensureNetwork,
+  'apply-object': applyObject,
   'pull-image': pullImage,
   'start-service': startService,
   'stop-service': stopService,

@@ -27,11 +27,11 @@ const itemsOf = (value: KubernetesObject | List | undefined): KubernetesObject[]
 export const listOf = (objects: KubernetesObject[]): string =>
   JSON.stringify({ apiVersion: 'v1', kind: 'List', metadata: {}, items: objects })
 
-/** Arguments of server-side apply in our name. Conflicts are never forced. */
-export const applyArguments = [
+/** Arguments of server-side apply under a name. Conflicts are never forced. */
+export const applyArgumentsOf = (manager: string): string[] => [
   'apply',
   '--server-side',
-  `--field-manager=${fieldManager}`,
+  `--field-manager=${manager}`,
   '--validate=ignore',
   '-f',
   '-',
@@ -51,7 +51,7 @@ export async function applyObjects(
     const own = objects.filter(({ kind }) => phaseOf(kind) === phase)
     const replaced = await removeChangedJobs(kubectl, own, signal)
     if (!replaced.ok) return replaced
-    const done = await kubectl.json<KubernetesObject | List>(applyArguments, {
+    const done = await kubectl.json<KubernetesObject | List>(applyArgumentsOf(fieldManager), {
       input: listOf(own),
       timeoutMs: applyMs,
       signal,
@@ -73,7 +73,7 @@ export async function applyObjects(
 }
 
 /** A conflict is said with what to do: another manager holds fields that the manifests set. */
-function conflictText(failure: Failure): Failure {
+export function conflictText(failure: Failure): Failure {
   if (!failure.message.startsWith('Apply failed with')) return failure
   return {
     ...failure,

@@ -1,4 +1,4 @@
-import { servedKinds } from '../../manifest/kubernetes/discovery.ts'
+import { type ServedKinds, servedKinds } from '../../manifest/kubernetes/discovery.ts'
 import type { KubernetesObject } from '../../model/kubernetes-object.ts'
 import { groupOf } from '../../model/kubernetes-object.ts'
 import { kindsToRead, type ServerFacts } from '../../plan/kubernetes/preflight/index.ts'
@@ -18,23 +18,33 @@ export async function readFacts(
   signal: AbortSignal,
 ): Promise<ServerFacts> {
   const spaces = [...new Set(objects.flatMap(({ metadata }) => metadata.namespace ?? []))]
-  const apis = [...new Set(objects.map(({ apiVersion }) => apiVersion))]
-  const [versions, documents, lists] = await Promise.all([
+  const [versions, served, lists] = await Promise.all([
     kubectl.checked(['version', '-o', 'json'], { signal }),
-    Promise.all(
-      apis.map((api) =>
-        kubectl.checked(['get', '--raw', groupOf(api) === '' ? `/api/${api}` : `/apis/${api}`], { signal }),
-      ),
-    ),
+    readServed(kubectl, objects, signal),
     readKinds(kubectl, spaces, signal),
   ])
   const { clientVersion, serverVersion } = versions.ok ? (JSON.parse(versions.value) as Versions) : {}
   return {
     ...(clientVersion?.gitVersion !== undefined && { clientVersion: clientVersion.gitVersion }),
     ...(serverVersion?.gitVersion !== undefined && { serverVersion: serverVersion.gitVersion }),
-    served: servedKinds(...documents.flatMap((document) => (document.ok ? [JSON.parse(document.value)] : []))),
+    served,
     ...lists,
   }
+}
+
+/** The kinds of the objects' API versions, as the server has them. */
+export async function readServed(
+  kubectl: Kubectl,
+  objects: readonly KubernetesObject[],
+  signal: AbortSignal,
+): Promise<ServedKinds> {
+  const apis = [...new Set(objects.map(({ apiVersion }) => apiVersion))]
+  const documents = await Promise.all(
+    apis.map((api) =>
+      kubectl.checked(['get', '--raw', groupOf(api) === '' ? `/api/${api}` : `/apis/${api}`], { signal }),
+    ),
+  )
+  return servedKinds(...documents.flatMap((document) => (document.ok ? [JSON.parse(document.value)] : [])))
 }
 
 /** The objects of the kinds that rules want to see; a kind that could not be read everywhere is not known. */

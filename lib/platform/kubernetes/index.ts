@@ -6,11 +6,13 @@ import type { ProbeTarget } from '../../model/probe.ts'
 import type { Secret } from '../../model/secret.ts'
 import { type Clock, systemClock } from '../../system/clock.ts'
 import { endRun } from '../../system/groups.ts'
+import { observeSetup } from './cluster-setup.ts'
 import type { KubernetesContext } from './context.ts'
 import { kubectlOf } from './kubectl.ts'
 import { kubernetesLock } from './lock.ts'
 import { readLogs } from './logs.ts'
 import { observedServices, observeKubernetes } from './observe.ts'
+import { applyObject } from './ops/apply-object.ts'
 import { exportSource } from './ops/export-source.ts'
 import { pruneReleases } from './ops/prune-releases.ts'
 import { startService } from './ops/start-service.ts'
@@ -72,6 +74,7 @@ export function createKubernetesPlatform(options: KubernetesPlatformOptions): Ku
     async status(signal) {
       return Object.values(await observedServices(cluster, signal)).map(({ fingerprint: _, ...state }) => state)
     },
+    setup: (desired, signal) => observeSetup(cluster, desired, address, signal),
     logs: (query, signal) => readLogs(cluster, query, signal),
     connect: async (service) => failed(notReached(service)),
     administrator: async (service) => failed(notReached(service)),
@@ -90,6 +93,7 @@ export function createKubernetesPlatform(options: KubernetesPlatformOptions): Ku
 }
 
 const handlersOf = (cluster: KubernetesContext): Handlers => ({
+  'apply-object': applyObject(cluster),
   'export-source': exportSource(cluster),
   'start-service': startService(cluster),
   'stop-service': stopService(cluster),

@@ -6,12 +6,14 @@ import type { Plan } from '../../model/plan.ts'
 import { preflightManifests, type ServerFacts } from '../../plan/kubernetes/preflight/index.ts'
 import type { Access } from '../../plan/kubernetes/setup/index.ts'
 import { accessFindings, deployAccess } from './access.ts'
-import { applyArguments, listOf, readObjects, referencesOf } from './apply.ts'
+import { applyArgumentsOf, listOf, readObjects, referencesOf } from './apply.ts'
 import { byReference, changeFindings } from './changes.ts'
+import { setupManager } from './cluster-setup.ts'
 import type { KubernetesContext } from './context.ts'
 import { isEnvironment } from './environment-objects.ts'
 import { readFacts } from './facts.ts'
 import { readInventories } from './inventory.ts'
+import { fieldManager } from './names.ts'
 import { preparedFor } from './ops/start-service.ts'
 import { prepareObjects, secretObject } from './prepare.ts'
 import { isClusterKind, keptKinds } from './shape.ts'
@@ -26,6 +28,7 @@ const driven: ReadonlySet<OpKindName> = new Set<OpKindName>([
   'prune-releases',
   'run-hook',
   'write-env',
+  'apply-object',
   'send-notification',
 ])
 
@@ -38,6 +41,9 @@ export async function preflightKubernetes(
 ): Promise<Finding[]> {
   const unknown = notDriven(plan)
   if (unknown.length > 0) return unknown
+  const setup = plan.ops.flatMap((op) => (op.kind === 'apply-object' ? [op.data.object] : []))
+  if (setup.length > 0)
+    return dryRun(cluster, setup, await readFacts(cluster.kubectl, setup, signal), signal, setupManager)
   const { planned, findings } = await plannedObjects(cluster, plan, desired, signal)
   const objects = planned.map(({ object }) => object)
   const defined = new Set(objects.filter(({ kind }) => kind === 'CustomResourceDefinition').map(definedKind))
@@ -200,6 +206,7 @@ async function dryRun(
   objects: KubernetesObject[],
   facts: ServerFacts,
   signal: AbortSignal,
+  manager = fieldManager,
 ): Promise<Finding[]> {
   const there = facts.known.has('Namespace')
     ? new Set(facts.objects.filter(({ kind }) => kind === 'Namespace').map(({ metadata }) => metadata.name))
@@ -224,7 +231,7 @@ async function dryRun(
           },
         ]
   if (possible.length === 0) return findings
-  const result = await cluster.kubectl.run([...applyArguments, '--dry-run=server', '-o', 'name'], {
+  const result = await cluster.kubectl.run([...applyArgumentsOf(manager), '--dry-run=server', '-o', 'name'], {
     input: listOf(possible),
     timeoutMs: 60_000,
     signal,

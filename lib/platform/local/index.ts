@@ -37,8 +37,14 @@ import { readLocalState } from './state.ts'
 
 /** Kinds of ops that belong to no platform, or to two: whoever runs tasks and writes configuration brings their handlers. */
 type InjectedKind = 'run-hook' | 'write-env' | 'sync-data'
-/** Kinds that only an engine with containers has. */
-type ContainerKind = 'ensure-network' | 'pull-image' | 'drop-replaced' | 'remove-leftover' | 'set-maintenance'
+/** Kinds that only an engine with containers, or a cluster, has. */
+type ContainerKind =
+  | 'ensure-network'
+  | 'pull-image'
+  | 'drop-replaced'
+  | 'remove-leftover'
+  | 'set-maintenance'
+  | 'apply-object'
 /** The handlers that the platform has itself: a kind that is forgotten does not compile. */
 export type LocalHandlers = { [K in Exclude<OpKindName, InjectedKind | ContainerKind>]: Handler<K> }
 /** The handlers that are brought along. */

@@ -1,0 +1,67 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { timeLimit } from '../support/index.ts'
+import { type KubernetesWorld, makeKubernetesWorld } from './kubernetes-world.ts'
+
+timeLimit(900_000)
+const on = suite<{ world: KubernetesWorld }>('setup k8s')
+on.before(async (context) => {
+  context.world = await makeKubernetesWorld({ cluster: ', quota: { pods: "20" }, outside: [store]' })
+})
+on.after(({ world }) => world.end())
+
+const said = ({ stdout, stderr }: { stdout: string; stderr: string }) => `${stdout}\n${stderr}`
+type Setup = { result: { environments: { environment: string; ops: { id: string; cause: string }[] }[] } }
+const opsOf = async (world: KubernetesWorld, ...more: string[]) => {
+  const done = await world.json<Setup>(['setup', 'k8s', ...more])
+  return done.result.environments.flatMap(({ ops }) => ops)
+}
+
+on('shows what it would make, with what the policies deny, and makes nothing', async ({ world }) => {
+  const dry = await world.task(['setup', 'k8s', '--dry-run'])
+  assert.is(dry.status, 0, said(dry))
+  for (const what of ['Namespace ', 'ServiceAccount ', 'Role ', 'RoleBinding ', 'NetworkPolicy ', 'ResourceQuota '])
+    assert.match(said(dry), `apply ${what}`)
+  assert.match(said(dry), /pods of api reach their dependencies and DNS alone/)
+  assert.match(said(dry), /outside: \[api\]/)
+  const namespaces = await world.kubectl('get', 'namespaces', '-o', 'name')
+  assert.not.ok(namespaces.split('\n').includes(`namespace/${world.namespace}`), namespaces)
+})
+
+on('makes it, and needs nothing the second time', async ({ world }) => {
+  const done = await world.task(['setup', 'k8s', '--yes'])
+  assert.is(done.status, 0, said(done))
+  const role = JSON.parse(await world.kubectl('get', 'role', 'vital-ops-deployer', '-o', 'json'))
+  const granted = JSON.stringify(role.rules)
+  assert.match(granted, '"deployments"')
+  assert.not.match(granted, '*')
+  await world.kubectl('get', 'networkpolicy', 'default-deny')
+  await world.kubectl('get', 'resourcequota', 'environment')
+  const again = await world.task(['setup', 'k8s', '--yes'])
+  assert.is(again.status, 0, said(again))
+  assert.match(said(again), /nothing was changed/)
+  assert.equal(await opsOf(world), [])
+})
+
+on('makes again what is gone, and changes what differs, saying why', async ({ world }) => {
+  await world.kubectl('delete', 'networkpolicy', 'default-deny')
+  const path = 'config/environments/production.yaml'
+  await world.write(path, (await world.read(path)).replace('pods: "20"', 'pods: "30"'))
+  const ops = await opsOf(world, '--dry-run')
+  assert.equal(ops.map(({ id }) => id.replace(world.namespace, 'shop')).sort(), [
+    'apply:NetworkPolicy:shop:default-deny',
+    'apply:ResourceQuota:shop:environment',
+  ])
+  assert.match(ops.find(({ id }) => id.includes('Quota'))?.cause ?? '', /pods.*20.*30/)
+  const done = await world.task(['setup', 'k8s', '--yes'])
+  assert.is(done.status, 0, said(done))
+  assert.is(await world.kubectl('get', 'resourcequota', 'environment', '-o', 'jsonpath={.spec.hard.pods}'), '30')
+})
+
+on('is as it should be after a deploy as well', async ({ world }) => {
+  const done = await world.task(['deploy', 'production', '--yes', '--allow-dirty'])
+  assert.is(done.status, 0, said(done))
+  assert.equal(await opsOf(world), [])
+})
+
+on.run()
