@@ -5,13 +5,13 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { busybox, node, postgres } from '../images/index.ts'
+import { busybox, nginx, node, postgres } from '../images/index.ts'
 import { type Engine, engine } from '../support/docker.ts'
 import { type Ended, freePort, type Running, repository, run, start, temporaryFolder } from '../support/index.ts'
 import { checkNext } from './next-commands.ts'
 
 /** What the web service does once it is started. */
-export type Behaviour = 'good' | 'unready' | 'crash' | 'exit' | 'hungry' | 'deaf'
+export type Behaviour = 'good' | 'unready' | 'crash' | 'exit' | 'hungry' | 'deaf' | 'flapping'
 
 /** A workspace in a folder of its own, and its engine. */
 export type DockerWorld = {
@@ -48,12 +48,17 @@ export type DockerWorldOptions = {
   clone?: DockerWorld
   name?: string
   health?: string
+  /** Default: the one that all files of the run share. */
+  engine?: Engine
+  /** The web service overlaps, and a proxy has its port. */
+  overlap?: boolean
 }
 
 const server = `
 const { createServer } = require('node:http')
 const { readFileSync } = require('node:fs')
 const { behaviour, version } = JSON.parse(readFileSync('/app/behaviour.json', 'utf8'))
+let flips = 0
 console.log('starting', version, behaviour)
 if (behaviour === 'crash' || behaviour === 'exit') {
   console.error('cannot find the frobnicator')
@@ -67,6 +72,11 @@ process.on('SIGTERM', () => behaviour === 'deaf' || process.exit(0))
 createServer((request, response) => {
   if (request.url === '/version') return response.end(version + ' ' + process.env.RELEASE)
   if (request.url === '/env') return response.end(process.env.GREETING)
+  if (request.url === '/readyz' && behaviour === 'flapping') {
+    flips += 1
+    response.statusCode = flips % 2 ? 200 : 503
+    return response.end(flips % 2 ? 'ok' : 'flaps')
+  }
   if (request.url === '/token') return response.end(readFileSync('/run/secrets/token', 'utf8'))
   response.statusCode = behaviour === 'unready' ? 503 : 200
   response.end(behaviour === 'unready' ? 'no pool' : 'ok')
@@ -139,7 +149,46 @@ networks:
   backend: { external: true }
 `
 
-const files = (port: number, { services = ['cache', 'job'], database, hooks, keep, health }: DockerWorldOptions) => {
+const proxyCompose = `services:
+  proxy:
+    image: \${PROXY_IMAGE}
+    volumes: ["./nginx.conf:/etc/nginx/nginx.conf:ro"]
+    networks: [backend]
+    tmpfs: [/tmp]
+    read_only: true
+    restart: unless-stopped
+networks:
+  backend: { external: true }
+`
+
+const proxyConfiguration = `pid /tmp/nginx.pid;
+error_log /dev/stderr warn;
+events { worker_connections 1024; }
+http {
+  client_body_temp_path /tmp/client;
+  proxy_temp_path /tmp/proxy;
+  fastcgi_temp_path /tmp/fastcgi;
+  uwsgi_temp_path /tmp/uwsgi;
+  scgi_temp_path /tmp/scgi;
+  access_log off;
+  resolver 127.0.0.11 valid=1s;
+  include /tmp/routes/*.upstream;
+  server {
+    listen 8080;
+    location = /proxy { return 200 "ok"; }
+    location / {
+      set $route web:8080;
+      include /tmp/routes/web.location*;
+      proxy_pass http://$route;
+    }
+  }
+}
+`
+
+const files = (
+  port: number,
+  { services = ['cache', 'job'], database, hooks, keep, health, overlap }: DockerWorldOptions,
+) => {
   const needs = [...services.filter((one) => one === 'cache'), ...(database ? ['postgres'] : [])]
   const own: Record<string, string> = {
     'config/services/web.yaml': `name: web
@@ -148,8 +197,8 @@ dependencies: [${needs.join(', ')}]
 docker:
   path: infrastructure/docker/applications/web
   networks: [backend]
-  ports: [{ name: http, container: 8080, host: ${port} }]
-configuration:
+  ports: [{ name: http, container: 8080${overlap ? '' : `, host: ${port}`} }]
+${overlap ? 'rollout: overlap\n' : ''}configuration:
   environment_variables: { RELEASE: "\${release}", GREETING: "\${GREETING}" }
   secrets: [TOKEN]
 health:
@@ -162,6 +211,20 @@ health:
 platform: docker
 ${database ? 'database: { service: postgres }\n' : ''}deploy: { keep: ${keep ?? 5}, hooks: ${hooks ?? '{}'} }
 `,
+  }
+  if (overlap) {
+    own['config/services/proxy.yaml'] = `name: proxy
+category: infrastructure
+docker:
+  path: infrastructure/docker/infrastructure/proxy
+  dependencies: [web]
+  networks: [backend]
+  ports: [{ name: http, container: 8080, host: ${port} }]
+  proxy: { adapter: nginx, routes: [{ service: web }] }
+health: { probes: [{ type: http, path: /proxy }], interval: 200ms, passes: 1, deadline: 40s }
+`
+    own['infrastructure/docker/infrastructure/proxy/compose.yaml'] = proxyCompose
+    own['infrastructure/docker/infrastructure/proxy/nginx.conf'] = proxyConfiguration
   }
   if (services.includes('cache')) {
     own['config/services/cache.yaml'] = `name: cache
@@ -198,12 +261,17 @@ health: { probes: [{ type: postgres }], interval: 200ms, passes: 1, deadline: 60
 /** Makes the workspace, with one good commit. Nothing runs yet. */
 export async function makeDockerWorld(options: DockerWorldOptions = {}): Promise<DockerWorld> {
   const { clone } = options
-  const on = clone?.engine ?? (await engine())
+  const on = clone?.engine ?? options.engine ?? (await engine())
   const name = clone?.name ?? options.name ?? `t${randomBytes(4).toString('hex')}`
   const id = clone?.id ?? `${name}0000test`.slice(0, 16)
   const folder = join(temporaryFolder(), name)
   const port = clone?.port ?? (await freePort())
-  const images = await Promise.all([node(on), busybox(on), ...(options.database ? [postgres(on)] : [])])
+  const [nodeImage, busyboxImage, postgresImage, proxyImage] = await Promise.all([
+    node(on),
+    busybox(on),
+    options.database ? postgres(on) : '',
+    options.overlap ? nginx(on) : '',
+  ])
   const env = { ...on.env }
   const write = async (path: string, text: string) => {
     await mkdir(join(folder, path, '..'), { recursive: true })
@@ -216,7 +284,6 @@ export async function makeDockerWorld(options: DockerWorldOptions = {}): Promise
   await symlink(repository, join(folder, 'node_modules/vital-ops'))
   await write('config/workspace.yaml', `name: ${name}\nid: ${id}\n`)
   for (const [path, text] of Object.entries(files(port, options))) await write(path, text)
-  const [nodeImage, busyboxImage, postgresImage] = images
   await write(
     '.env.dev',
     [
@@ -225,7 +292,8 @@ export async function makeDockerWorld(options: DockerWorldOptions = {}): Promise
       'GREETING=hello',
       `NODE_IMAGE=${nodeImage}`,
       `BUSYBOX_IMAGE=${busyboxImage}`,
-      `POSTGRES_IMAGE=${postgresImage ?? ''}`,
+      `POSTGRES_IMAGE=${postgresImage}`,
+      `PROXY_IMAGE=${proxyImage}`,
       '',
     ].join('\n'),
   )

@@ -12,11 +12,15 @@ import { until } from './until.ts'
 
 const daemon = '/usr/sbin/sshd'
 
-/** A real OpenSSH server that serves files alone, to a key that was made for it. `pid` is the daemon's. */
+/** A real OpenSSH server that lets in one key, which was made for it. `pid` is the daemon's. */
 export type Sshd = { place: Omit<SftpPlace, 'path'>; pid: number; stop(): Promise<void> }
 
-/** Starts a server on loopback; skips where OpenSSH's is not installed. */
-export async function startSshd(): Promise<Sshd> {
+/**
+ * Starts a server on loopback, which serves files alone; skips where OpenSSH's is not installed.
+ *
+ * @param commands it runs commands, with these variables
+ */
+export async function startSshd(commands?: Record<string, string>): Promise<Sshd> {
   if (!existsSync(daemon)) skip('openssh-server is not installed')
   // Where it puts its unprivileged half; the package's own service makes it.
   if (userInfo().uid === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 })
@@ -41,7 +45,7 @@ export async function startSshd(): Promise<Sshd> {
       'PasswordAuthentication no',
       'KbdInteractiveAuthentication no',
       'Subsystem sftp internal-sftp',
-      'ForceCommand internal-sftp',
+      ...(commands ? ['MaxSessions 100', 'MaxStartups 100', setEnv(commands)] : ['ForceCommand internal-sftp']),
       '',
     ].join('\n'),
   )
@@ -50,3 +54,8 @@ export async function startSshd(): Promise<Sshd> {
   const place = { host: `${userInfo().username}@127.0.0.1`, port, identity: at('user'), knownHosts: at('known') }
   return { place, pid: server.pid, stop: () => killTree(server.pid) }
 }
+
+const setEnv = (variables: Record<string, string>): string =>
+  `SetEnv ${Object.entries(variables)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ')}`
