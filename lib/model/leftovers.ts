@@ -24,6 +24,8 @@ export type Leftovers = {
   volumes: { name: string; users: string[] }[]
   /** Of releases that are not kept any more; none that somebody on the engine uses or may go back to. */
   images: LeftImage[]
+  /** On a cluster: what releases made and none that is kept has. */
+  objects?: { kind: string; namespace: string; name: string }[]
   /** Why images were not looked for. */
   imagesUnknown?: string
 }

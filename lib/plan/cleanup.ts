@@ -20,7 +20,8 @@ export type CleanupOptions = {
 
 /**
  * Removes what nobody needs: containers that no service of the environment runs, then the networks that nobody is on any more, named volumes that no
- * container uses (where that is asked for), and images that no kept release has.
+ * container uses (where that is asked for), and images that no kept release has; on a cluster the values, and where that is asked for the claims, that no
+ * kept release has.
  */
 export function planCleanup(left: Leftovers, options: CleanupOptions): Plan {
   const { environment, releases, current } = options
@@ -80,6 +81,17 @@ export function planCleanup(left: Leftovers, options: CleanupOptions): Plan {
     )
     ops.push({ ...op, data: { what: 'image', reference, identity } })
   }
+  const claims: string[] = []
+  for (const { kind, namespace, name } of left.objects ?? []) {
+    const { id, cause, ...rest } = removal(`object:${kind}:${namespace}:${name}`, 'no kept release has it', [])
+    const op = { ...rest, id, cause, kind: 'remove-object' as const, data: { kind, namespace, name } }
+    if (kind !== 'PersistentVolumeClaim') ops.push(op)
+    else if (options.volumes)
+      ops.push({ ...op, cause: 'no kept release has it, and no pod mounts it', destructive: true })
+    else claims.push(`${namespace}/${name}`)
+  }
+  if (claims.length > 0)
+    notes.push(`claims that no kept release has stay: ${claims.join(', ')} (--volumes removes them, with their data)`)
   if (left.imagesUnknown !== undefined) notes.push(`images stay: ${left.imagesUnknown}`)
   return { operation: 'cleanup', environment, ops, findings, notes }
 }

@@ -10,7 +10,13 @@ export function opText(op: Op): string {
   return kind.text(op.data as never)
 }
 
-const removing: ReadonlySet<string> = new Set(['stop-service', 'prune-releases', 'prune-backups', 'remove-leftover'])
+const removing: ReadonlySet<string> = new Set([
+  'stop-service',
+  'prune-releases',
+  'prune-backups',
+  'remove-leftover',
+  'remove-object',
+])
 
 /** `+` makes, `~` replaces, `-` takes away, `!` loses data, `·` changes nothing by itself. */
 function sign(op: Op): string {

@@ -55,6 +55,6 @@ export async function runCleanup(scope: Scope, context: TaskContext & { args: Cl
 const nothingLeft = (environment: string, platform: PlatformName) => ({
   code: 'nothing-to-clean-up',
   message: `${environment} runs on ${platform}, where nothing is left behind that cleanup could remove`,
-  why: 'it removes containers, networks, volumes and images from a Docker engine',
+  why: 'it removes containers, networks, volumes and images from a Docker engine, and values and claims of earlier releases from a cluster',
   outcome: 'unchanged' as const,
 })

@@ -236,6 +236,9 @@ const ofOtherCommands = new Set([
   'remove-leftover',
   // Of a cluster.
   'apply-object',
+  'remove-object',
+  // Of proxies.
+  'set-maintenance',
   'run-query',
   'revert-migrations',
   'edit-ledger',

@@ -53,4 +53,37 @@ on('leaves what a rollback needs, also without its values here', async ({ world 
   assert.is(plain.data.GREETING, 'hello 3')
 })
 
+on('is removed by cleanup where no release has it; claims only where they are asked for by name', async ({ world }) => {
+  const { metadata } = JSON.parse(await world.kubectl('get', 'deployment', 'api', '-o', 'json'))
+  const labels = Object.fromEntries(
+    Object.entries(metadata.labels).filter(([name]) => name.startsWith('vital-ops.dev/')),
+  )
+  const stale = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'api-env-0123456789', labels }, data: {} }
+  const foreign = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'api-env-9876543210' }, data: {} }
+  const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } }
+  const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'old-data', labels }, spec }
+  await world.write(
+    '.ops/leftovers.json',
+    JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [stale, foreign, claim] }),
+  )
+  await world.kubectl('create', '--validate=ignore', '-f', join(world.folder, '.ops/leftovers.json'))
+  const before = await names(world, 'secret', 'api-secrets-')
+  const dry = await world.task(['cleanup', 'production', '--dry-run'])
+  assert.is(dry.status, 0, said(dry))
+  assert.match(said(dry), `remove ConfigMap ${world.namespace}/api-env-0123456789`)
+  assert.match(said(dry), /claims that no kept release has stay: [^\n]*old-data/)
+  const done = await world.task(['cleanup', 'production', '--yes'])
+  assert.is(done.status, 0, said(done))
+  const left = await names(world, 'configmap', 'api-env-')
+  assert.not.ok(left.includes('api-env-0123456789'), left.join(', '))
+  assert.ok(left.includes('api-env-9876543210'), 'what is not ours stays')
+  assert.equal(await names(world, 'secret', 'api-secrets-'), before)
+  assert.equal(await names(world, 'persistentvolumeclaim', 'old-data'), ['old-data'])
+  const unnamed = await world.task(['cleanup', 'production', '--volumes', '--yes'])
+  assert.is(unnamed.status, 3, said(unnamed))
+  const all = await world.task(['cleanup', 'production', '--volumes', '--confirm=production'])
+  assert.is(all.status, 0, said(all))
+  assert.equal(await names(world, 'persistentvolumeclaim', 'old-data'), [])
+})
+
 on.run()

@@ -102,4 +102,25 @@ test('services of the current release count too; images that a kept release has 
   assert.match(text({ imagesUnknown: 'the records of another cannot be read' }), /note: images stay: the records/)
 })
 
+test('of a cluster, values of releases that are gone go; claims stay unless they are asked for', () => {
+  const objects = [
+    { kind: 'ConfigMap', namespace: 'shop', name: 'api-env-1' },
+    { kind: 'PersistentVolumeClaim', namespace: 'shop', name: 'data' },
+  ]
+  const some = planCleanup({ ...nothing, objects }, options)
+  assert.equal(
+    some.ops.map(({ id, destructive = false }) => [id, destructive]),
+    [['object:ConfigMap:shop:api-env-1', false]],
+  )
+  assert.match(some.notes.join(), 'shop/data')
+  const all = planCleanup({ ...nothing, objects }, { ...options, volumes: true })
+  assert.equal(
+    all.ops.map(({ id, destructive = false }) => [id, destructive]),
+    [
+      ['object:ConfigMap:shop:api-env-1', false],
+      ['object:PersistentVolumeClaim:shop:data', true],
+    ],
+  )
+})
+
 test.run()

@@ -18,6 +18,7 @@ import { pruneWal } from './prune-wal.ts'
 import { pullImage } from './pull-image.ts'
 import { receiveWal } from './receive-wal.ts'
 import { removeLeftover } from './remove-leftover.ts'
+import { removeObject } from './remove-object.ts'
 import { resetDatabase } from './reset-database.ts'
 import { restoreDatabase } from './restore-database.ts'
 import { restoreFiles } from './restore-files.ts'
@@ -60,6 +61,7 @@ export const opKinds = {
   'run-build': runBuild,
   'ensure-network': ensureNetwork,
   'apply-object': applyObject,
+  'remove-object': removeObject,
   'pull-image': pullImage,
   'start-service': startService,
   'stop-service': stopService,

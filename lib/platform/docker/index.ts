@@ -45,8 +45,10 @@ import { observedServices } from './state.ts'
 type InjectedKind = 'run-hook' | 'write-env' | 'sync-data'
 /** Kinds that only a server of this machine has: an engine in a container brings its own data, and WAL is received beside a server. */
 type MachineKind = 'create-data' | 'receive-wal' | 'end-wal'
+/** Kinds that only a cluster has. */
+type ClusterKind = 'apply-object' | 'remove-object'
 /** The handlers that the platform has: a kind that is forgotten does not compile. */
-export type DockerHandlers = { [K in Exclude<OpKindName, InjectedKind | MachineKind | 'apply-object'>]: Handler<K> }
+export type DockerHandlers = { [K in Exclude<OpKindName, InjectedKind | MachineKind | ClusterKind>]: Handler<K> }
 
 /** What the docker platform is made of. */
 export type DockerPlatformOptions = {

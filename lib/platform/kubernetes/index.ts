@@ -9,12 +9,14 @@ import { endRun } from '../../system/groups.ts'
 import { observeSetup } from './cluster-setup.ts'
 import type { KubernetesContext } from './context.ts'
 import { kubectlOf } from './kubectl.ts'
+import { observeLeftovers } from './leftovers.ts'
 import { kubernetesLock } from './lock.ts'
 import { readLogs } from './logs.ts'
 import { observedServices, observeKubernetes } from './observe.ts'
 import { applyObject } from './ops/apply-object.ts'
 import { exportSource } from './ops/export-source.ts'
 import { pruneReleases } from './ops/prune-releases.ts'
+import { removeObject } from './ops/remove-object.ts'
 import { startService } from './ops/start-service.ts'
 import { stopService } from './ops/stop-service.ts'
 import { waitGate } from './ops/wait-gate.ts'
@@ -74,6 +76,7 @@ export function createKubernetesPlatform(options: KubernetesPlatformOptions): Ku
     async status(signal) {
       return Object.values(await observedServices(cluster, signal)).map(({ fingerprint: _, ...state }) => state)
     },
+    leftovers: (signal) => observeLeftovers(cluster, signal),
     setup: (desired, signal) => observeSetup(cluster, desired, address, signal),
     logs: (query, signal) => readLogs(cluster, query, signal),
     connect: async (service) => failed(notReached(service)),
@@ -99,6 +102,7 @@ const handlersOf = (cluster: KubernetesContext): Handlers => ({
   'stop-service': stopService(cluster),
   'wait-gate': waitGate(cluster),
   'prune-releases': pruneReleases(cluster),
+  'remove-object': removeObject(cluster),
 })
 
 const notReached = (service: string) => ({

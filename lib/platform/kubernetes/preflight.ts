@@ -29,6 +29,7 @@ const driven: ReadonlySet<OpKindName> = new Set<OpKindName>([
   'run-hook',
   'write-env',
   'apply-object',
+  'remove-object',
   'send-notification',
 ])
 

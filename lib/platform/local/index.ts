@@ -45,6 +45,7 @@ type ContainerKind =
   | 'remove-leftover'
   | 'set-maintenance'
   | 'apply-object'
+  | 'remove-object'
 /** The handlers that the platform has itself: a kind that is forgotten does not compile. */
 export type LocalHandlers = { [K in Exclude<OpKindName, InjectedKind | ContainerKind>]: Handler<K> }
 /** The handlers that are brought along. */
