@@ -2,7 +2,7 @@ import type { OperationResult } from '../../lib/execute/operation-request.ts'
 import { findingInEnvironment } from '../../lib/log/environment-command.ts'
 import type { Desired } from '../../lib/model/desired.ts'
 import { formatDuration } from '../../lib/model/duration.ts'
-import type { Failure } from '../../lib/model/failure.ts'
+import { type Failure, FailureError } from '../../lib/model/failure.ts'
 import type { Finding } from '../../lib/model/finding.ts'
 import { isEmpty } from '../../lib/model/plan.ts'
 import type { ReleaseStore } from '../../lib/model/platform.ts'
@@ -80,9 +80,19 @@ export async function reportRelease(
   given: { operation: string; environment: string; dryRun: boolean; text(view: View): string },
 ): Promise<Finished<Report<ReleaseData>>> {
   const { outcome, result: data, failures } = reportOperation(result, given)
-  const number = await releases.current()
-  const release = (await releases.list()).find((one) => one.number === number)
+  const release = await currentOf(releases)
   return finish(outcome, { ...data, ...(release ? { current: described(release) } : {}) }, failures)
+}
+
+/** The current release; undefined where there is none, or where the platform does not answer any more: how the operation ended is to be told first. */
+async function currentOf(releases: Pick<ReleaseStore, 'list' | 'current'>): Promise<Release | undefined> {
+  try {
+    const [number, all] = await Promise.all([releases.current(), releases.list()])
+    return all.find((one) => one.number === number)
+  } catch (error) {
+    if (!(error instanceof FailureError)) throw error
+    return undefined
+  }
 }
 
 const described = ({ number, revision, commit, outcome, created, by, services }: Release): CurrentRelease => ({
