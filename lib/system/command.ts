@@ -162,10 +162,12 @@ async function quiet(outputs: readonly Collected[]): Promise<void> {
   for (const output of outputs) output.close()
 }
 
-function timedOut(program: string, ms: number): Failure {
+/** The failure of a command that took too long. */
+export function timedOut(program: string, ms: number): Failure {
   return { code: 'timed-out', message: `${program} was ended, because it took longer than ${formatDuration(ms)}` }
 }
 
-function tooLong(program: string, most: number): Failure {
+/** The failure of a command that printed too much. */
+export function tooLong(program: string, most: number): Failure {
   return { code: 'output-too-long', message: `${program} was ended, because it printed more than ${most} bytes` }
 }

@@ -141,8 +141,11 @@ function requireServices(desired: Desired, names: readonly string[], words: read
 
 /** Commands that only read say what another run left, and what to do about it. */
 async function sayUnfinished(ops: string, desired: Desired, platform: Platform, context: TaskContext): Promise<void> {
-  const holder = await platform.lock.inspect()
-  const place = { ops, environment: desired.environment, releases: platform.releases }
+  // Both at once: on an engine each is a command of its own.
+  const [holder, all] = await Promise.all([platform.lock.inspect(), platform.releases.list()])
+  const { releases: store } = platform
+  const releases = { list: async () => all, close: store.close.bind(store) }
+  const place = { ops, environment: desired.environment, releases }
   const unfinished = await findUnfinished(place, holder)
   if (!unfinished) return
   for (const { message, mend } of unfinishedFindings(unfinished)) {

@@ -1,4 +1,5 @@
 import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
+import { askCommand } from '../../system/ask-command.ts'
 import { type CommandOptions, type CommandResult, commandFailed, runCommand } from '../../system/command.ts'
 
 /** Which engine: an address, a context of the docker command, or (neither) what the docker command takes by itself. */
@@ -47,8 +48,8 @@ export function dockerEngine(address: EngineAddress, env: NodeJS.ProcessEnv = pr
     argv: (args) => ['docker', ...where, ...args],
     environment: (variables = {}) => ({ ...variables, ...base }),
     async run(args, { variables, ...options } = {}) {
-      const argv = engine.argv(args)
-      const result = await runCommand(argv, { timeoutMs: askMs, ...options, env: engine.environment(variables) })
+      const given = { timeoutMs: askMs, ...options, env: engine.environment(variables) }
+      const result = await (isQuestion(args) ? askCommand : runCommand)(engine.argv(args), given)
       if (!result.ok || result.value.status === 0 || !isUnreachable(result.value.stderr)) return result
       return failed(unreachable(address, result.value.stderr))
     },
@@ -65,6 +66,12 @@ export function dockerEngine(address: EngineAddress, env: NodeJS.ProcessEnv = pr
   }
   return engine
 }
+
+const questions =
+  /^(ps|info|version|inspect|(container|image|volume|network|context) inspect|(image|volume|network) ls|cp \S+ -)( |$)/
+
+/** Whether a command only asks the engine. */
+const isQuestion = (args: readonly string[]): boolean => questions.test(args.join(' '))
 
 /** The documents of an output: one array, or one document a line. */
 export function documents<T>(text: string): T[] {
