@@ -14,7 +14,7 @@ import { engine, startEngine } from '../../support/docker.ts'
 import { note, temporaryFolder, timeLimit, until } from '../../support/index.ts'
 import { Peer } from '../local/support/peer.ts'
 
-timeLimit(300_000)
+timeLimit(600_000)
 const { host, docker } = await engine()
 const script = await bundleScript('test/platform/docker/support/lock-peer.ts')
 const workspaceId = `vol-${randomBytes(4).toString('hex')}`
@@ -397,7 +397,7 @@ test('processes that are killed, or stopped and continued, at random: never two 
   const begun = performance.now()
   const goesOn = () => {
     const elapsed = performance.now() - begun
-    return elapsed < 20_000 || ((alone < 6 || taken < 1) && elapsed < 150_000)
+    return elapsed < 20_000 || ((alone < 6 || taken < 1) && elapsed < 420_000)
   }
   const one = async (): Promise<void> => {
     let peer = newPeer()
