@@ -69,7 +69,7 @@ if (behaviour === 'hungry') {
   setInterval(() => eaten.push(Buffer.alloc(16 * 1024 * 1024, 1)), 20)
 }
 process.on('SIGTERM', () => behaviour === 'deaf' || process.exit(0))
-createServer((request, response) => {
+const server = createServer((request, response) => {
   if (request.url === '/version') return response.end(version + ' ' + process.env.RELEASE)
   if (request.url === '/env') return response.end(process.env.GREETING)
   if (request.url === '/readyz' && behaviour === 'flapping') {
@@ -80,7 +80,9 @@ createServer((request, response) => {
   if (request.url === '/token') return response.end(readFileSync('/run/secrets/token', 'utf8'))
   response.statusCode = behaviour === 'unready' ? 503 : 200
   response.end(behaviour === 'unready' ? 'no pool' : 'ok')
-}).listen(8080, () => console.log('listening'))
+})
+// The hungry one never gets as far as that.
+if (behaviour !== 'hungry') server.listen(8080, () => console.log('listening'))
 `
 
 const webCompose = `# The web service.

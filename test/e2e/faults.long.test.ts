@@ -258,10 +258,6 @@ const ofOtherCommands = new Set([
   'restore-redis',
   'restore-files',
   'switch-files',
-  // Of an engine with containers: see docker-faults.long.test.ts.
-  'ensure-network',
-  'pull-image',
-  'drop-replaced',
 ])
 
 test('killed at any point of the plans of setup, deploy, rollback and services, the next command recovers', async () => {
