@@ -51,16 +51,10 @@ export type ClientRun = {
 export async function* outputOf(argv: readonly [string, ...string[]], run: ClientRun): AsyncGenerator<Uint8Array> {
   const pipe = new PassThrough({ highWaterMark: 512 * 1024 })
   const errors = tail(run.output)
-  const started = unwrap(
-    await startProcess({
-      argv,
-      env: clientEnvironment(run.address, run.settings),
-      signal: run.signal,
-      graceMs: 3000,
-      stdout: (chunk) => (pipe.write(chunk) || pipe.destroyed ? undefined : drained(pipe)),
-      stderr: errors.take,
-    }),
-  )
+  const started = await startClient(argv, run, {
+    stdout: (chunk) => (pipe.write(chunk) || pipe.destroyed ? undefined : drained(pipe)),
+    stderr: errors.take,
+  })
   const ended = (async () => {
     const { status, signal } = await started.exited
     await started.output
@@ -78,6 +72,13 @@ export async function* outputOf(argv: readonly [string, ...string[]], run: Clien
   }
 }
 
+/** Starts one of PostgreSQL's programs, with its streams as `streams` says. */
+const startClient = async (
+  argv: readonly [string, ...string[]],
+  { address, settings, signal }: ClientRun,
+  streams: Pick<Parameters<typeof startProcess>[0], 'stdin' | 'stdout' | 'stderr'>,
+) => unwrap(await startProcess({ argv, env: clientEnvironment(address, settings), signal, graceMs: 3000, ...streams }))
+
 /** What a program writes: as a stream, or straight into another program, which saves both copies through this process. */
 export type ProgramOutput = {
   stream(): AsyncIterable<Uint8Array>
@@ -94,16 +95,10 @@ export const programOutput = (argv: readonly [string, ...string[]], run: ClientR
 async function outputInto(argv: readonly [string, ...string[]], run: ClientRun, input: Writable): Promise<void> {
   const errors = tail(run.output)
   try {
-    const started = unwrap(
-      await startProcess({
-        argv,
-        env: clientEnvironment(run.address, run.settings),
-        signal: run.signal,
-        graceMs: 3000,
-        stdout: { input },
-        stderr: errors.take,
-      }),
-    )
+    const started = await startClient(argv, run, {
+      stdout: { input },
+      stderr: errors.take,
+    })
     // The program has it now; while this process had it too, its reader would see no end.
     input.destroy()
     const { status, signal } = await started.exited
@@ -118,17 +113,11 @@ async function outputInto(argv: readonly [string, ...string[]], run: ClientRun, 
 /** Runs a program to its end, feeding it `input`. Throws `FailureError` (`client-failed`, with its last lines) for any other status than 0. */
 export async function runClient(argv: readonly [string, ...string[]], run: ClientRun): Promise<void> {
   const errors = tail(run.output)
-  const started = unwrap(
-    await startProcess({
-      argv,
-      env: clientEnvironment(run.address, run.settings),
-      signal: run.signal,
-      graceMs: 3000,
-      stdin: run.input ? 'pipe' : 'ignore',
-      stdout: errors.take,
-      stderr: errors.take,
-    }),
-  )
+  const started = await startClient(argv, run, {
+    stdin: run.input ? 'pipe' : 'ignore',
+    stdout: errors.take,
+    stderr: errors.take,
+  })
   let broken: unknown
   if (run.input && started.stdin) {
     const { stdin } = started

@@ -4,6 +4,7 @@ import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
 import type { DatabaseAdministrator, Endpoint, SecretSource } from '../../model/platform.ts'
 import type { ObservedDatabase } from '../../model/snapshot.ts'
 import { observeExternal } from '../local/external-database.ts'
+import { noSuchPort, notRunning } from '../service-failures.ts'
 import { type Container, serviceContainers } from './containers.ts'
 import type { DockerContext } from './context.ts'
 import { label } from './names.ts'
@@ -28,7 +29,7 @@ export async function connectTo(
   if (!container) return failed(notRunning(service))
   const ports = desired?.spec?.ports ?? {}
   const number = port === '' ? Object.values(ports)[0] : ports[port]
-  if (number === undefined) return failed(noSuchPort(service, port, Object.keys(ports)))
+  if (number === undefined) return failed(noSuchPort(service, port, Object.keys(ports), 'docker.ports of the service'))
   return wayTo(docker, ways, container, number)
 }
 
@@ -94,22 +95,6 @@ async function hasData({ engine }: DockerContext, project: string, signal: Abort
   const volumes = await engine.checked(['volume', 'ls', '--quiet', '--filter', filter], { signal })
   return !volumes.ok || volumes.value.trim() !== ''
 }
-
-const notRunning = (service: string): Failure => ({
-  code: 'service-not-running',
-  message: `${service} is not running`,
-  service,
-  next: [`task services up ${service}`],
-  outcome: 'unchanged',
-})
-
-const noSuchPort = (service: string, port: string, names: string[]): Failure => ({
-  code: 'no-such-port',
-  message: `${service} has no port ${JSON.stringify(port)}`,
-  service,
-  why: names.length > 0 ? `it has ${names.join(', ')}` : 'it has none (docker.ports of the service)',
-  outcome: 'unchanged',
-})
 
 const noDatabase = (service: string): Failure => ({
   code: 'no-database',

@@ -1,8 +1,8 @@
 import { terminateSessions } from '../../database/admin.ts'
 import { applicationName, withDatabase } from '../../database/connect.ts'
-import { FailureError, ok, unwrap } from '../../model/failure.ts'
+import { ok, unwrap } from '../../model/failure.ts'
 import type { Holder, Platform } from '../../model/platform.ts'
-import { endRun } from '../../system/groups.ts'
+import { endProcessesOf } from '../end-processes.ts'
 import { environmentContainers, isLitter } from './containers.ts'
 import type { DockerContext } from './context.ts'
 import { remove } from './ops/start-service.ts'
@@ -15,16 +15,7 @@ export async function endLeftoversOf(
   holder: Holder,
   signal: AbortSignal,
 ): Promise<void> {
-  const { left } = await endRun(holder.run)
-  if (left.length > 0) {
-    const pids = left.map(({ pid }) => pid)
-    throw new FailureError({
-      code: 'leftovers-not-ended',
-      message: `processes of the run ${holder.run} (${holder.purpose}) could not be ended: pid ${pids.join(', ')}`,
-      next: [`ps -o pid,user,stat,command -p ${pids.join(',')}`],
-      outcome: 'unchanged',
-    })
-  }
+  await endProcessesOf(holder)
   const containers = unwrap(await environmentContainers(docker, signal))
   unwrap(
     await remove(

@@ -4,7 +4,7 @@ import { locateEngine } from '../../database/engine/postgres.ts'
 import { databaseHandlers } from '../../database/handlers.ts'
 import { KnownFiles, knownFilesPath } from '../../database/known-files.ts'
 import type { Desired, RunSpec } from '../../model/desired.ts'
-import { type Failure, failed, type Result, unwrap } from '../../model/failure.ts'
+import { failed, type Result, unwrap } from '../../model/failure.ts'
 import type { OpKindName } from '../../model/op.ts'
 import type { Handler, LockPort, Platform, SecretSource } from '../../model/platform.ts'
 import type { ProbeTarget } from '../../model/probe.ts'
@@ -17,6 +17,7 @@ import { externalAdministrator } from '../local/external-database.ts'
 import { exportSource } from '../local/ops/export-source.ts'
 import { sendNotification } from '../local/ops/send-notification.ts'
 import { sourceFolder } from '../local/prepare.ts'
+import { notRunning } from '../service-failures.ts'
 import { observeLeftovers } from './cleanup.ts'
 import { environmentContainers, serviceContainers } from './containers.ts'
 import type { DockerContext } from './context.ts'
@@ -196,11 +197,3 @@ function namedPorts(ports: Record<string, number>, spec: RunSpec | undefined): R
   const names = new Map((spec?.docker?.published ?? []).map(({ container, name }) => [String(container), name]))
   return Object.fromEntries(Object.entries(ports).map(([number, host]) => [names.get(number) ?? number, host]))
 }
-
-const notRunning = (service: string): Failure => ({
-  code: 'service-not-running',
-  message: `${service} is not running`,
-  service,
-  next: [`task services up ${service}`],
-  outcome: 'unchanged',
-})

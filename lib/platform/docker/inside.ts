@@ -1,6 +1,7 @@
 import type { DesiredService, RunSpec } from '../../model/desired.ts'
 import { failed, ok, type Result } from '../../model/failure.ts'
 import type { SecretSource } from '../../model/platform.ts'
+import { notRunning } from '../service-failures.ts'
 import { renderCompose } from './compose.ts'
 import { serviceContainers } from './containers.ts'
 import type { DockerContext } from './context.ts'
@@ -20,15 +21,7 @@ export async function insideOf(
   const running = found.value.filter(({ kept, status }) => !kept && status === 'running')
   const main = desired?.spec?.docker?.main ?? service
   const container = running.find(({ composeService }) => composeService === main) ?? running[0]
-  if (!container) {
-    return failed({
-      code: 'service-not-running',
-      message: `${service} is not running`,
-      service,
-      next: [`task services up ${service}`],
-      outcome: 'unchanged',
-    })
-  }
+  if (!container) return failed(notRunning(service))
   const env = Object.fromEntries(
     Object.entries(docker.engine.environment()).filter((entry): entry is [string, string] => entry[1] !== undefined),
   )

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { type Failure, FailureError, type Result } from '../../model/failure.ts'
 import type { Holder } from '../../model/platform.ts'
 import { monotonicMs, type Standing } from '../local/lock-liveness.ts'
+import { beatSchema, holderSchema, ticketSchema } from '../lock-holder.ts'
 import type { Engine } from './engine.ts'
 import { dataFolder, hasHoldImage, holdImage, makeHoldImage } from './lock-image.ts'
 import { label, labelArguments, labelFilters, type Owner, ownerLabels } from './names.ts'
@@ -21,32 +22,6 @@ export type Beat = { beat: number; ttlMs: number; monotonicMs: number; at: strin
 /** What is kept with a ticket: its last sign of life, and whose work its owner has taken over, the oldest first. */
 export type Kept = Beat & { inherits: Holder[] }
 
-const holderSchema = z.looseObject({
-  run: z.string(),
-  user: z.string(),
-  host: z.string(),
-  pid: z.int(),
-  purpose: z.string(),
-  since: z.string(),
-})
-const saidSchema = z.looseObject({
-  mode: z.enum(['exclusive', 'shared']),
-  holder: holderSchema,
-  standing: z.looseObject({
-    process: z.looseObject({ pid: z.int(), startTime: z.string(), bootId: z.string() }),
-    namespaces: z.string(),
-    machine: z.string(),
-  }),
-  ttlMs: z.number(),
-  monotonicMs: z.number(),
-  at: z.string(),
-})
-const beatSchema = z.looseObject({
-  beat: z.int(),
-  ttlMs: z.number(),
-  monotonicMs: z.number(),
-  at: z.string(),
-})
 const inheritsSchema = z.array(holderSchema)
 
 /** The label that holds what a ticket says. */
@@ -88,7 +63,7 @@ export class Tickets {
         // What is being removed has ended.
         if (!Number.isInteger(number) || state === 'removing') return []
         return [
-          { id, number, granted: state !== 'created', said: parse(said.join('\t'), saidSchema) as Said | undefined },
+          { id, number, granted: state !== 'created', said: parse(said.join('\t'), ticketSchema) as Said | undefined },
         ]
       })
       .sort((a, b) => a.number - b.number)

@@ -2,9 +2,9 @@ import { type Milliseconds, parseDuration } from '../../model/duration.ts'
 import { type Failure, FailureError, failed, ok, type Result } from '../../model/failure.ts'
 import type { Holder, LockPort } from '../../model/platform.ts'
 import { systemClock } from '../../system/clock.ts'
-import { hostName, userName } from '../../system/machine.ts'
 import { isComparable, lifeOf, monotonicMs, ownStanding } from '../local/lock-liveness.ts'
 import { interrupted, locked, lockTtlVariable, takenOver, watching } from '../lock-failures.ts'
+import { ownHolder } from '../lock-holder.ts'
 import type { Engine } from './engine.ts'
 import { conflicts, DockerLease } from './lock-lease.ts'
 import { type Kept, type Ticket, Tickets, type Wish } from './lock-tickets.ts'
@@ -41,14 +41,7 @@ export function dockerLock(options: DockerLockOptions): LockPort {
   const tickets = new Tickets(options.engine, options.owner)
   return {
     async acquire(request) {
-      const holder: Holder = {
-        run: request.run,
-        user: userName(),
-        host: hostName(),
-        pid: process.pid,
-        purpose: request.purpose,
-        since: new Date().toISOString(),
-      }
+      const holder = ownHolder(request)
       const wish: Wish = { mode: request.mode, holder, standing: await ownStanding(), ttlMs }
       try {
         for (let turn = 0; turn < turns; turn += 1) {

@@ -1,5 +1,6 @@
-import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
+import { failed, ok, type Result } from '../../model/failure.ts'
 import type { Endpoint } from '../../model/platform.ts'
+import { notRunning } from '../service-failures.ts'
 import type { Container } from './containers.ts'
 import type { Engine } from './engine.ts'
 import { openRelay } from './relay.ts'
@@ -36,14 +37,6 @@ async function askWhere(engine: Engine): Promise<boolean> {
 export async function reach(engine: Engine, container: Container, port: number): Promise<Result<Endpoint>> {
   const address = Object.values(container.addresses)[0]
   if (address !== undefined && (await isLocalEngine(engine))) return ok({ host: address, port, close: async () => {} })
-  if (container.status !== 'running') return failed(notRunning(container))
+  if (container.status !== 'running') return failed(notRunning(container.service, container.name))
   return openRelay(engine, container.id, port)
 }
-
-const notRunning = ({ service, name, status }: Container): Failure => ({
-  code: 'service-not-running',
-  message: `${service} is not running: ${name} is ${status}`,
-  service,
-  next: [`task services up ${service}`],
-  outcome: 'unchanged',
-})

@@ -1,11 +1,11 @@
 import type { RunSpec } from '../../model/desired.ts'
 import type { EnvironmentConfiguration } from '../../model/environment.ts'
-import { FailureError, failed, ok, type Result } from '../../model/failure.ts'
+import { failed, ok, type Result } from '../../model/failure.ts'
 import type { Handlers, Platform, SecretSource } from '../../model/platform.ts'
 import type { ProbeTarget } from '../../model/probe.ts'
 import type { Secret } from '../../model/secret.ts'
 import { type Clock, systemClock } from '../../system/clock.ts'
-import { endRun } from '../../system/groups.ts'
+import { endProcessesOf } from '../end-processes.ts'
 import { observeSetup } from './cluster-setup.ts'
 import type { KubernetesContext } from './context.ts'
 import { kubectlOf } from './kubectl.ts'
@@ -83,15 +83,7 @@ export function createKubernetesPlatform(options: KubernetesPlatformOptions): Ku
     administrator: async (service) => failed(notReached(service)),
     probeTarget: async ({ service }) =>
       ok({ target: { service, host: '', ports: {}, directory: folder, environment: {} } }),
-    async endLeftovers(holder) {
-      const { left } = await endRun(holder.run)
-      if (left.length === 0) return
-      throw new FailureError({
-        code: 'leftovers-not-ended',
-        message: `processes of the run ${holder.run} (${holder.purpose}) could not be ended: pid ${left.map(({ pid }) => pid).join(', ')}`,
-        outcome: 'unchanged',
-      })
-    },
+    endLeftovers: endProcessesOf,
   }
 }
 

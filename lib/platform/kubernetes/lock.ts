@@ -2,9 +2,9 @@ import { type Milliseconds, parseDuration } from '../../model/duration.ts'
 import { type Failure, FailureError, failed, ok, type Result } from '../../model/failure.ts'
 import type { Holder, LockPort } from '../../model/platform.ts'
 import { systemClock } from '../../system/clock.ts'
-import { hostName, userName } from '../../system/machine.ts'
 import { lifeOf, monotonicMs, ownStanding, type Standing } from '../local/lock-liveness.ts'
 import { interrupted, locked, lockTtlVariable, watching } from '../lock-failures.ts'
+import { ownHolder } from '../lock-holder.ts'
 import { type LeaseNote, type LeaseObject, leasePath, microTime, noteOf, readLease } from './lease-object.ts'
 import { KubernetesLease } from './lock-lease.ts'
 import { label, ownerLabels, ownName } from './names.ts'
@@ -26,14 +26,7 @@ export function kubernetesLock(options: KubernetesLockOptions): LockPort {
   const ttlMs = options.ttlMs ?? parseDuration(process.env[lockTtlVariable] ?? '') ?? 15_000
   return {
     async acquire({ run, purpose, signal }) {
-      const holder: Holder = {
-        run,
-        user: userName(),
-        host: hostName(),
-        pid: process.pid,
-        purpose,
-        since: new Date().toISOString(),
-      }
+      const holder = ownHolder({ run, purpose })
       try {
         await ensureHome(options)
         return await acquire(options, { holder, standing: await ownStanding(), ttlMs }, signal)

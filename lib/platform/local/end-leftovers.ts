@@ -2,7 +2,7 @@ import { terminateSessions } from '../../database/admin.ts'
 import { applicationName, withDatabase } from '../../database/connect.ts'
 import { FailureError, ok } from '../../model/failure.ts'
 import type { Holder } from '../../model/platform.ts'
-import { endRun } from '../../system/groups.ts'
+import { endProcessesOf } from '../end-processes.ts'
 import type { LocalContext } from './context.ts'
 import { adminAddress } from './database-access.ts'
 import { readLocalState } from './state.ts'
@@ -12,17 +12,7 @@ import { readLocalState } from './state.ts'
  * are not among them: they belong to the supervisor. Throws `FailureError` (`leftovers-not-ended`) when something does not go.
  */
 export async function endLeftoversOf(local: LocalContext, holder: Holder, signal: AbortSignal): Promise<void> {
-  const { left } = await endRun(holder.run)
-  if (left.length > 0) {
-    const pids = left.map(({ pid }) => pid)
-    throw new FailureError({
-      code: 'leftovers-not-ended',
-      message: `processes of the run ${holder.run} (${holder.purpose}) could not be ended: pid ${pids.join(', ')}`,
-      why: "they are another user's, or hang in the kernel",
-      next: [`ps -o pid,user,stat,command -p ${pids.join(',')}`],
-      outcome: 'unchanged',
-    })
-  }
+  await endProcessesOf(holder)
   const state = await readLocalState(local)
   if (!state.ok) throw new FailureError(...state.failures)
   for (const { service, ports, engine, phase } of state.value.records) {

@@ -11,6 +11,7 @@ import type { ProbeTarget } from '../../model/probe.ts'
 import type { Secret } from '../../model/secret.ts'
 import type { PortAssignments } from '../../plan/ports.ts'
 import { type Clock, systemClock } from '../../system/clock.ts'
+import { noSuchPort, notRunning } from '../service-failures.ts'
 import type { SupervisorOptions } from './client.ts'
 import type { LocalContext } from './context.ts'
 import { ensureDataFolder } from './data-root.ts'
@@ -186,19 +187,5 @@ async function connect(local: LocalContext, service: string, port: string): Prom
   const number = port === '' ? Object.values(record.ports)[0] : record.ports[port]
   if (number !== undefined) return ok({ host: '127.0.0.1', port: number, close: async () => {} })
   const names = Object.keys(record.ports)
-  return failed({
-    code: 'no-such-port',
-    message: `${service} has no port ${JSON.stringify(port)}`,
-    service,
-    why: names.length > 0 ? `it has ${names.join(', ')}` : 'it has none',
-    outcome: 'unchanged',
-  })
+  return failed(noSuchPort(service, port, names))
 }
-
-const notRunning = (service: string) => ({
-  code: 'service-not-running',
-  message: `${service} is not running`,
-  service,
-  next: [`task services up ${service}`],
-  outcome: 'unchanged' as const,
-})

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { FailureError } from '../../model/failure.ts'
 import type { Holder } from '../../model/platform.ts'
 import { errorCode, fileFailure, readText } from '../../system/files.ts'
+import { beatSchema, ticketSchema } from '../lock-holder.ts'
 import { monotonicMs, type Standing } from './lock-liveness.ts'
 
 /** An exclusive lock admits nobody beside it, shared ones each other. */
@@ -38,33 +39,7 @@ export type End = { how: 'released' | 'withdrawn' | 'taken' | 'renewed'; run: st
 /** The tickets at one moment. */
 export type Scan = { numbers: number[]; ended: ReadonlySet<number>; highest: number }
 
-const holderSchema = z.looseObject({
-  run: z.string(),
-  user: z.string(),
-  host: z.string(),
-  pid: z.int(),
-  purpose: z.string(),
-  since: z.string(),
-})
-const ticketSchema = z.looseObject({
-  mode: z.enum(['exclusive', 'shared']),
-  holder: holderSchema,
-  standing: z.looseObject({
-    process: z.looseObject({ pid: z.int(), startTime: z.string(), bootId: z.string() }),
-    namespaces: z.string(),
-    machine: z.string(),
-  }),
-  ttlMs: z.number(),
-  monotonicMs: z.number(),
-  at: z.string(),
-})
-const beatSchema = z.looseObject({
-  beat: z.int(),
-  ttlMs: z.number(),
-  held: z.boolean(),
-  monotonicMs: z.number(),
-  at: z.string(),
-})
+const heldBeatSchema = beatSchema.extend({ held: z.boolean() })
 const endSchema = z.looseObject({
   how: z.enum(['released', 'withdrawn', 'taken', 'renewed']),
   run: z.string(),
@@ -119,7 +94,7 @@ export class LockFiles {
 
   /** The last sign of life; that of the ticket itself before there is one. */
   async beat(number: number, { ttlMs, monotonicMs, at }: Ticket): Promise<Beat> {
-    const beat = await this.#read(`${number}.beat`, beatSchema)
+    const beat = await this.#read(`${number}.beat`, heldBeatSchema)
     return beat === undefined || beat === 'unreadable' ? { beat: 0, ttlMs, held: false, monotonicMs, at } : beat
   }
 

@@ -3,8 +3,8 @@ import { type Milliseconds, parseDuration } from '../../model/duration.ts'
 import { type Failure, FailureError, failed, ok, type Result } from '../../model/failure.ts'
 import type { Holder, LockPort } from '../../model/platform.ts'
 import { systemClock } from '../../system/clock.ts'
-import { hostName, userName } from '../../system/machine.ts'
 import { interrupted, locked, lockTtlVariable, watching } from '../lock-failures.ts'
+import { ownHolder } from '../lock-holder.ts'
 import { LockFiles, type Ticket, type TicketWish } from './lock-files.ts'
 import { conflicts, LocalLease } from './lock-lease.ts'
 import { isComparable, lifeOf, monotonicMs, ownStanding } from './lock-liveness.ts'
@@ -41,14 +41,7 @@ export function localLock(options: LocalLockOptions): LockPort {
   return {
     async acquire(request) {
       const standing = await ownStanding()
-      const holder: Holder = {
-        run: request.run,
-        user: userName(),
-        host: hostName(),
-        pid: process.pid,
-        purpose: request.purpose,
-        since: new Date().toISOString(),
-      }
+      const holder = ownHolder(request)
       try {
         return await new Attempt(files, options, { mode: request.mode, holder, standing, ttlMs }, request.signal).run()
       } catch (error) {

@@ -1,6 +1,7 @@
-import { type Failure, failed, ok, type Result } from '../../../model/failure.ts'
+import { failed, ok, type Result } from '../../../model/failure.ts'
 import type { Handler } from '../../../model/platform.ts'
 import type { ProxyAdapterName } from '../../../model/service.ts'
+import { notRunning } from '../../service-failures.ts'
 import type { DockerContext } from '../context.ts'
 import { proxyAdapters } from '../proxy/index.ts'
 import { proxyPlace } from '../traffic.ts'
@@ -31,11 +32,3 @@ export async function inMaintenance(
   if (!place.ok) return place
   return place.value ? proxyAdapters[adapter].inMaintenance(place.value) : failed(notRunning(service))
 }
-
-const notRunning = (service: string): Failure => ({
-  code: 'service-not-running',
-  message: `${service} is not running, and answers nobody`,
-  service,
-  next: [`task services up ${service}`],
-  outcome: 'unchanged',
-})

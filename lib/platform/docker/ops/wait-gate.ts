@@ -4,6 +4,7 @@ import type { Handler, OpContext, OpResult } from '../../../model/platform.ts'
 import type { Probe } from '../../../model/probe.ts'
 import { runGate } from '../../local/gate-run.ts'
 import type { Attempt } from '../../local/supervisor/health.ts'
+import { gateFailed } from '../../service-failures.ts'
 import { type Container, serviceContainers } from '../containers.ts'
 import type { DockerContext } from '../context.ts'
 import { gatedContainers, ownHealth } from '../gated.ts'
@@ -139,11 +140,5 @@ const givenUp = (service: string): Failure => ({
 
 async function gateFailure(docker: DockerContext, service: string, cause: string, own: Container[]): Promise<Failure> {
   const lines = await lastLines(docker, own, shownLines)
-  return {
-    code: 'gate-failed',
-    message: `${service} did not become ready: ${cause}`,
-    service,
-    ...(lines.length > 0 && { lines }),
-    next: [`task services logs ${service}`],
-  }
+  return gateFailed(service, cause, lines)
 }

@@ -1,5 +1,6 @@
 import { type Failure, FailureError, failed, ok } from '../../../model/failure.ts'
 import type { Handler } from '../../../model/platform.ts'
+import { splitByUse } from '../../release-use.ts'
 import type { KubernetesContext } from '../context.ts'
 import { pruneEnvironments } from '../environment-objects.ts'
 import { readInventories } from '../inventory.ts'
@@ -12,21 +13,8 @@ export const pruneReleases = (cluster: KubernetesContext): Handler<'prune-releas
   async run({ data }, { output, signal }) {
     try {
       const there = await cluster.releases.list()
-      const asked = new Set(data.releases)
-      const used = new Set<number>()
-      const current = await cluster.releases.current()
-      if (current !== undefined) used.add(current)
-      for (const { release } of (await readInventories(cluster)).values()) if (release !== undefined) used.add(release)
-      const stays = [...there.filter(({ number }) => !asked.has(number)).map(({ number }) => number), ...used]
-      for (const number of stays) {
-        for (const { spec } of there.find((release) => release.number === number)?.services ?? []) {
-          if (spec?.source.kind !== 'release' || used.has(spec.source.release)) continue
-          used.add(spec.source.release)
-          stays.push(spec.source.release)
-        }
-      }
-      const removed = data.releases.filter((number) => !used.has(number))
-      const kept = data.releases.filter((number) => used.has(number))
+      const running = [...(await readInventories(cluster)).values()].map(({ release }) => release)
+      const { removed, kept } = splitByUse(there, data.releases, [await cluster.releases.current(), ...running])
       if (removed.length > 0) {
         // The records go last: what is left of a prune that was cut short is found from them.
         const pruned = await pruneEnvironments(cluster, there, new Set(removed), signal, output)

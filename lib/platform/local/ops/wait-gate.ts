@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { type Failure, failed, ok, type Result } from '../../../model/failure.ts'
 import type { OpOf } from '../../../model/op.ts'
 import type { Handler, OpContext, OpResult } from '../../../model/platform.ts'
+import { gateFailed } from '../../service-failures.ts'
 import { connectSupervisor, type SupervisorClient } from '../client.ts'
 import type { LocalContext } from '../context.ts'
 import type { GatedProcess } from '../gate.ts'
@@ -152,11 +153,5 @@ async function gateFailure(
   const lines = record
     ? await tailLog(local.folder, local.environment, service, { lines: shownLines, since: record.requestedAt })
     : []
-  return {
-    code: 'gate-failed',
-    message: `${service} did not become ready: ${cause}`,
-    service,
-    ...(lines.length > 0 && { lines }),
-    next: [`task services logs ${service}`],
-  }
+  return gateFailed(service, cause, lines)
 }
