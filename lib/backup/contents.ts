@@ -49,9 +49,9 @@ export type Contents = z.output<typeof contentsSchema>
 /** A table's count and checksum. */
 export type TableContents = z.output<typeof tableSchema>
 
-/** Settings under which rows have the same text on every server. */
+/** Settings under which rows have the same text on every server. GMT is UTC by the one name that needs no file of time zones, which small images lack. */
 const settings = `
-  set local datestyle = 'ISO, YMD'; set local intervalstyle = 'postgres'; set local timezone = 'UTC';
+  set local datestyle = 'ISO, YMD'; set local intervalstyle = 'postgres'; set local timezone = 'GMT';
   set local extra_float_digits = 1; set local bytea_output = 'hex'; set local xmloption = 'content';
   set local row_security = off; set local search_path = pg_catalog; set local statement_timeout = 0;
   set local idle_in_transaction_session_timeout = 0; set local lock_timeout = 0; set local quote_all_identifiers = off`

@@ -64,10 +64,16 @@ function ownDatabase(
     if (method === 'physical') findings.push(notPhysical(service))
     return [{ type: 'database', service, database: name, method: 'logical', version: 0, url }]
   }
-  const engine = desired.services.find((one) => one.name === service)?.spec?.engine
-  if (!engine || !isUp(snapshot.services[service])) {
+  const spec = desired.services.find((one) => one.name === service)?.spec
+  if (!spec || !isUp(snapshot.services[service])) {
     findings.push(notRunning(service, configuredAs, 'database-not-ready'))
     return []
+  }
+  const { engine } = spec
+  if (!engine) {
+    // A server in a container, a pod or a program of its own: which version it has, only it can say.
+    if (method === 'physical') findings.push(notOurFiles(service))
+    return [{ type: 'database', service, database: name, method: 'logical', version: 0 }]
   }
   const fits = clients.some((major) => major >= engine.version)
   if (method === 'logical' && !fits) {
@@ -97,6 +103,14 @@ const notRunning = (service: string, configuredAs: string, rule: string): Findin
 
 const notPhysical = (name: string): Finding =>
   error('not-physical', `${name} is given by its address, and only pg_dump reaches it`, 'set method: logical', name)
+
+const notOurFiles = (service: string): Finding =>
+  error(
+    'not-physical',
+    `the files of ${service} are copied only where vital-ops runs the server itself; elsewhere pg_dump takes it`,
+    'set method: logical',
+    service,
+  )
 
 function otherDatabase(
   { name, method }: Extract<SourcePolicy, { type: 'database' }>,

@@ -66,21 +66,23 @@ export function planRestore(
     return plan
   }
   const { service } = database
-  const engine = desired.services.find((one) => one.name === service)?.spec?.engine
-  if (!engine) {
+  const spec = desired.services.find((one) => one.name === service)?.spec
+  const { method } = source
+  const physical = method === 'physical'
+  if (!spec || (physical && !spec.engine)) {
     findings.push(notDriven(service))
     return plan
   }
-  const { method } = source
-  const physical = method === 'physical'
+  // Of a server in a container only it knows its version.
+  const version = spec.engine?.version ?? 0
   const switches = into === undefined && tables === undefined
   const copied = physical && !switches
-  if (copied && !knowledge.clients.some((major) => major >= engine.version)) {
+  if (copied && !knowledge.clients.some((major) => major >= version)) {
     findings.push({
       rule: 'restore-whole-only',
       severity: 'error',
-      message: `backup ${entry.number} is a physical one: without pg_dump and pg_restore ${engine.version} or newer on this machine it is restored as a whole, without --into and --tables`,
-      mend: `apt-get install postgresql-client-${engine.version}`,
+      message: `backup ${entry.number} is a physical one: without pg_dump and pg_restore ${version} or newer on this machine it is restored as a whole, without --into and --tables`,
+      mend: `apt-get install postgresql-client-${version}`,
     })
     return plan
   }
@@ -116,7 +118,7 @@ export function planRestore(
       targets: backupTargets(desired),
       identity,
       service,
-      version: engine.version,
+      version,
       method,
       database: source.database,
       into: beside,
@@ -136,7 +138,7 @@ export function planRestore(
       destructive: true,
       service,
       timeoutMs: 300_000,
-      data: { service, version: engine.version, method, database: database.name, from: beside },
+      data: { service, version, method, database: database.name, from: beside },
     }
     if (!physical) ops.push(change)
     else {
