@@ -5,15 +5,6 @@ import { dirname, resolve } from 'node:path'
 export { installHint } from './packages.ts'
 export { findProgram } from './programs.ts'
 
-/** What the product can run on. Windows is supported through WSL, which is Linux here. */
-export type SupportedPlatform = 'linux' | 'macos'
-
-/** Which supported platform this is; undefined if none. */
-export function supportedPlatform(system: string = process.platform): SupportedPlatform | undefined {
-  if (system === 'linux') return 'linux'
-  return system === 'darwin' ? 'macos' : undefined
-}
-
 /** The user's name for records ("who"): of the account, or its number in a container that has no entry for it. */
 export function userName(): string {
   try {

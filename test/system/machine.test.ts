@@ -2,13 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { diskFree, findProgram, installHint, supportedPlatform } from '../../lib/system/machine.ts'
+import { diskFree, findProgram, installHint } from '../../lib/system/machine.ts'
 import { temporaryFolder } from '../support/index.ts'
-
-test('Linux and macOS are supported', () => {
-  const platforms = ['linux', 'darwin', 'win32', 'freebsd'].map((system) => supportedPlatform(system))
-  assert.equal(platforms, ['linux', 'macos', undefined, undefined])
-})
 
 test('free disk space is told as df tells it, also for what is not there yet', async () => {
   const folder = temporaryFolder()

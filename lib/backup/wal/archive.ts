@@ -85,12 +85,6 @@ export async function listStreams(target: Target, owner: BackupOwner): Promise<M
   return found
 }
 
-/** What is known of a stream; undefined where the target has no readable description of it. */
-export async function readStream(target: Target, owner: BackupOwner, stream: string): Promise<WalStream | undefined> {
-  const parsed = streamSchema.safeParse(await readJson(target, `${streamPrefix(owner, stream)}stream.json`))
-  return parsed.success ? parsed.data : undefined
-}
-
 /** The manifest of a WAL file; undefined where there is none. Throws `backup-damaged`. */
 export async function readWalManifest(
   target: Target,

@@ -2,10 +2,7 @@ import type { Cell, QueryResult } from './run.ts'
 
 /** PostgreSQL's oids (pg_type.dat) of types that JSON has too. */
 const numbers = new Set([21, 23, 26, 700, 701])
-const [bool, int8, numeric, json, jsonb] = [16, 20, 1700, 114, 3802]
-
-/** Whether a column's values are numbers. */
-export const isNumeric = (type: number): boolean => numbers.has(type) || type === int8 || type === numeric
+const [bool, int8, _numeric, json, jsonb] = [16, 20, 1700, 114, 3802]
 
 /**
  * A value as JSON has it: numbers where JSON's hold them exactly (a bigint beyond 2^53 and every numeric stay texts), booleans, JSON itself,

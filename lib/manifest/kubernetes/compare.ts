@@ -1,5 +1,5 @@
 import { groupOf, type KubernetesObject } from '../../model/kubernetes-object.ts'
-import { type Fields, fieldsOf, isFields, textOf } from '../fields.ts'
+import { type Fields, fieldsOf, isFields } from '../fields.ts'
 import { withoutOwnedReplicas } from './autoscaled.ts'
 import { type Difference, differences } from './compare-values.ts'
 import { isImmutable } from './immutable.ts'
@@ -117,9 +117,3 @@ export function changeText({ path, kind, before, after, immutable }: FieldChange
   if (kind === 'removed') return `${path}: ${before} removed${mark}`
   return `${path}: ${before} → ${after}${mark}`
 }
-
-/** Whether two versions of a manifest mean the same, before any server has seen them. */
-export const sameManifest = (left: KubernetesObject, right: KubernetesObject): boolean =>
-  textOf(left, 'kind') === textOf(right, 'kind') &&
-  compareObject(left, right, { previous: right }).change === 'none' &&
-  compareObject(right, left, { previous: left }).change === 'none'

@@ -28,10 +28,6 @@ export type Owner = { workspaceName: string; workspaceId: string; environment: s
 export const projectName = ({ workspaceName, environment }: Omit<Owner, 'workspaceId'>, service: string): string =>
   `${workspaceName}-${environment}-${service}`
 
-/** The name of a shared network on the engine: `<name>-<environment>_<network>`. */
-export const networkName = ({ workspaceName, environment }: Omit<Owner, 'workspaceId'>, network: string): string =>
-  `${workspaceName}-${environment}_${network}`
-
 /** The name of what is one of a kind in an environment: `<name>-<environment>.lock`. */
 export const ownName = ({ workspaceName, environment }: Omit<Owner, 'workspaceId'>, what: string): string =>
   `${workspaceName}-${environment}.${what}`

@@ -54,13 +54,6 @@ export async function observeSource(
   return ok({ revision: revision ?? 'HEAD', commit: commit.value, dirty: dirty.ok ? dirty.value : [], artefacts })
 }
 
-/** Identities of the services' files in the working tree as they are now: what `services up` runs without a release. */
-export async function workingTreeArtefacts(folder: string, contexts: Contexts): Promise<Result<ObservedSource>> {
-  const found = await repositoryOf(folder)
-  if (!found.ok) return found
-  return found.value ? ofWorkingTree(folder, found.value, contexts, []) : withoutGit(folder, contexts)
-}
-
 /**
  * Writes the files of an observed source into a folder that does not exist yet. Failure `changed-meanwhile` when the working tree is not
  * any more what was observed.
