@@ -12,6 +12,9 @@ export const deployTask = (scope: Scope) =>
       environment: text().positional().describe('the environment'),
       services: text().positional().repeated().describe('only these services; default is all'),
       revision: text().optional().describe('a tag, branch or commit; default is HEAD'),
+      image: text()
+        .repeated()
+        .describe('service=reference@sha256:…: it runs this image, built elsewhere, in the place of its own'),
       allowDirty: flag().describe('take the working tree with its uncommitted changes'),
       ...planArguments,
       ...platformArgument,

@@ -79,13 +79,15 @@ export type ManifestSpec = {
   manifests: string[]
   /** How many pods, where the environment says so. */
   replicas?: number
+  /** What runs in the place of the images that manifests name, by their text there. */
+  images?: Record<string, ContainerImage>
   /** How long its objects must stay ready before the gate passes; default is what suits each. */
   settleMs?: Milliseconds
   /** How long a cause that may heal may stand before the gate fails; default 45 s. */
   patienceMs?: Milliseconds
 }
 
-/** An image of a Compose service. */
+/** An image of a Compose service, or of a container in manifests. */
 export type ContainerImage = {
   /** `postgres:17-alpine`, with its variables filled in. */
   reference: string
@@ -93,6 +95,8 @@ export type ContainerImage = {
   identity?: string
   /** Made by the service's own build: `identity` is known once it is built. */
   built?: true
+  /** It goes to its registry when it is built, so that it can be fetched from there. */
+  pushed?: true
 }
 
 /** A port of a container that the host publishes. */
@@ -158,8 +162,10 @@ export type DesiredService = {
     directory: string
     context: string
     timeoutMs: Milliseconds
-    /** An image instead of files, on docker. */
+    /** An image instead of files, on docker and kubernetes. */
     dockerfile?: string
+    /** Where the image goes. */
+    repository?: string
   }
   rollout: 'overlap' | 'recreate'
   configuration: ServiceConfiguration

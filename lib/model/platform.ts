@@ -92,7 +92,7 @@ export interface ReleaseStore {
   /** Writes the later-known fields of a record. */
   close(
     number: number,
-    change: Pick<Release, 'outcome'> & Partial<Pick<Release, 'ended' | 'cause' | 'left' | 'schema'>>,
+    change: Pick<Release, 'outcome'> & Partial<Pick<Release, 'ended' | 'cause' | 'left' | 'schema' | 'pushed'>>,
   ): Promise<void>
   /** Makes a release current; one that a rollback had left is not left any more. */
   setCurrent(number: number, run: string): Promise<void>
@@ -127,6 +127,8 @@ export type DatabaseAdministrator = {
 export type ObserveOptions = {
   /** Look at the files a deploy would take. */
   source?: { revision?: string; allowDirty: boolean }
+  /** Images besides those of the catalogue that are to be looked for. */
+  images?: readonly string[]
   signal: AbortSignal
 }
 

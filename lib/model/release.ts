@@ -15,7 +15,7 @@ export type ReleasedService = {
 /** How a release ended; `pending` until its gates have passed or failed. */
 export type ReleaseOutcome = 'pending' | 'healthy' | 'failed'
 
-/** An immutable record of what an environment runs; only `outcome`, `ended`, `cause` and `left` are written later. */
+/** An immutable record of what an environment runs; only `outcome`, `ended`, `cause`, `pushed` and `left` are written later. */
 export type Release = {
   version: 1
   number: number
@@ -46,6 +46,10 @@ export type Release = {
   notifications?: { on: ('healthy' | 'failed' | 'rolled-back')[]; command: string[]; timeoutMs: number }[]
   /** The schema after this release's migrations. */
   schema: AppliedMigration[]
+  /** Images that its deploy was given (`--image`), by service. */
+  given?: Record<string, string>
+  /** What the images are that its deploy built and pushed: their digests by reference, known only after the push. */
+  pushed?: Record<string, string>
   outcome: ReleaseOutcome
   /** Why it failed, one line. */
   cause?: string

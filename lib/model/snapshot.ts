@@ -44,6 +44,13 @@ export type ObservedNetwork = 'missing' | 'present' | 'foreign'
 /** An image as the engine has it; `missing`: it has to be pulled. `identity` as in `ContainerImage`. */
 export type ObservedImage = { state: 'present' | 'missing'; identity?: string }
 
+/** What a registry says of an image; `refused`: not to us, `login` when docker is logged in there; `unknown`: it did not say. */
+export type RegistryImage =
+  | { state: 'found'; digest: string }
+  | { state: 'missing'; why: string }
+  | { state: 'refused'; why: string; login: boolean }
+  | { state: 'unknown'; why: string }
+
 /** A port that the environment wants and that somebody else has. */
 export type PortConflict = { service: string; port: number; name: string; owner: PortOwner; free: number }
 
@@ -69,6 +76,10 @@ export type ObservedSource = {
   dirty: string[]
   /** Identity of each service's files at that revision, by service. */
   artefacts: Record<string, string>
+  /** Identity of what each service's image is built from, by service; only on kubernetes, where an artefact is the rendered manifests. */
+  builds?: Record<string, string>
+  /** The images that each service's manifests name, by service; only on kubernetes. */
+  manifestImages?: Record<string, string[]>
 }
 
 /** An environment as observed, read-only, at one moment. */
@@ -89,4 +100,6 @@ export type Snapshot = {
   networks?: Record<string, ObservedNetwork>
   /** Images that services run, by reference; only on docker. */
   images?: Record<string, ObservedImage>
+  /** What registries have, by reference: of images that are built, given, or not yet there. Only for a deploy. */
+  registry?: Record<string, RegistryImage>
 }

@@ -1,4 +1,4 @@
-import type { RunSpec } from '../model/desired.ts'
+import type { ContainerImage, RunSpec } from '../model/desired.ts'
 import type { Finding } from '../model/finding.ts'
 import type { Op } from '../model/op.ts'
 import type { Snapshot } from '../model/snapshot.ts'
@@ -9,7 +9,9 @@ const pullTimeoutMs = 30 * 60_000
 
 /** What the engine must have before the first container of these services is stopped or started: their networks and images. */
 export function containerOps(targets: Target[], snapshot: Snapshot): { ops: Op[]; findings: Finding[] } {
-  const specs = targets.flatMap(({ service, spec }) => (spec?.docker ? [{ service, docker: spec.docker }] : []))
+  const specs = targets.flatMap(({ service, spec, build }) =>
+    spec?.docker ? [{ service, docker: spec.docker, builds: build !== undefined }] : [],
+  )
   const findings: Finding[] = []
   const ops: Op[] = []
   for (const network of new Set(specs.flatMap(({ docker }) => Object.values(docker.networks)))) {
@@ -30,10 +32,19 @@ export function containerOps(targets: Target[], snapshot: Snapshot): { ops: Op[]
     })
   }
   const images = new Map(
-    specs.flatMap(({ docker }) => Object.values(docker.images).map((image) => [image.reference, image] as const)),
+    specs.flatMap(({ docker, service, builds }) =>
+      Object.values(docker.images).map((image) => [image.reference, { image, service, builds }] as const),
+    ),
   )
-  for (const { reference, identity, built } of images.values()) {
-    if (built || snapshot.images?.[reference]?.state !== 'missing') continue
+  for (const { image, service, builds } of images.values()) {
+    const { reference, identity, built, pushed } = image
+    // What its own build makes is there once that has run; what is kept comes back without its image.
+    if ((built && builds && identity === undefined) || isThere(image, snapshot) || snapshot.services[service]?.kept)
+      continue
+    if (built && !pushed ? true : identity?.startsWith('sha256:')) {
+      findings.push(imageGone(service, image))
+      continue
+    }
     ops.push({
       id: `pull:${reference}`,
       kind: 'pull-image',
@@ -46,6 +57,22 @@ export function containerOps(targets: Target[], snapshot: Snapshot): { ops: Op[]
   }
   return { ops, findings }
 }
+
+/** Whether the engine has an image, as far as was looked. What is known by its digest or id has to be that. */
+function isThere({ reference, identity }: ContainerImage, { images }: Snapshot): boolean {
+  if (identity !== undefined && images?.[identity]?.state === 'present') return true
+  const seen = images?.[reference]
+  if (seen?.state !== 'present') return seen === undefined
+  return identity === undefined || seen.identity === undefined || seen.identity === identity
+}
+
+const imageGone = (service: string, { reference, identity }: ContainerImage): Finding => ({
+  rule: 'image-gone',
+  severity: 'error',
+  service,
+  message: `the image of ${service}, ${reference}${identity === undefined ? '' : ` (${identity.slice(7, 19)})`}, is not on the engine any more, and no registry has it`,
+  mend: 'go back to another release (--to), or deploy the revision anew: task deploy --revision; with build.repository images stay in a registry',
+})
 
 const foreignNetwork = (network: string): Finding => ({
   rule: 'foreign-network',

@@ -1,4 +1,4 @@
-import type { Desired, RunSpec } from '../model/desired.ts'
+import type { ContainerImage, Desired, RunSpec } from '../model/desired.ts'
 import type { Op, OpId } from '../model/op.ts'
 import type { ObservedSource, Snapshot } from '../model/snapshot.ts'
 import { prunable } from './prune.ts'
@@ -16,10 +16,10 @@ export const exportOp = (release: number, { revision, commit }: ObservedSource):
   data: { release, revision, commit, workingTree: commit.startsWith('tree-') },
 })
 
-/** One op for each service in `causes` that has a build. */
+/** The ops of each service in `causes` that has a build: it, and the push of an image that goes to a registry. */
 export const buildOps = (targets: Target[], causes: Map<string, string>, release: number): Op[] =>
   targets.flatMap(({ service, spec, build }): Op[] =>
-    spec && build && causes.has(service)
+    spec && build && causes.has(service) && !isInRegistry(spec)
       ? [
           {
             id: `build:${service}`,
@@ -38,13 +38,43 @@ export const buildOps = (targets: Target[], causes: Map<string, string>, release
               ...builtImage(spec, build.dockerfile),
             },
           },
+          ...pushOps(service, spec, release),
         ]
       : [],
   )
 
+const pushTimeoutMs = 30 * 60_000
+
+const ownImage = ({ docker, kubernetes }: RunSpec): ContainerImage | undefined =>
+  Object.values(docker?.images ?? kubernetes?.images ?? {}).find(({ built }) => built)
+
+/** Whether the registry has what the build would make: then it is neither built nor pushed. */
+const isInRegistry = (spec: RunSpec): boolean => {
+  const image = ownImage(spec)
+  return image?.pushed === true && image.identity !== undefined
+}
+
+function pushOps(service: string, spec: RunSpec, release: number): Op[] {
+  const image = ownImage(spec)
+  if (!image?.pushed) return []
+  const { reference } = image
+  return [
+    {
+      id: `push:${service}`,
+      kind: 'push-image',
+      after: [`build:${service}`],
+      cause: 'its registry does not have it',
+      changes: true,
+      service,
+      timeoutMs: pushTimeoutMs,
+      data: { service, reference, release },
+    },
+  ]
+}
+
 /** The image that a Dockerfile makes; nothing for a build that makes files. */
-export function builtImage({ docker }: RunSpec, dockerfile: string | undefined) {
-  const image = Object.values(docker?.images ?? {}).find(({ built }) => built)
+export function builtImage(spec: RunSpec, dockerfile: string | undefined) {
+  const image = ownImage(spec)
   return image && dockerfile !== undefined ? { image: { dockerfile, reference: image.reference } } : {}
 }
 

@@ -6,19 +6,22 @@ import type { Release } from '../model/release.ts'
 import type { ObservedSource, Snapshot } from '../model/snapshot.ts'
 import { backupFirst } from './backup.ts'
 import { afterTheBuilds, buildOps, exportOp, leaves, pruneOps, withBeforeGate } from './deploy-ops.ts'
+import { freshTargets } from './deploy-targets.ts'
 import { envOps } from './env.ts'
 import { type HookArguments, hookOps, recordedHooks } from './hooks.ts'
 import { notificationOps, recordedNotifications } from './notifications.ts'
 import { chain, gatePolicy, pendingMigrations, roll } from './roll.ts'
 import { schemaAfter, unknownBreaking } from './schema.ts'
 import { ownBuild, stop, withDependencies } from './services.ts'
-import { causeOfChange, hasFiles, isAtWork, released, releaseTargets, type Target, targetOf } from './target.ts'
+import { causeOfChange, hasFiles, isAtWork, released, releaseTargets, type Target } from './target.ts'
 
 /** What a deploy was asked to do, and who asks. */
 export type DeployOptions = {
   /** Services to roll; the others stay as the current release has them. */
   only?: string[]
   allowDirty: boolean
+  /** Images in the place of those of the catalogue, by service. */
+  images?: Readonly<Record<string, string>>
   /** The environment's `.env` that has to be written first (a rehearsal's). */
   writeEnv?: OpOf<'write-env'>['data']
   /** Major versions of PostgreSQL's clients here, for the backup before; without it none is taken. */
@@ -37,7 +40,7 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
   const source = snapshot.source as ObservedSource
   const number = Math.max(0, ...snapshot.releases.map((release) => release.number)) + 1
   const current = snapshot.releases.find((release) => release.number === snapshot.current)
-  const findings = sourceFindings(source, options)
+  const findings = [...sourceFindings(source, options), ...imagesNotDeployed(options)]
   const environment = desired.environment
   const empty: Plan = { operation: 'deploy', environment, ops: [], findings, notes: [] }
   if (options.only && !current) {
@@ -51,9 +54,8 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
     return empty
   }
 
-  const fresh = desired.services.map((service) =>
-    targetOf(service, { kind: 'release', release: number }, source.artefacts[service.name], snapshot.images),
-  )
+  const fresh = freshTargets(desired, { ...snapshot, source }, options.images ?? {}, findings)
+  if (findings.some(({ rule }) => rule.startsWith('image-'))) return empty
   const chosen = options.only ? withDependencies(fresh, new Set(options.only)) : new Set(fresh.map((t) => t.service))
   const copied = new Map(current ? releaseTargets(current).map((target) => [target.service, target]) : [])
   const asked = (name: string) => options.only === undefined || options.only.includes(name)
@@ -106,7 +108,9 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
   const prepared = chain([...first, ...moment('beforeBuild')], ['export'])
   ops.push(...prepared)
   const beforeBuild = [prepared.at(-1)?.id ?? 'export']
-  const builds = buildOps(targets, causes, number).map((op) => ({ ...op, after: beforeBuild }))
+  const builds = buildOps(targets, causes, number).map((op) =>
+    op.after.length === 0 ? { ...op, after: beforeBuild } : op,
+  )
   ops.push(...builds)
   const built = builds.length > 0 ? builds.map((op) => op.id) : beforeBuild
   const afterBuild = chain(moment('afterBuild'), built)
@@ -154,6 +158,7 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
     services: targets.map(released),
     starts: startsOf(ops, snapshot, targets),
     ...(options.only ? { only: options.only } : {}),
+    ...(options.images && { given: options.images }),
     hooks,
     ...(notifications.length > 0 ? { notifications } : {}),
     schema: schemaAfter(migrates ? desired.database : undefined, snapshot, current),
@@ -215,6 +220,23 @@ function sourceFindings(source: ObservedSource, options: DeployOptions): Finding
       mend: 'commit them, or deploy them as they are with --allow-dirty',
     },
   ]
+}
+
+/** An image for a service that a partial deploy takes over as it is. */
+function imagesNotDeployed({ images = {}, only }: DeployOptions): Finding[] {
+  return Object.keys(images).flatMap((service): Finding[] =>
+    only === undefined || only.includes(service)
+      ? []
+      : [
+          {
+            rule: 'image-not-deployed',
+            severity: 'error',
+            service,
+            message: `${service} is given an image, and is not among the services that are deployed`,
+            mend: `name it too: task deploy … ${[...only, service].join(' ')}`,
+          },
+        ],
+  )
 }
 
 const orBefore = (own: OpId[], before: OpId[]): OpId[] => (own.length > 0 ? own : before)

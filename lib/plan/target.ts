@@ -1,16 +1,9 @@
-import type {
-  ContainerImage,
-  ContainerSpec,
-  Desired,
-  DesiredService,
-  Fingerprint,
-  RunSpec,
-  Source,
-} from '../model/desired.ts'
+import type { ContainerSpec, Desired, DesiredService, Fingerprint, RunSpec, Source } from '../model/desired.ts'
 import type { Milliseconds } from '../model/duration.ts'
 import type { Release, ReleasedService } from '../model/release.ts'
 import type { ObservedService, Snapshot } from '../model/snapshot.ts'
 import { fingerprintOf } from '../validate/fingerprint.ts'
+import { pinnedImage, type SeenImages, withPushed } from './images.ts'
 
 /** What a service should be, wherever that was read: in the catalogue or in a release's record. */
 export type Target = {
@@ -34,7 +27,7 @@ export function targetOf(
   service: DesiredService,
   source: Source,
   artefact: string | undefined,
-  images?: Snapshot['images'],
+  seen: SeenImages = {},
 ): Target {
   const target: Target = {
     service: service.name,
@@ -48,9 +41,8 @@ export function targetOf(
     target.spec.artefact = artefact
     target.fingerprint = { ...service.fingerprint, artefact }
   }
-  if (target.spec.docker) pinImages(target, target.spec.docker, artefact, images)
-  // A cluster pulls what was built elsewhere.
-  if (service.build && !target.spec.kubernetes) {
+  if (target.spec.docker) pinImages(target, target.spec.docker, artefact, seen)
+  if (service.build) {
     const { command, directory, context, timeoutMs, dockerfile } = service.build
     target.build =
       dockerfile === undefined
@@ -61,29 +53,25 @@ export function targetOf(
 }
 
 /** Images by what they are, where that is known; a built one is named after the files that it is made of. */
-function pinImages(target: Target, docker: ContainerSpec, artefact: string | undefined, observed: Snapshot['images']) {
-  const images = Object.entries(docker.images).map(([name, image]): [string, ContainerImage] => {
-    const { reference, built } = image
-    if (built) return [name, { ...image, reference: builtReference(reference, artefact) }]
-    const identity = observed?.[reference]?.identity
-    return [name, identity === undefined ? image : { ...image, identity }]
-  })
-  const { artefact: _, ...spec } = {
-    ...(target.spec as RunSpec),
-    docker: { ...docker, images: Object.fromEntries(images) },
-  }
-  target.fingerprint = { ...fingerprintOf(spec), ...(artefact !== undefined && hasFiles(spec) && { artefact }) }
+function pinImages(target: Target, docker: ContainerSpec, artefact: string | undefined, seen: SeenImages) {
+  const images = Object.entries(docker.images).map(
+    ([name, image]) => [name, pinnedImage(image, artefact, seen)] as const,
+  )
+  const spec = { ...(target.spec as RunSpec), docker: { ...docker, images: Object.fromEntries(images) } }
   target.spec = { ...spec, ...(artefact !== undefined && { artefact }) }
+  target.fingerprint = targetFingerprint(target.spec)
 }
 
-/** `registry.example.com/api:latest` of some files is `registry.example.com/api:<their identity>`. */
-const builtReference = (reference: string, artefact: string | undefined): string =>
-  artefact === undefined ? reference : `${reference.replace(/(?:@[^@]*|:[^:/]*)$/, '')}:${artefact.slice(0, 20)}`
+/** The fingerprint of a spec whose files are known: they count as what they are. */
+export const targetFingerprint = ({ artefact, ...spec }: RunSpec): Fingerprint => ({
+  ...fingerprintOf(spec),
+  ...(artefact !== undefined && hasFiles(spec) && { artefact }),
+})
 
 /** All services of the catalogue as targets that run from the working tree. */
 export const workingTreeTargets = (desired: Desired, snapshot: Snapshot): Target[] =>
   desired.services.map((service) =>
-    targetOf(service, { kind: 'working-tree' }, snapshot.source?.artefacts[service.name], snapshot.images),
+    targetOf(service, { kind: 'working-tree' }, snapshot.source?.artefacts[service.name], snapshot),
   )
 
 /** The services of a release's record as targets. Needs no working tree. */
@@ -92,7 +80,7 @@ export const releaseTargets = (release: Release): Target[] =>
     service,
     fingerprint,
     dependencies,
-    ...(spec ? { spec } : { unavailable: 'not available when the release was made' }),
+    ...(spec ? { spec: withPushed(spec, release.pushed) } : { unavailable: 'not available when the release was made' }),
   }))
 
 /** A target as a release records it. */
@@ -147,5 +135,5 @@ export function causeOfChange(target: Target, observed: ObservedService | undefi
     .join('; ')
 }
 
-const imageText = ({ docker }: RunSpec, names: string[]): string =>
-  names.map((name) => docker?.images[name]?.reference ?? name).join(', ')
+const imageText = ({ docker, kubernetes }: RunSpec, names: string[]): string =>
+  names.map((name) => (docker?.images ?? kubernetes?.images)?.[name]?.reference ?? name).join(', ')

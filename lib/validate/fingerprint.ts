@@ -36,8 +36,15 @@ function containerParts(spec: RunSpec, docker: ContainerSpec): Record<string, un
 }
 
 /** What objects of a cluster were made with; the rendered manifests are the artefact. */
-function clusterParts(spec: RunSpec, { namespace, only, replicas }: ManifestSpec): Record<string, unknown> {
+function clusterParts(
+  spec: RunSpec,
+  { namespace, only, replicas, images = {} }: ManifestSpec,
+): Record<string, unknown> {
   const parts: Record<string, unknown> = { namespace, only, replicas, artefact: spec.artefact }
+  for (const [named, { reference, identity, built }] of Object.entries(images)) {
+    // The digest of what is built is known after the build; its name says what it is built from.
+    parts[`image.${named}`] = built ? reference : (identity ?? reference)
+  }
   for (const [name, value] of Object.entries(spec.environment)) parts[`environment.${name}`] = value
   return parts
 }

@@ -96,8 +96,10 @@ export function resolveDocker(
         next: ['say image:, or build.dockerfile in the catalogue'],
       })
     }
-    const reference = image === undefined ? `${projectOf(context, name)}` : fill(image)
-    images[one] = { reference, ...(isBuilt && { built: true as const }) }
+    const { repository } = service.configuration.build ?? {}
+    const isPushed = isBuilt && repository !== undefined
+    const reference = isPushed ? repository : image === undefined ? projectOf(context, name) : fill(image)
+    images[one] = { reference, ...(isBuilt && { built: true as const }), ...(isPushed && { pushed: true as const }) }
     if (grace !== undefined) graceMs = Math.max(graceMs, parseDuration(fill(grace)) ?? 0)
     published.push(
       ...publishedBy(

@@ -36,14 +36,18 @@ export function resolveService(frame: ServiceFrame, context: ResolveContext): De
   }
 }
 
-/** How the platform's artefact is made: files by a command, or (docker) an image by a Dockerfile. */
+/** How the platform's artefact is made: files by a command, or (docker; kubernetes, where it has a repository) an image by a Dockerfile. */
 function buildOf(build: ServiceConfiguration['build'], { platform }: ResolveContext): Pick<DesiredService, 'build'> {
   if (!build) return {}
-  const { command = [], directory, context = directory, dockerfile } = build
+  const { command = [], directory, context = directory, dockerfile, repository } = build
   const common = { directory, context, timeoutMs: milliseconds(build.timeout) }
   // An image is made from what identifies it.
-  if (platform === 'docker')
-    return dockerfile === undefined ? {} : { build: { ...common, directory: context, command: [], dockerfile } }
+  if (platform !== 'local') {
+    const isPushed = repository !== undefined
+    // A cluster gets no image but from a registry.
+    if (dockerfile === undefined || (platform === 'kubernetes' && !isPushed)) return {}
+    return { build: { ...common, directory: context, command: [], dockerfile, ...(isPushed && { repository }) } }
+  }
   return command.length > 0 ? { build: { ...common, command } } : {}
 }
 

@@ -2,7 +2,8 @@ import { relative, resolve } from 'node:path'
 import { findClients } from '../../lib/backup/clients.ts'
 import type { Desired } from '../../lib/model/desired.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
-import { type Failure, failed, ok, unwrap } from '../../lib/model/failure.ts'
+import { type Failure, FailureError, failed, ok, unwrap } from '../../lib/model/failure.ts'
+import { parseImage } from '../../lib/model/image-reference.ts'
 import type { Snapshot } from '../../lib/model/snapshot.ts'
 import { planDeploy } from '../../lib/plan/deploy.ts'
 import { planRollback, planStopRelease } from '../../lib/plan/rollback.ts'
@@ -21,6 +22,8 @@ export type DeployArguments = PlanFlags & {
   readonly environment: string
   readonly services: readonly string[]
   readonly revision?: string | undefined
+  /** `service=reference` */
+  readonly image?: readonly string[]
   readonly allowDirty: boolean
   readonly platform?: PlatformName | undefined
   readonly resolvePorts?: boolean
@@ -53,7 +56,8 @@ export async function deployWith(
 ) {
   const started = performance.now()
   const { desired } = session
-  session.requireServices(args.services)
+  const given = givenImages(args.image ?? [])
+  session.requireServices([...args.services, ...Object.keys(given)])
   const result = await operate(context, session, args, {
     purpose: `deploy ${args.revision ?? 'HEAD'}`,
     ...(args.services.length > 0 ? { covers: args.services } : {}),
@@ -61,6 +65,7 @@ export async function deployWith(
       const observed = unwrap(
         await session.platform.observe(desired, {
           source: { allowDirty: args.allowDirty, ...(args.revision === undefined ? {} : { revision: args.revision }) },
+          images: Object.values(given),
           signal,
         }),
       )
@@ -69,6 +74,7 @@ export async function deployWith(
       const plan = planDeploy(desired, snapshot, {
         ...(args.services.length > 0 ? { only: [...args.services] } : {}),
         allowDirty: args.allowDirty,
+        ...(Object.keys(given).length > 0 ? { images: given } : {}),
         ...(session.writeEnv ? { writeEnv: session.writeEnv } : {}),
         clients: await clientsFor(desired, signal),
         run: session.run,
@@ -86,6 +92,27 @@ export async function deployWith(
     text: (view) => describeRelease(result, desired, `deploy ${desired.environment}`, since(started, view), view),
   })
 }
+
+/** The images that were given, by service. Throws `bad-image`. */
+function givenImages(image: readonly string[]): Record<string, string> {
+  const given: Record<string, string> = {}
+  for (const text of image) {
+    const [service = '', ...rest] = text.split('=')
+    const reference = rest.join('=')
+    if (service === '' || service in given || !(parseImage(reference) || isEngineId(reference))) {
+      throw new FailureError({
+        code: 'bad-image',
+        message: service in given ? `--image names ${service} twice` : `--image ${text} is no service with an image`,
+        next: ['--image api=registry.example.com/api@sha256:…'],
+        outcome: 'usage',
+      })
+    }
+    given[service] = reference
+  }
+  return given
+}
+
+const isEngineId = (text: string): boolean => /^sha256:[0-9a-f]{64}$/.test(text)
 
 /** What a backup before the deploy would be taken with; to look for it takes a moment, so only where there may be one. */
 async function clientsFor({ configuration, database }: Desired, signal: AbortSignal): Promise<number[]> {

@@ -57,6 +57,7 @@ export async function runResume(scope: Scope, context: TaskContext & { args: Arg
   return deployWith(context, session, {
     ...args,
     services: pending.only ?? [],
+    image: Object.entries(pending.given ?? {}).map(([service, reference]) => `${service}=${reference}`),
     revision,
     allowDirty: dirty,
     commit: pending.commit,

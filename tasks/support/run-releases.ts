@@ -24,19 +24,23 @@ export async function runReleases(
     environment,
     ...(current === undefined ? {} : { current }),
     ...(target === undefined ? {} : { rollbackTarget: target }),
-    releases: releases.map(({ number, revision, commit, created, ended, by, run, outcome, cause, left, only }) => ({
-      number,
-      revision,
-      commit,
-      created,
-      ended,
-      by,
-      run,
-      outcome,
-      cause,
-      left,
-      only,
-    })),
+    releases: releases.map(
+      ({ number, revision, commit, created, ended, by, run, outcome, cause, left, only, given, pushed }) => ({
+        number,
+        revision,
+        commit,
+        created,
+        ended,
+        by,
+        run,
+        outcome,
+        cause,
+        left,
+        only,
+        given,
+        pushed,
+      }),
+    ),
     text: (view: View) =>
       releases.length === 0
         ? `${environment} has no release yet: task deploy ${session.desired.configuredAs}\n`

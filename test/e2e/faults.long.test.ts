@@ -232,6 +232,7 @@ const ofOtherCommands = new Set([
   // Of an engine with containers.
   'ensure-network',
   'pull-image',
+  'push-image',
   'drop-replaced',
   'remove-leftover',
   // Of a cluster.

@@ -16,6 +16,7 @@ import { pruneReleases } from './prune-releases.ts'
 import { pruneRows } from './prune-rows.ts'
 import { pruneWal } from './prune-wal.ts'
 import { pullImage } from './pull-image.ts'
+import { pushImage } from './push-image.ts'
 import { receiveWal } from './receive-wal.ts'
 import { removeLeftover } from './remove-leftover.ts'
 import { removeObject } from './remove-object.ts'
@@ -63,6 +64,7 @@ export const opKinds = {
   'apply-object': applyObject,
   'remove-object': removeObject,
   'pull-image': pullImage,
+  'push-image': pushImage,
   'start-service': startService,
   'stop-service': stopService,
   'wait-gate': waitGate,

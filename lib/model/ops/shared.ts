@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { ContainerSpec, Fingerprint, RunSpec, Source, Value } from '../desired.ts'
+import type { ContainerImage, ContainerSpec, Fingerprint, RunSpec, Source, Value } from '../desired.ts'
 import { probeSchema } from '../probe.ts'
 import { proxyAdapterNames } from '../service.ts'
 
@@ -28,19 +28,19 @@ export const overlapSchema = z.strictObject({
     .exactOptional(),
 })
 
+const imageSchema: z.ZodType<ContainerImage> = z.strictObject({
+  reference: z.string(),
+  identity: z.string().exactOptional(),
+  built: z.literal(true).exactOptional(),
+  pushed: z.literal(true).exactOptional(),
+})
+
 const containerSpecSchema: z.ZodType<ContainerSpec> = z.strictObject({
   project: z.string(),
   main: z.string(),
   compose: z.string(),
   variables: z.record(z.string(), valueSchema),
-  images: z.record(
-    z.string(),
-    z.strictObject({
-      reference: z.string(),
-      identity: z.string().exactOptional(),
-      built: z.literal(true).exactOptional(),
-    }),
-  ),
+  images: z.record(z.string(), imageSchema),
   replicas: z.record(z.string(), z.int()),
   networks: z.record(z.string(), z.string()),
   published: z.array(
@@ -101,6 +101,7 @@ export const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
       only: z.literal(true).exactOptional(),
       manifests: z.array(z.string()),
       replicas: z.int().exactOptional(),
+      images: z.record(z.string(), imageSchema).exactOptional(),
       settleMs: z.number().exactOptional(),
       patienceMs: z.number().exactOptional(),
     })

@@ -11,6 +11,7 @@ import type { ProbeTarget } from '../../model/probe.ts'
 import type { Secret } from '../../model/secret.ts'
 import type { PortAssignments } from '../../plan/ports.ts'
 import { type Clock, systemClock } from '../../system/clock.ts'
+import { pushImage } from '../images/push.ts'
 import type { LocalContext } from '../local/context.ts'
 import { engineFolder, ensureDataFolder } from '../local/data-root.ts'
 import { externalAdministrator } from '../local/external-database.ts'
@@ -169,6 +170,7 @@ function handlersOf(
     'run-build': runBuild(docker),
     'ensure-network': ensureNetwork(docker),
     'pull-image': pullImage(docker),
+    'push-image': pushImage(docker),
     'start-service': startService(docker),
     'stop-service': stopService(docker),
     'wait-gate': waitGate(docker),

@@ -3,6 +3,7 @@ import type { Desired } from '../../model/desired.ts'
 import { ok, type Result } from '../../model/failure.ts'
 import type { ObserveOptions, SecretSource } from '../../model/platform.ts'
 import type { Snapshot } from '../../model/snapshot.ts'
+import { pinnedImage } from '../../plan/images.ts'
 import { placeRelease } from '../../plan/ports.ts'
 import { targetOf } from '../../plan/target.ts'
 import { type Contexts, observeSource } from '../local/source.ts'
@@ -12,6 +13,7 @@ import { databaseOf, type Ways } from './database-access.ts'
 import { observeNetworks } from './networks.ts'
 import { observeImages } from './observe-images.ts'
 import { blockedPorts } from './ports.ts'
+import { lookUpFor } from './registry.ts'
 import { observedServices } from './state.ts'
 
 /** Looks at an environment on its engine, and changes nothing. Fails where the engine does not answer, or a revision is unknown. */
@@ -20,7 +22,7 @@ export async function observeDocker(
   ways: Ways,
   desired: Desired,
   secrets: SecretSource,
-  { source, signal }: ObserveOptions,
+  { source, images: given = [], signal }: ObserveOptions,
 ): Promise<Result<Snapshot>> {
   // All at once: the two of the releases are one look at their volume.
   const [containers, listed, current] = await Promise.all([
@@ -35,9 +37,15 @@ export async function observeDocker(
   const specs = desired.services.flatMap(({ spec }) => spec ?? [])
   const recorded = releases.flatMap(({ services }) => services.flatMap(({ spec }) => spec ?? []))
   const known = [...specs, ...recorded].flatMap(({ docker: own }) => own ?? [])
-  const references = known.flatMap(({ images }) =>
-    Object.values(images).flatMap(({ reference, identity, built }) => (built && !identity ? [] : [reference])),
-  )
+  const references = [
+    ...given,
+    ...known.flatMap(({ images }) =>
+      Object.values(images).flatMap(({ reference, identity }) => [
+        reference,
+        ...(identity === undefined ? [] : [identity]),
+      ]),
+    ),
+  ]
   const [files, ports, networks, images, database] = await Promise.all([
     source ? observeSource(docker.folder, buildContexts(desired), source) : undefined,
     blockedPorts(docker, specs, signal),
@@ -49,6 +57,9 @@ export async function observeDocker(
   if (!ports.ok) return ports
   if (!networks.ok) return networks
   if (!images.ok) return images
+  const registry = files?.ok
+    ? await inRegistries(docker, desired, { artefacts: files.value.artefacts, images: images.value, given }, signal)
+    : undefined
   const built = files?.ok ? await builtImages(docker, desired, files.value.artefacts, signal) : ok({})
   if (!built.ok) return built
   return ok({
@@ -63,8 +74,32 @@ export async function observeDocker(
     built: built.value,
     networks: networks.value,
     images: images.value,
+    ...(registry && { registry }),
   })
 }
+
+/** What registries say of a deploy's images: of those that it builds and pushes, and of those that the engine does not have. */
+function inRegistries(
+  docker: DockerContext,
+  desired: Desired,
+  seen: { artefacts: Record<string, string>; images: NonNullable<Snapshot['images']>; given: readonly string[] },
+  signal: AbortSignal,
+): Promise<NonNullable<Snapshot['registry']>> {
+  const catalogue = desired.services.flatMap(({ name, spec }) =>
+    Object.values(spec?.docker?.images ?? {}).flatMap((image) => {
+      const { reference } = pinnedImage(image, seen.artefacts[name], {})
+      return image.built ? (image.pushed ? [reference] : []) : missingIn(seen.images, reference)
+    }),
+  )
+  return lookUpFor(
+    docker,
+    [...catalogue, ...seen.given.flatMap((reference) => missingIn(seen.images, reference))],
+    signal,
+  )
+}
+
+const missingIn = (images: NonNullable<Snapshot['images']>, reference: string): string[] =>
+  images[reference]?.state === 'missing' && !reference.includes('@') ? [reference] : []
 
 /** The folders whose content identifies the images that services build. */
 const buildContexts = (desired: Desired): Contexts =>

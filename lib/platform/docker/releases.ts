@@ -141,7 +141,7 @@ export function dockerReleases(engine: Engine, owner: Owner): DockerReleases {
         throw new FailureError(taken(environment, number))
       }),
 
-    close: (number, { outcome, ended, cause, left: gone, schema }) =>
+    close: (number, { outcome, ended, cause, left: gone, schema, pushed }) =>
       inTurn(async () => {
         const placed = find(await read(), number)
         const release: Release = {
@@ -151,6 +151,7 @@ export function dockerReleases(engine: Engine, owner: Owner): DockerReleases {
           ...(cause === undefined ? {} : { cause }),
           ...(gone === undefined ? {} : { left: gone }),
           ...(schema === undefined ? {} : { schema }),
+          ...(pushed === undefined ? {} : { pushed }),
         }
         await volume.write([change({ ...placed, release })])
       }),

@@ -42,6 +42,7 @@ type InjectedKind = 'run-hook' | 'write-env' | 'sync-data'
 type ContainerKind =
   | 'ensure-network'
   | 'pull-image'
+  | 'push-image'
   | 'drop-replaced'
   | 'remove-leftover'
   | 'set-maintenance'

@@ -56,6 +56,8 @@ const recordSchema = z.looseObject({
     )
     .optional(),
   schema: z.array(migrationSchema),
+  given: z.record(z.string(), z.string()).optional(),
+  pushed: z.record(z.string(), z.string()).optional(),
   outcome: z.enum(['pending', 'healthy', 'failed']),
   cause: z.string().optional(),
   left: z.looseObject({ at: z.string(), run: z.string(), to: z.int() }).optional(),
