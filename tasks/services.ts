@@ -13,7 +13,7 @@ import {
 const common = { ...selectionArguments, ...environmentFlag, ...platformArgument }
 const workingTree = { workingTree: flag().describe('run the working tree although there is a release') }
 
-/** `task services up|down|restart|status|logs|exec|pull|config [name…]`. */
+/** `task services up|down|restart|status|logs|exec|port-forward|pull|config [name…]`. */
 export const servicesTask = (scope: Scope) =>
   task({
     description: 'Start, stop, restart and look at services',
@@ -63,6 +63,19 @@ export const servicesTask = (scope: Scope) =>
           command: text().positional().repeated().describe('the command; after -- when it has flags of its own'),
         },
         run: async (context) => (await import('./support/run-inside.ts')).runExec(scope, context),
+      }),
+      'port-forward': task({
+        description: 'A port of a service on this machine, until it is interrupted',
+        args: {
+          ...environmentFlag,
+          ...platformArgument,
+          service: text().positional().describe('the service'),
+          ports: text()
+            .positional()
+            .optional()
+            .describe('local:remote, as 8080:http or :5432; default is its first port'),
+        },
+        run: async (context) => (await import('./support/run-forward.ts')).runForward(scope, context),
       }),
       pull: task({
         description: 'Fetch the images of services anew',

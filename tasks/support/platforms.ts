@@ -88,11 +88,9 @@ const docker: Driver = {
 
 const kubernetes: Driver = {
   create: ({ folder, desired, secrets, redactable }) => {
-    const { id, name } = desired.workspace
     const address = desired.configuration.kubernetes
     if (!address) throw new Error(`${desired.environment} names no cluster`)
-    const parts = { folder, workspaceId: id, workspaceName: name, environment: desired.environment, address }
-    return createKubernetesPlatform({ ...parts, secrets, redactable })
+    return createKubernetesPlatform({ folder, desired, address, secrets, redactable })
   },
   records: (_folder, environment, { workspace, kubernetes: address }) => {
     if (!workspace || !address) return { list: async () => [], current: async () => undefined }

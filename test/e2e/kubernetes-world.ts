@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { type Ended, type Running, repository, run, start, temporaryFolder } from '../support/index.ts'
 import { type Cluster, startCluster } from '../support/kubernetes/index.ts'
 import type { Access } from '../support/kubernetes/server.ts'
+import type { PodPlayers } from '../support/kubernetes/upgrades.ts'
 import { checkNext } from './next-commands.ts'
 
 /** How the api of a commit is. */
@@ -55,6 +56,9 @@ export type KubernetesWorldOptions = {
   cluster?: string
   /** Who may do what; only on the test's own cluster. */
   allows?(access: Access): boolean
+  /** What plays the pods, and images that are there besides those of the api; only on the test's own cluster. */
+  players?: PodPlayers
+  otherImages?: readonly string[]
   of?: { namespace: string; cluster: Cluster | undefined; id: string; base: string }
 }
 
@@ -65,11 +69,12 @@ export async function makeKubernetesWorld(options: KubernetesWorldOptions = {}):
   const id = options.of?.id ?? `shop${randomBytes(4).toString('hex')}`
   const namespace = options.of?.namespace ?? `vital-ops-test-${id}`
   const images = { v1: real.v1 ?? 'registry.local/web:v1', v2: real.v2 ?? 'registry.local/web:v2' }
-  const known = new Set(Object.values(images))
+  const known = new Set([...Object.values(images), ...(options.otherImages ?? [])])
   const cluster = isReal
     ? undefined
     : (options.of?.cluster ??
       (await startCluster({
+        ...options.players,
         folder: join(base, 'cluster'),
         paceMs: options.paceMs ?? 30,
         ...(options.allows && { allows: options.allows }),

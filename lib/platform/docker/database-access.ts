@@ -1,8 +1,8 @@
-import { observeDatabase } from '../../database/observe.ts'
 import type { Desired, DesiredService } from '../../model/desired.ts'
-import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
+import { failed, type Result } from '../../model/failure.ts'
 import type { DatabaseAdministrator, Endpoint, SecretSource } from '../../model/platform.ts'
 import type { ObservedDatabase } from '../../model/snapshot.ts'
+import { observeServer, administratorOf as serviceAdministrator } from '../database-access.ts'
 import { observeExternal } from '../local/external-database.ts'
 import { noSuchPort, notRunning } from '../service-failures.ts'
 import { type Container, serviceContainers } from './containers.ts'
@@ -44,25 +44,12 @@ function wayTo(docker: DockerContext, ways: Ways, container: Container, port: nu
 export async function administratorOf(
   docker: DockerContext,
   ways: Ways,
-  { services, database }: Pick<Desired, 'services' | 'database'>,
+  desired: Pick<Desired, 'services' | 'database'>,
   service: string,
   secrets: SecretSource,
 ): Promise<Result<DatabaseAdministrator>> {
   if (docker.external?.service === service) return docker.external.administrator()
-  const desired = services.find(({ name }) => name === service)
-  const { user, password: reference } =
-    (database?.service === service ? database : undefined) ?? desired?.spec?.database ?? {}
-  if (user === undefined || reference === undefined) return failed(noDatabase(service))
-  const password = secrets.find(reference)
-  if (!password) return failed(noPassword(service, reference.secret))
-  const endpoint = await connectTo(docker, ways, withPort(desired), service, '')
-  return endpoint.ok ? ok({ host: endpoint.value.host, port: endpoint.value.port, user, password }) : endpoint
-}
-
-/** A database that names no port listens where PostgreSQL does. */
-function withPort(desired: DesiredService | undefined): DesiredService | undefined {
-  if (!desired?.spec || Object.keys(desired.spec.ports).length > 0) return desired
-  return { ...desired, spec: { ...desired.spec, ports: { postgres: 5432 } } }
+  return serviceAdministrator(desired, service, secrets, (found) => connectTo(docker, ways, found, service, ''))
 }
 
 /** What is known of the environment's database. A server that does not run is not asked; its volume says whether there are data. */
@@ -76,17 +63,10 @@ export async function databaseOf(
   const { database, services } = desired
   if (!database) return undefined
   if (database.url !== undefined) return observeExternal(database, secrets, signal)
-  const service = services.find(({ name }) => name === database.service)
-  if (!service?.spec?.docker) return undefined
+  const spec = services.find(({ name }) => name === database.service)?.spec?.docker
+  if (!spec) return undefined
   const admin = await administratorOf(docker, ways, desired, database.service, secrets)
-  const password = secrets.find(database.password)
-  if (!admin.ok || !password)
-    return { created: await hasData(docker, service.spec.docker.project, signal), reachable: false }
-  return observeDatabase({
-    created: true,
-    admin: { ...admin.value, applicationName: 'vital-ops/observe', signal },
-    wanted: { name: database.name, user: database.user, password },
-  })
+  return observeServer(database, admin, secrets, () => hasData(docker, spec.project, signal), signal)
 }
 
 /** Whether a project has a volume of its own. An engine that does not say is taken to have it. */
@@ -95,17 +75,3 @@ async function hasData({ engine }: DockerContext, project: string, signal: Abort
   const volumes = await engine.checked(['volume', 'ls', '--quiet', '--filter', filter], { signal })
   return !volumes.ok || volumes.value.trim() !== ''
 }
-
-const noDatabase = (service: string): Failure => ({
-  code: 'no-database',
-  message: `${service} is no database: its file has no \`database\``,
-  service,
-  outcome: 'unchanged',
-})
-
-const noPassword = (service: string, name: string): Failure => ({
-  code: 'secret-missing',
-  message: `${service} needs the secret ${name}, which no provider has`,
-  service,
-  outcome: 'unchanged',
-})

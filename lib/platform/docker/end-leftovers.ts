@@ -1,8 +1,7 @@
-import { terminateSessions } from '../../database/admin.ts'
-import { applicationName, withDatabase } from '../../database/connect.ts'
-import { ok, unwrap } from '../../model/failure.ts'
+import { unwrap } from '../../model/failure.ts'
 import type { Holder, Platform } from '../../model/platform.ts'
 import { endProcessesOf } from '../end-processes.ts'
+import { endSessionsOf } from '../end-sessions.ts'
 import { environmentContainers, isLitter } from './containers.ts'
 import type { DockerContext } from './context.ts'
 import { remove } from './ops/start-service.ts'
@@ -24,12 +23,5 @@ export async function endLeftoversOf(
       signal,
     ),
   )
-  const admin = database === undefined ? undefined : await administrator(database)
-  // Without its administrator there is nobody to ask; whoever needs the database next says so.
-  if (!admin?.ok) return
-  const address = { ...admin.value, database: 'postgres', applicationName: applicationName('recovery'), signal }
-  await withDatabase(address, async (connection) => {
-    await terminateSessions(connection, applicationName(holder.run))
-    return ok(undefined)
-  })
+  await endSessionsOf(administrator, database, holder, signal)
 }

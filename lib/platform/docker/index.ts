@@ -1,8 +1,3 @@
-import { backupHandlers } from '../../backup/handlers.ts'
-import { makeFolders } from '../../database/engine/native.ts'
-import { locateEngine } from '../../database/engine/postgres.ts'
-import { databaseHandlers } from '../../database/handlers.ts'
-import { KnownFiles, knownFilesPath } from '../../database/known-files.ts'
 import type { Desired, RunSpec } from '../../model/desired.ts'
 import { failed, type Result, unwrap } from '../../model/failure.ts'
 import type { OpKindName } from '../../model/op.ts'
@@ -11,13 +6,12 @@ import type { ProbeTarget } from '../../model/probe.ts'
 import type { Secret } from '../../model/secret.ts'
 import type { PortAssignments } from '../../plan/ports.ts'
 import { type Clock, systemClock } from '../../system/clock.ts'
+import { dataHandlers } from '../data-handlers.ts'
 import { pushImage } from '../images/push.ts'
 import type { LocalContext } from '../local/context.ts'
-import { engineFolder, ensureDataFolder } from '../local/data-root.ts'
 import { externalAdministrator } from '../local/external-database.ts'
 import { exportSource } from '../local/ops/export-source.ts'
 import { sendNotification } from '../local/ops/send-notification.ts'
-import { sourceFolder } from '../local/prepare.ts'
 import { notRunning } from '../service-failures.ts'
 import { observeLeftovers } from './cleanup.ts'
 import { environmentContainers, serviceContainers } from './containers.ts'
@@ -135,36 +129,10 @@ function handlersOf(
   docker: DockerContext,
   local: LocalContext,
   administrator: Administrator,
-  serviceAddress: Parameters<typeof backupHandlers>[0]['serviceAddress'],
+  serviceAddress: Parameters<typeof dataHandlers>[1]['serviceAddress'],
 ): DockerHandlers {
-  const { folder, environment, workspaceName: name, workspaceId: id } = docker
-  const dataFolder = (service: string) => ensureDataFolder({ ...local, service })
-  const engine = (wanted: { version: number; prefer: 'embedded' | 'system' }, signal: AbortSignal) =>
-    locateEngine({ ...wanted, workspaceFolder: folder, engineFolder: engineFolder(folder), signal })
-  const { 'create-data': _, ...database } = databaseHandlers({
-    engine,
-    dataFolder,
-    environment,
-    sourceFolder: (source) => sourceFolder(local, source),
-    administrator,
-    knownFiles: () => KnownFiles.read(knownFilesPath(folder)),
-  })
   return {
-    ...database,
-    ...backupHandlers({
-      workspace: { name, id },
-      environment,
-      folder,
-      engine,
-      dataFolder,
-      administrator,
-      serviceAddress,
-      async scratchFolder() {
-        const path = await ensureDataFolder({ ...local, service: '.scratch' })
-        await makeFolders(path, 0o711)
-        return path
-      },
-    }),
+    ...dataHandlers(local, { administrator, serviceAddress }),
     'export-source': exportSource(local),
     'send-notification': sendNotification(local),
     'run-build': runBuild(docker),

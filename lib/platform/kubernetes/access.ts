@@ -19,12 +19,13 @@ const watched: ReadonlySet<string> = new Set([
   'customresourcedefinitions',
 ])
 /** What is looked at where it may be, and does without where it may not. */
-const dispensable: ReadonlySet<string> = new Set(['resourcequotas', 'limitranges', 'pods/log'])
+const dispensable: ReadonlySet<string> = new Set(['resourcequotas', 'limitranges', 'pods/log', 'pods/exec'])
 
 /** What a deploy cannot do without, of all that its deployer is given. */
 export const deployAccess = (needs: AccessNeeds): Access[] =>
   accessNeeded(needs).filter(({ verb, resource, namespace }) => {
     if (dispensable.has(resource)) return false
+    if (resource === 'pods/portforward') return verb === 'create'
     if (verb !== 'list' && verb !== 'watch') return true
     return watched.has(resource) || (verb === 'list' && resource === 'secrets' && namespace === needs.releases)
   })

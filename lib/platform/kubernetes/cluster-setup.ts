@@ -42,7 +42,8 @@ export async function observeSetup(
     const served = await readServed(cluster.kubectl, applied, signal)
     const labels = ownerLabels(cluster)
     const namespaces = namespacesOf(services)
-    const access = accessNeeded({ applied, removed: applied, releases: cluster.home, namespaces, served })
+    const connects = desired.database !== undefined && desired.database.url === undefined
+    const access = accessNeeded({ applied, removed: applied, releases: cluster.home, namespaces, connects, served })
     const { networkPolicies = true, outside, ingressControllers, podSecurity, quota, containers } = address
     const limits = { ...(quota && { quota }), ...(containers && { containers: definedOf(containers) }) }
     const all = [

@@ -1,13 +1,19 @@
-import type { RunSpec } from '../../model/desired.ts'
+import type { Desired, RunSpec } from '../../model/desired.ts'
 import type { EnvironmentConfiguration } from '../../model/environment.ts'
-import { failed, ok, type Result } from '../../model/failure.ts'
+import { ok, type Result } from '../../model/failure.ts'
 import type { Handlers, Platform, SecretSource } from '../../model/platform.ts'
 import type { ProbeTarget } from '../../model/probe.ts'
 import type { Secret } from '../../model/secret.ts'
 import { type Clock, systemClock } from '../../system/clock.ts'
+import { dataHandlers } from '../data-handlers.ts'
 import { endProcessesOf } from '../end-processes.ts'
+import { endSessionsOf } from '../end-sessions.ts'
+import type { LocalContext } from '../local/context.ts'
+import { exportSource as exportFiles } from '../local/ops/export-source.ts'
+import { sendNotification } from '../local/ops/send-notification.ts'
 import { observeSetup } from './cluster-setup.ts'
 import type { KubernetesContext } from './context.ts'
+import { insideOf } from './inside.ts'
 import { kubectlOf } from './kubectl.ts'
 import { observeLeftovers } from './leftovers.ts'
 import { kubernetesLock } from './lock.ts'
@@ -21,15 +27,15 @@ import { startService } from './ops/start-service.ts'
 import { stopService } from './ops/stop-service.ts'
 import { waitGate } from './ops/wait-gate.ts'
 import { preflightKubernetes } from './preflight.ts'
+import { Ways } from './reach.ts'
 import { kubernetesReleases } from './releases.ts'
 
 /** What the kubernetes platform is made of. */
 export type KubernetesPlatformOptions = {
   /** The workspace's folder, absolute. */
   folder: string
-  workspaceId: string
-  workspaceName: string
-  environment: string
+  /** What the environment is, from the catalogue or from a record. */
+  desired: Desired
   /** The cluster; a namespace names where lock and releases are. */
   address: NonNullable<EnvironmentConfiguration['kubernetes']>
   secrets: SecretSource
@@ -53,7 +59,9 @@ export const homeOf = (
 
 /** One environment on a cluster, driven through kubectl: releases, lock and inventories are objects of its namespace. */
 export function createKubernetesPlatform(options: KubernetesPlatformOptions): KubernetesPlatform {
-  const { folder, workspaceId, workspaceName, environment, address, secrets, say } = options
+  const { folder, desired, address, secrets, say } = options
+  const { workspace, environment, database } = desired
+  const { id: workspaceId, name: workspaceName } = workspace
   const kubectl = kubectlOf(address)
   const home = homeOf(address, workspaceName, environment)
   const place = { kubectl, home, workspaceId, environment }
@@ -67,40 +75,67 @@ export function createKubernetesPlatform(options: KubernetesPlatformOptions): Ku
     hidden: (options.redactable ?? []).map((secret) => secret.reveal()),
     before: new Map(),
   }
+  const ways = new Ways(cluster, desired)
+  const handlers = handlersOf(cluster, ways, database !== undefined)
   return {
-    observe: (desired, how) => observeKubernetes(cluster, desired, how),
-    preflight: (plan, desired, signal) => preflightKubernetes(cluster, plan, desired, signal),
-    handlers: handlersOf(cluster),
+    observe: (wanted, how) => observeKubernetes(cluster, ways, wanted, how),
+    preflight: (plan, wanted, signal) => preflightKubernetes(cluster, ways, handlers, plan, wanted, signal),
+    handlers,
     lock: kubernetesLock({ ...place, ...(say && { say }) }),
     releases: cluster.releases,
     async status(signal) {
       return Object.values(await observedServices(cluster, signal)).map(({ fingerprint: _, ...state }) => state)
     },
     leftovers: (signal) => observeLeftovers(cluster, signal),
-    setup: (desired, signal) => observeSetup(cluster, desired, address, signal),
+    setup: (wanted, signal) => observeSetup(cluster, wanted, address, signal),
     logs: (query, signal) => readLogs(cluster, query, signal),
-    connect: async (service) => failed(notReached(service)),
-    administrator: async (service) => failed(notReached(service)),
+    connect: (service, port) => ways.connect(service, port),
+    administrator: (service) => ways.administrator(service),
+    inside: (service, command, how) => insideOf(cluster, service, command, how),
     probeTarget: async ({ service }) =>
       ok({ target: { service, host: '', ports: {}, directory: folder, environment: {} } }),
-    endLeftovers: endProcessesOf,
+    async endLeftovers(holder, signal) {
+      await endProcessesOf(holder)
+      await endSessionsOf((service) => ways.administrator(service), database?.service, holder, signal)
+    },
   }
 }
 
-const handlersOf = (cluster: KubernetesContext): Handlers => ({
-  'apply-object': applyObject(cluster),
-  'export-source': exportSource(cluster),
-  'start-service': startService(cluster),
-  'stop-service': stopService(cluster),
-  'wait-gate': waitGate(cluster),
-  'prune-releases': pruneReleases(cluster),
-  'remove-object': removeObject(cluster),
-})
+const handlersOf = (cluster: KubernetesContext, ways: Ways, hasDatabase: boolean): Handlers => {
+  const local = localParts(cluster)
+  return {
+    ...dataHandlers(local, {
+      administrator: (service) => ways.administrator(service),
+      serviceAddress: (service) => ways.connect(service, ''),
+    }),
+    'apply-object': applyObject(cluster),
+    'export-source': exportSource(cluster, hasDatabase ? exportFiles(local) : undefined),
+    'start-service': startService(cluster),
+    'stop-service': stopService(cluster),
+    'wait-gate': waitGate(cluster),
+    'prune-releases': pruneReleases(cluster),
+    'remove-object': removeObject(cluster),
+    'send-notification': sendNotification(local),
+  }
+}
 
-const notReached = (service: string) => ({
-  code: 'service-not-reached',
-  message: `${service} cannot be reached from here: this version opens no tunnel into a cluster`,
-  service,
-  next: [`kubectl port-forward service/${service} <port>`],
-  outcome: 'unchanged' as const,
+/** What of this machine takes part in the environment's work: files of a release, programs, scratch servers. */
+const localParts = ({
+  folder,
+  workspaceId,
+  workspaceName,
+  environment,
+  releases,
+  clock,
+  hidden,
+}: KubernetesContext): LocalContext => ({
+  folder,
+  workspaceId,
+  workspaceName,
+  environment,
+  releases,
+  clock,
+  hidden,
+  ports: {},
+  supervisor: {},
 })

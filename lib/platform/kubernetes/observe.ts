@@ -7,20 +7,26 @@ import { readObjects } from './apply.ts'
 import type { KubernetesContext } from './context.ts'
 import { type Inventory, readInventories } from './inventory.ts'
 import { label, ownerLabels, selectorOf } from './names.ts'
+import type { Ways } from './reach.ts'
 import { observeManifests } from './source.ts'
 import { stateOf } from './verdicts.ts'
 
 /** Looks at an environment, and changes nothing. Failures: those of the cluster, of git and of rendering. */
 export async function observeKubernetes(
   cluster: KubernetesContext,
+  ways: Ways,
   desired: Desired,
   { source, signal }: ObserveOptions,
 ): Promise<Result<Snapshot>> {
   try {
-    const [services, releases, current, files] = await Promise.all([
+    const listed = cluster.releases.list()
+    const isReleased = async (service: string) =>
+      (await listed).some(({ services }) => services.some((one) => one.service === service && one.spec))
+    const [services, releases, current, database, files] = await Promise.all([
       observedServices(cluster, signal),
-      cluster.releases.list(),
+      listed,
       cluster.releases.current(),
+      ways.observe(isReleased, signal),
       source ? observeManifests(cluster.folder, desired, source, signal) : undefined,
     ])
     if (files && !files.ok) return files
@@ -28,6 +34,7 @@ export async function observeKubernetes(
       at: cluster.clock.wall().toISOString(),
       services,
       ports: [],
+      ...(database && { database }),
       ...(files && { source: files.value }),
       releases,
       ...(current !== undefined && { current }),

@@ -3,8 +3,10 @@ import type { Finding } from '../../model/finding.ts'
 import { type KubernetesObject, referenceKey, referenceOf } from '../../model/kubernetes-object.ts'
 import type { OpKindName, OpOf } from '../../model/op.ts'
 import type { Plan } from '../../model/plan.ts'
+import type { Handlers } from '../../model/platform.ts'
 import { preflightManifests, type ServerFacts } from '../../plan/kubernetes/preflight/index.ts'
 import type { Access } from '../../plan/kubernetes/setup/index.ts'
+import { findingOf } from '../preflight-findings.ts'
 import { accessFindings, deployAccess } from './access.ts'
 import { applyArgumentsOf, listOf, readObjects, referencesOf } from './apply.ts'
 import { byReference, changeFindings } from './changes.ts'
@@ -16,31 +18,23 @@ import { readInventories } from './inventory.ts'
 import { fieldManager } from './names.ts'
 import { preparedFor } from './ops/start-service.ts'
 import { prepareObjects, secretObject } from './prepare.ts'
+import type { Ways } from './reach.ts'
 import { isClusterKind, keptKinds } from './shape.ts'
 import { renderSource } from './source.ts'
 
-/** Kinds of ops that this platform, or every one, has a handler for. */
-const driven: ReadonlySet<OpKindName> = new Set<OpKindName>([
-  'export-source',
-  'start-service',
-  'stop-service',
-  'wait-gate',
-  'prune-releases',
-  'run-hook',
-  'write-env',
-  'apply-object',
-  'remove-object',
-  'send-notification',
-])
+/** Kinds of ops whose handlers whoever runs tasks and writes configuration brings. */
+const injected: ReadonlySet<OpKindName> = new Set<OpKindName>(['run-hook', 'write-env', 'sync-data'])
 
 /** Read-only checks of a plan before it runs: everything that the server can say beforehand, all at once. */
 export async function preflightKubernetes(
   cluster: KubernetesContext,
+  ways: Ways,
+  handlers: Handlers,
   plan: Plan,
   desired: Desired | undefined,
   signal: AbortSignal,
 ): Promise<Finding[]> {
-  const unknown = notDriven(plan)
+  const unknown = notDriven(plan, handlers)
   if (unknown.length > 0) return unknown
   const setup = plan.ops.flatMap((op) => (op.kind === 'apply-object' ? [op.data.object] : []))
   if (setup.length > 0)
@@ -58,7 +52,7 @@ export async function preflightKubernetes(
   const applied = planned.filter(({ placeholder }) => !placeholder).map(({ object }) => object)
   const [refused, access] = await Promise.all([
     dryRun(cluster, applied, facts, signal),
-    accessFindings(cluster.kubectl, accessOf(cluster, { applied: objects, removed }, made, facts), signal),
+    accessFindings(cluster.kubectl, accessOf(cluster, { applied: objects, removed }, made, facts, plan), signal),
   ])
   const input = [...planned, ...made].map((one) => {
     const before = there.get(referenceKey(referenceOf(one.object)))
@@ -66,11 +60,20 @@ export async function preflightKubernetes(
   })
   return [
     ...findings,
+    ...(await tunnelFindings(ways, plan, desired)),
     ...access,
     ...preflightManifests({ planned: input, facts }),
     ...refused,
     ...changeFindings(planned, there),
   ]
+}
+
+/** Why the database of a plan that cannot go on without it is not reached, in kubectl's words. */
+async function tunnelFindings(ways: Ways, plan: Plan, desired: Desired | undefined): Promise<Finding[]> {
+  const { database } = desired ?? {}
+  if (!database || !plan.findings.some(({ rule }) => rule === 'database-not-ready')) return []
+  const admin = await ways.administrator(database.service)
+  return admin.ok ? [] : admin.failures.map((failure) => findingOf(failure))
 }
 
 /** What was applied before, and goes with this plan. */
@@ -99,10 +102,12 @@ function accessOf(
   changed: { applied: readonly KubernetesObject[]; removed: readonly KubernetesObject[] },
   made: readonly { object: KubernetesObject }[],
   { served }: ServerFacts,
+  { ops }: Plan,
 ): Access[] {
   if (changed.applied.length + changed.removed.length === 0) return []
   const namespaces = [...new Set(changed.applied.flatMap(({ metadata }) => metadata.namespace ?? []))]
-  const needed = deployAccess({ ...changed, releases: cluster.home, namespaces, served })
+  const connects = ops.some(({ kind }) => kind === 'ensure-database' || kind === 'apply-migrations')
+  const needed = deployAccess({ ...changed, releases: cluster.home, namespaces, connects, served })
   // A namespace that the plan makes by itself is created and never changed.
   return made.length === 0 ? needed : [...needed, { verb: 'create', group: '', resource: 'namespaces' }]
 }
@@ -120,13 +125,13 @@ function newNamespaces(
   return wanted.map((name) => ({ object: { apiVersion: 'v1', kind: 'Namespace', metadata: { name } } }))
 }
 
-function notDriven({ ops }: Plan): Finding[] {
-  const kinds = new Set(ops.filter(({ kind }) => !driven.has(kind)).map(({ kind }) => kind))
+function notDriven({ ops }: Plan, handlers: Handlers): Finding[] {
+  const kinds = new Set(ops.filter(({ kind }) => !handlers[kind] && !injected.has(kind)).map(({ kind }) => kind))
   return [...kinds].map((kind) => ({
     rule: 'not-driven-on-kubernetes',
     severity: 'error',
     message: `this version does not ${kind.replaceAll('-', ' ')} on kubernetes`,
-    mend: 'leave `database` out of the environment and migrate by a Job of the manifests, or rehearse: --platform local',
+    mend: 'rehearse it on this machine: --platform local',
   }))
 }
 

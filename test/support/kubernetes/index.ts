@@ -1,14 +1,16 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
 import { Api } from './api.ts'
 import { Controllers } from './controllers.ts'
 import type { Fault } from './faults.ts'
 import { type Images, Pods } from './pods.ts'
 import { type Access, makeServer } from './server.ts'
+import type { PodPlayers } from './upgrades.ts'
 
 /** What a test's cluster is like. */
-export type ClusterOptions = {
+export type ClusterOptions = PodPlayers & {
   /** A folder of the test's own, for the kubeconfig. */
   folder: string
   images?: Images
@@ -65,7 +67,11 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   )
   const faults: Fault[] = []
   const requests: string[] = []
+  const open = new Set<Duplex>()
   const server = makeServer({
+    ...(options.listens && { listens: options.listens }),
+    ...(options.execs && { execs: options.execs }),
+    open,
     api,
     faults,
     requests,
@@ -102,6 +108,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     end: async () => {
       clearInterval(timer)
       server.closeAllConnections()
+      for (const connection of open) connection.destroy()
       await new Promise<void>((resolve) => server.close(() => resolve()))
     },
   }

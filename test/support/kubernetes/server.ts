@@ -3,6 +3,7 @@
  * would do with them, and says so at `/version` (`vital-ops-test`).
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { Api, WriteOptions } from './api.ts'
 import { aggregatedDiscovery, openApiDocument, openApiIndex, resourceList, serverVersion } from './discovery.ts'
 import type { Fault } from './faults.ts'
@@ -10,13 +11,14 @@ import type { ApiObject, Json, ResourceType } from './objects.ts'
 import { groupVersionOf } from './objects.ts'
 import { badRequest, forbidden, Refusal } from './refusals.ts'
 import { answer, bodyOf, fieldTest, labelTest, objectIn, type Target, targetOf } from './requests.ts'
+import { onUpgrade, type PodPlayers } from './upgrades.ts'
 import { watch } from './watches.ts'
 
 /** What asks whether a request is allowed. */
 export type Access = { user: string; verb: string; group: string; resource: string; namespace?: string; name?: string }
 
 /** What the server is made of. */
-export type ServerOptions = {
+export type ServerOptions = PodPlayers & {
   api: Api
   faults: Fault[]
   allows(access: Access): boolean
@@ -24,6 +26,8 @@ export type ServerOptions = {
   logs(pod: ApiObject, container: string, previous: boolean): string[]
   /** Told of each request. */
   requests: string[]
+  /** The connections that were upgraded and are open. */
+  open: Set<Duplex>
 }
 
 /** Makes the server; it does not listen yet. */
@@ -40,7 +44,7 @@ export const makeServer = (options: ServerOptions): Server =>
         )
       answer(response, 500, { kind: 'Status', status: 'Failure', message: String((error as Error).stack), code: 500 })
     })
-  })
+  }).on('upgrade', (request, socket, head) => onUpgrade(options, request, socket, head))
 
 async function handle(options: ServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://server')

@@ -73,8 +73,9 @@ export function accessNeeded(needs: AccessNeeds): Access[] {
     // A revert of a StatefulSet waits for its broken pod, until that is deleted.
     if (stateful.has(namespace)) add('', 'pods', ['delete'], namespace)
     if (needs.connects) {
-      add('', 'pods/portforward', ['create'], namespace)
-      add('', 'pods/exec', ['create'], namespace)
+      // A WebSocket is asked for with GET: servers before 1.35 take that for `get`.
+      add('', 'pods/portforward', ['get', 'create'], namespace)
+      add('', 'pods/exec', ['get', 'create'], namespace)
     }
   }
   add('coordination.k8s.io', 'leases', ['get', 'create', 'update', 'delete'], needs.releases)

@@ -10,11 +10,20 @@ import { renderSource } from '../source.ts'
 /** What is kept with a release. */
 export type KeptFiles = { commit: string; rendered: Rendered }
 
-/** Renders the manifests of a revision and keeps them with the release, on the cluster. */
-export const exportSource = (cluster: KubernetesContext): Handler<'export-source'> => ({
-  async run(op, { signal }) {
+/**
+ * Renders the manifests of a revision and keeps them with the release, on the cluster. With `files` the revision's files are put here, too:
+ * migrations and seeds are run from this machine.
+ */
+export const exportSource = (
+  cluster: KubernetesContext,
+  files: Handler<'export-source'> | undefined,
+): Handler<'export-source'> => ({
+  async run(op, context) {
     const { release, revision, commit } = op.data
+    const { signal } = context
     try {
+      const here = await files?.run(op, context)
+      if (here?.ok === false) return here
       if (await isThere(cluster, op)) return ok({ message: 'there already' })
       const record = (await cluster.releases.list()).find(({ number }) => number === release)
       const services = toRenderOf(record)
@@ -30,7 +39,10 @@ export const exportSource = (cluster: KubernetesContext): Handler<'export-source
     }
   },
 
-  check: async (op) => ((await isThere(cluster, op)) ? 'done' : 'pending'),
+  async check(op, context) {
+    if (files && (await files.check(op, context)) !== 'done') return 'pending'
+    return (await isThere(cluster, op)) ? 'done' : 'pending'
+  },
 })
 
 const toRenderOf = (record: Release | undefined) =>
