@@ -4,6 +4,7 @@ import type { Milliseconds } from './duration.ts'
 import type { EnvironmentConfiguration, PlatformName } from './environment.ts'
 import type { Place } from './failure.ts'
 import type { Probe } from './probe.ts'
+import type { RolloutStrategy } from './rollout.ts'
 import type { SecretReference } from './secret.ts'
 import type { Category, Dependency, ProxyAdapterName, ServiceConfiguration } from './service.ts'
 
@@ -85,6 +86,10 @@ export type ManifestSpec = {
   settleMs?: Milliseconds
   /** How long a cause that may heal may stand before the gate fails; default 45 s. */
   patienceMs?: Milliseconds
+  /** How new pods take the place of the old ones; absent: they are rolled. */
+  strategy?: RolloutStrategy
+  /** Its manifests lead requests from outside to it: that is applied once everything is ready. */
+  routes?: true
 }
 
 /** An image of a Compose service, or of a container in manifests. */

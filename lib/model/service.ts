@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { healthSchema } from './probe.ts'
+import { strategySchema } from './rollout.ts'
 import { durationSchema, nameSchema, portSchema, variableSchema } from './values.ts'
 
 /** The categories of services, in the order in which tables show them. */
@@ -105,6 +106,7 @@ export const serviceSchema = z
           .describe(
             'How long a deploy waits with a cause that may heal (no node, no quota, a Secret is missing); default 45s',
           ),
+        strategy: strategySchema.optional().describe('How new pods take the place of the old ones; default is rolling'),
         dependencies: z.array(dependencySchema).default([]).describe('Added to `dependencies` on this platform'),
       })
       .optional()

@@ -2,6 +2,7 @@ import type { Fingerprint } from './desired.ts'
 import type { Milliseconds } from './duration.ts'
 import type { AppliedMigration } from './migration.ts'
 import type { Release } from './release.ts'
+import type { Colour } from './rollout.ts'
 
 /** Whether a service runs; `error` after an end that nobody asked for, `pending` while it starts or waits to be restarted. */
 export type ServiceStatus = 'running' | 'stopped' | 'error' | 'pending'
@@ -33,6 +34,19 @@ export type ObservedService = ServiceState & {
   retrying?: true
   /** What it has replaced is kept beside it still, so that it can come back. */
   kept?: true
+  /** Its Deployments that take turns, where there are such. */
+  colours?: { live: ObservedColour; beside?: ObservedColour & { kept?: true } }
+}
+
+/** The pods of one colour: the release that they are of, and what they were made with. */
+export type ObservedColour = { colour: Colour; release?: number; fingerprint?: Fingerprint }
+
+/** What a deploy has to know of a service's rendered manifests. */
+export type ManifestShape = {
+  /** They lead requests from outside to it. */
+  routes?: true
+  /** Why its strategy cannot be followed, and what to do. */
+  refusal?: { message: string; mend: string }
 }
 
 /** Who listens on a port that the environment wants: a process, or a container. */
@@ -80,6 +94,8 @@ export type ObservedSource = {
   builds?: Record<string, string>
   /** The images that each service's manifests name, by service; only on kubernetes. */
   manifestImages?: Record<string, string[]>
+  /** Of manifests for a cluster, by service. */
+  shapes?: Record<string, ManifestShape>
 }
 
 /** An environment as observed, read-only, at one moment. */

@@ -92,12 +92,6 @@ export function withBeforeGate(ops: Op[], hooks: Op[]): Op[] {
   return [...ops.slice(0, last), ...chained, { ...gate, after: [(chained.at(-1) as Op).id] }, ...ops.slice(last + 1)]
 }
 
-/** Ops that nothing waits for: what the end of a plan waits for. */
-export function leaves(ops: Op[]): OpId[] {
-  const waitedFor = new Set(ops.flatMap((op) => op.after))
-  return ops.map((op) => op.id).filter((id) => !waitedFor.has(id))
-}
-
 /** The op that removes the releases that nothing needs after release `number`; none where all are kept. */
 export function pruneOps(desired: Desired, snapshot: Snapshot, number: number, targets: Target[]): Op[] {
   const [first, ...more] = prunable(snapshot.releases, {

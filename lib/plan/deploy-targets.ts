@@ -32,7 +32,11 @@ export function freshTargets(
       const isBuilt = Object.values(images).some(({ built }) => built)
       if (build && !isBuilt && given[name] === undefined) findings.push(notInManifests(name, build.repository ?? ''))
       const hasImages = Object.keys(images).length > 0
-      target.spec = { ...spec, kubernetes: { ...spec.kubernetes, ...(hasImages && { images }) } }
+      const routes = source.shapes?.[name]?.routes === true
+      target.spec = {
+        ...spec,
+        kubernetes: { ...spec.kubernetes, ...(hasImages && { images }), ...(routes && { routes }) },
+      }
     }
     const reference = given[name]
     if (reference !== undefined) {

@@ -5,12 +5,15 @@ import type { Plan } from '../model/plan.ts'
 import type { Release } from '../model/release.ts'
 import type { ObservedSource, Snapshot } from '../model/snapshot.ts'
 import { backupFirst } from './backup.ts'
-import { afterTheBuilds, buildOps, exportOp, leaves, pruneOps, withBeforeGate } from './deploy-ops.ts'
+import { afterTheBuilds, buildOps, exportOp, pruneOps, withBeforeGate } from './deploy-ops.ts'
 import { freshTargets } from './deploy-targets.ts'
 import { envOps } from './env.ts'
+import { gatePolicy } from './gates.ts'
 import { type HookArguments, hookOps, recordedHooks } from './hooks.ts'
+import { strategyFindings } from './kubernetes/rollout.ts'
+import { leaves } from './leaves.ts'
 import { notificationOps, recordedNotifications } from './notifications.ts'
-import { chain, gatePolicy, pendingMigrations, roll } from './roll.ts'
+import { chain, pendingMigrations, roll } from './roll.ts'
 import { schemaAfter, unknownBreaking } from './schema.ts'
 import { ownBuild, stop, withDependencies } from './services.ts'
 import { causeOfChange, hasFiles, isAtWork, released, releaseTargets, type Target } from './target.ts'
@@ -130,7 +133,13 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
     aroundMigration: { before: moment('beforeMigrate'), after: moment('afterMigrate') },
   })
   ops.push(...withBeforeGate(afterTheBuilds(rolled.ops, readyToRoll), moment('beforeGate')))
-  findings.push(...rolled.findings)
+  findings.push(
+    ...rolled.findings,
+    ...strategyFindings(
+      targets.filter(({ service }) => causes.has(service)),
+      source,
+    ),
+  )
   ops.push(...removed.map((name) => stop(name, snapshot, 'no longer in the catalogue', leaves(ops))))
 
   const tail = chain(

@@ -16,13 +16,16 @@ const removing: ReadonlySet<string> = new Set([
   'prune-backups',
   'remove-leftover',
   'remove-object',
+  'drop-colour',
 ])
+const replacing: ReadonlySet<string> = new Set(['switch-traffic', 'shift-replicas'])
 
 /** `+` makes, `~` replaces, `-` takes away, `!` loses data, `·` changes nothing by itself. */
 function sign(op: Op): string {
   if (op.destructive) return '!'
   if (!op.changes) return '·'
   if (removing.has(op.kind)) return '-'
+  if (replacing.has(op.kind)) return '~'
   if (op.kind === 'start-service' && op.data.before !== null) return '~'
   return '+'
 }

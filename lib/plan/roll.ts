@@ -1,11 +1,12 @@
-import type { DesiredDatabase, Fingerprint, ResolvedHealth, RunSpec, Source } from '../model/desired.ts'
-import { parseDuration } from '../model/duration.ts'
-import type { EnvironmentConfiguration } from '../model/environment.ts'
+import type { DesiredDatabase, Fingerprint, RunSpec, Source } from '../model/desired.ts'
 import type { Finding } from '../model/finding.ts'
 import { pendingAmong } from '../model/migration.ts'
 import type { Op, OpId, OpOf } from '../model/op.ts'
 import type { ObservedDatabase, ObservedService, Snapshot } from '../model/snapshot.ts'
 import { containerOps, dropOp } from './containers.ts'
+import { type GatePolicy, gate } from './gates.ts'
+import { leftOps, routeOps, turnOps } from './kubernetes/rollout.ts'
+import { leaves } from './leaves.ts'
 import { hasFiles, isUp, type Target } from './target.ts'
 
 /** What a plan does to the database besides starting it. */
@@ -31,25 +32,12 @@ export type RollOptions = {
   gates?: GatePolicy
   /** Ops around the migration; they enter only beside one. */
   aroundMigration?: { before: Op[]; after: Op[] }
+  /** The way back to what was good: no steps that try it. */
+  back?: boolean
 }
 
 /** Ops that roll services, and for each service the ops after which it is ready. */
 export type Roll = { ops: Op[]; readyAfter: Map<string, OpId[]>; findings: Finding[] }
-
-/** How gates wait, where the policy says so. */
-export type GatePolicy = Partial<Pick<ResolvedHealth, 'intervalMs' | 'passes' | 'deadlineMs'>>
-
-/** The policy of an environment's deploys as gates take it. */
-export function gatePolicy({ deploy: { gate: said = {} } }: EnvironmentConfiguration): GatePolicy {
-  const { interval, passes, deadline } = said
-  const intervalMs = interval === undefined ? undefined : parseDuration(interval)
-  const deadlineMs = deadline === undefined ? undefined : parseDuration(deadline)
-  return {
-    ...(intervalMs !== undefined && { intervalMs }),
-    ...(passes !== undefined && { passes }),
-    ...(deadlineMs !== undefined && { deadlineMs }),
-  }
-}
 
 const startTimeoutMs = 60_000
 const migrationTimeoutMs = 30 * 60_000
@@ -99,7 +87,9 @@ export function roll(options: RollOptions): Roll {
     ops.push(...own)
     // A service that stays as it is passes on what its dependencies wait for.
     // What is next may be the proxy: the old containers leave it before it is touched.
-    const last = spec.docker?.overlap ? own.at(-1) : own.findLast(({ kind }) => kind !== 'drop-replaced')
+    const last = spec.docker?.overlap
+      ? own.at(-1)
+      : own.findLast(({ kind }) => kind !== 'drop-replaced' && kind !== 'drop-colour')
     let ready = last ? [last.id] : dependencies
     if (options.database?.service === service && wanted) {
       const steps = databaseOps(options, own.length > 0, ready.length > 0 ? ready : first)
@@ -108,6 +98,9 @@ export function roll(options: RollOptions): Roll {
     }
     if (ready.length > 0) readyAfter.set(service, ready)
   }
+  const started = new Set(ops.flatMap((op) => (op.kind === 'start-service' ? [op.data.service] : [])))
+  const routed = targets.filter(({ service }) => started.has(service))
+  ops.push(...routeOps(routed, leaves(ops)))
   return { ops, readyAfter, findings }
 }
 
@@ -121,7 +114,12 @@ const notItsDatabase = ({ service }: Target): Finding => ({
 })
 
 /** Creates the data where there are none, starts the service, waits for its gate. */
-function serviceOps(target: Target, { snapshot, gates }: RollOptions, cause: string, after: OpId[]): Op[] {
+function serviceOps(
+  target: Target,
+  { snapshot, gates, back = false }: RollOptions,
+  cause: string,
+  after: OpId[],
+): Op[] {
   const { service, fingerprint } = target
   const spec = target.spec as NonNullable<Target['spec']>
   const observed = snapshot.services[service]
@@ -138,7 +136,7 @@ function serviceOps(target: Target, { snapshot, gates }: RollOptions, cause: str
       data: { service, engine: spec.engine.name, version: spec.engine.version, prefer: spec.engine.prefer },
     })
   }
-  ops.push({
+  const start: OpOf<'start-service'> = {
     id: `start:${service}`,
     kind: 'start-service',
     after: [],
@@ -147,8 +145,9 @@ function serviceOps(target: Target, { snapshot, gates }: RollOptions, cause: str
     service,
     timeoutMs: startTimeoutMs + spec.graceMs,
     data: { service, spec, fingerprint, before: beforeOf(spec, observed) },
-  })
-  ops.push(gate(target, gates))
+  }
+  const passes = gate(target, gates)
+  ops.push(...(turnOps({ target, observed, start, gate: passes, back }) ?? [start, passes]))
   // Where nothing was there, nothing is kept.
   if (spec.docker && observed) ops.push(dropOp(service, spec, 'the new ones have passed their gate'))
   return chain(ops, after)
@@ -165,24 +164,10 @@ function beforeOf({ docker }: RunSpec, observed: ObservedService | undefined): F
 
 /** A dead run may have left what it replaced, before or after the gate: that is passed now, and they are removed. */
 function keptOps(target: Target, { snapshot, gates }: RollOptions, wanted: boolean, after: OpId[]): Op[] {
-  if (!wanted || !target.spec?.docker || snapshot.services[target.service]?.kept === undefined) return []
+  const observed = snapshot.services[target.service]
+  if (wanted && target.spec?.kubernetes) return chain(leftOps(target, observed), after)
+  if (!wanted || !target.spec?.docker || observed?.kept === undefined) return []
   return chain([gate(target, gates), dropOp(target.service, target.spec, 'an earlier run left them')], after)
-}
-
-/** The gate of a service; its timeout leaves room beyond the gate's own deadline. */
-export function gate(target: Target, policy: GatePolicy = {}): OpOf<'wait-gate'> {
-  const own = target.spec as NonNullable<Target['spec']>
-  const spec = { ...own, health: { ...own.health, ...policy } }
-  return {
-    id: `gate:${target.service}`,
-    kind: 'wait-gate',
-    after: [],
-    cause: 'a service is done when its gate passed',
-    changes: false,
-    service: target.service,
-    timeoutMs: spec.health.deadlineMs + 10_000,
-    data: { service: target.service, spec },
-  }
 }
 
 /** Versions of the files that the ledger lacks; null while the database cannot say. */

@@ -46,6 +46,7 @@ export function planRollback(snapshot: Snapshot, options: RollbackOptions): Plan
     snapshot: withoutReadiness(snapshot),
     cause: (service) => causes.get(service.service),
     first,
+    back: true,
     ...(database ? { database } : {}),
     ...(ensure === undefined ? {} : { ensure }),
   })

@@ -38,9 +38,16 @@ function containerParts(spec: RunSpec, docker: ContainerSpec): Record<string, un
 /** What objects of a cluster were made with; the rendered manifests are the artefact. */
 function clusterParts(
   spec: RunSpec,
-  { namespace, only, replicas, images = {} }: ManifestSpec,
+  { namespace, only, replicas, strategy, images = {} }: ManifestSpec,
 ): Record<string, unknown> {
-  const parts: Record<string, unknown> = { namespace, only, replicas, artefact: spec.artefact }
+  // Steps say how it comes to be, and not what it is.
+  const parts: Record<string, unknown> = {
+    namespace,
+    only,
+    replicas,
+    strategy: strategy?.type,
+    artefact: spec.artefact,
+  }
   for (const [named, { reference, identity, built }] of Object.entries(images)) {
     // The digest of what is built is known after the build; its name says what it is built from.
     parts[`image.${named}`] = built ? reference : (identity ?? reference)

@@ -3,6 +3,7 @@ import type { ContainerSpec, DesiredService, ResolvedHealth, RunSpec, Value } fr
 import { parseDuration } from '../model/duration.ts'
 import { nearest } from '../model/nearest.ts'
 import type { Probe } from '../model/probe.ts'
+import type { RolloutStrategy } from '../model/rollout.ts'
 import { Secret, type SecretReference } from '../model/secret.ts'
 import type { ServiceConfiguration } from '../model/service.ts'
 import { failureAtValue, type Loaded, type LoadedService, nearestAs, servicesOf, usableService } from './files.ts'
@@ -147,8 +148,17 @@ function manifestsOf(
       ...(override?.replicas !== undefined && { replicas: override.replicas }),
       ...(kubernetes.settle !== undefined && { settleMs: milliseconds(kubernetes.settle) }),
       ...(kubernetes.patience !== undefined && { patienceMs: milliseconds(kubernetes.patience) }),
+      ...strategyOf(kubernetes.strategy),
     },
   }
+}
+
+/** The strategy, where it is more than rolling; a canary's last step is all of its pods. */
+function strategyOf(said: NonNullable<ServiceConfiguration['kubernetes']>['strategy']): { strategy?: RolloutStrategy } {
+  if (!said || said.type === 'rolling') return {}
+  if (said.type === 'blue-green') return { strategy: { type: said.type, keep: said.keep } }
+  const steps = said.steps.at(-1) === 100 ? said.steps : [...said.steps, 100]
+  return { strategy: { type: said.type, steps } }
 }
 
 /** The variables: the service's own, then the environment's over them, then secrets. Those that refer to an absent service are left out. */

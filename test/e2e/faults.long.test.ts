@@ -238,6 +238,10 @@ const ofOtherCommands = new Set([
   // Of a cluster.
   'apply-object',
   'remove-object',
+  'shift-replicas',
+  'switch-traffic',
+  'drop-colour',
+  'apply-routes',
   // Of proxies.
   'set-maintenance',
   'run-query',

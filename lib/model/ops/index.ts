@@ -1,8 +1,10 @@
 import { applyMigrations } from './apply-migrations.ts'
 import { applyObject } from './apply-object.ts'
+import { applyRoutes } from './apply-routes.ts'
 import { applySeeds } from './apply-seeds.ts'
 import { createData } from './create-data.ts'
 import { drillBackup } from './drill-backup.ts'
+import { dropColour } from './drop-colour.ts'
 import { dropReplaced } from './drop-replaced.ts'
 import { editLedger } from './edit-ledger.ts'
 import { endWal } from './end-wal.ts'
@@ -31,10 +33,12 @@ import { runHook } from './run-hook.ts'
 import { runQuery } from './run-query.ts'
 import { sendNotification } from './send-notification.ts'
 import { setMaintenance } from './set-maintenance.ts'
+import { shiftReplicas } from './shift-replicas.ts'
 import { startService } from './start-service.ts'
 import { stopService } from './stop-service.ts'
 import { switchDatabase } from './switch-database.ts'
 import { switchFiles } from './switch-files.ts'
+import { switchTraffic } from './switch-traffic.ts'
 import { syncData } from './sync-data.ts'
 import { takeBackup } from './take-backup.ts'
 import { waitGate } from './wait-gate.ts'
@@ -69,6 +73,10 @@ export const opKinds = {
   'stop-service': stopService,
   'wait-gate': waitGate,
   'drop-replaced': dropReplaced,
+  'shift-replicas': shiftReplicas,
+  'switch-traffic': switchTraffic,
+  'drop-colour': dropColour,
+  'apply-routes': applyRoutes,
   'remove-leftover': removeLeftover,
   'set-maintenance': setMaintenance,
   'run-hook': runHook,

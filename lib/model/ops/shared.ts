@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { ContainerImage, ContainerSpec, Fingerprint, RunSpec, Source, Value } from '../desired.ts'
 import { probeSchema } from '../probe.ts'
+import { rolloutStrategySchema } from '../rollout.ts'
 import { proxyAdapterNames } from '../service.ts'
 
 /** A secret by reference. */
@@ -104,6 +105,8 @@ export const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
       images: z.record(z.string(), imageSchema).exactOptional(),
       settleMs: z.number().exactOptional(),
       patienceMs: z.number().exactOptional(),
+      strategy: rolloutStrategySchema.exactOptional(),
+      routes: z.literal(true).exactOptional(),
     })
     .exactOptional(),
 })

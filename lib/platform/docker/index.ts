@@ -42,7 +42,13 @@ type InjectedKind = 'run-hook' | 'write-env' | 'sync-data'
 /** Kinds that only a server of this machine has: an engine in a container brings its own data, and WAL is received beside a server. */
 type MachineKind = 'create-data' | 'receive-wal' | 'end-wal'
 /** Kinds that only a cluster has. */
-type ClusterKind = 'apply-object' | 'remove-object'
+type ClusterKind =
+  | 'apply-object'
+  | 'remove-object'
+  | 'shift-replicas'
+  | 'switch-traffic'
+  | 'drop-colour'
+  | 'apply-routes'
 /** The handlers that the platform has: a kind that is forgotten does not compile. */
 export type DockerHandlers = { [K in Exclude<OpKindName, InjectedKind | MachineKind | ClusterKind>]: Handler<K> }
 

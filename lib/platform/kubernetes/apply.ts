@@ -195,6 +195,14 @@ export const referencesOf = (objects: KubernetesObject[]): ObjectReference[] => 
   ...new Map(objects.map((object) => [referenceKey(referenceOf(object)), referenceOf(object)])).values(),
 ]
 
+/** `metadata.generation` of what was applied, by reference key: of it a gate knows what its controllers have seen. */
+export const generationsOf = (applied: KubernetesObject[]): Record<string, number> =>
+  Object.fromEntries(
+    applied.flatMap((object) =>
+      object.metadata.generation === undefined ? [] : [[referenceKey(referenceOf(object)), object.metadata.generation]],
+    ),
+  )
+
 /**
  * Removes pods of StatefulSets that are not ready and of another revision than the wanted one: the controller waits for them for ever, also
  * on the way back.

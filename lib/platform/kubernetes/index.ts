@@ -20,11 +20,15 @@ import { kubernetesLock } from './lock.ts'
 import { readLogs } from './logs.ts'
 import { observedServices, observeKubernetes } from './observe.ts'
 import { applyObject } from './ops/apply-object.ts'
+import { applyRoutes } from './ops/apply-routes.ts'
+import { dropColour } from './ops/drop-colour.ts'
 import { exportSource } from './ops/export-source.ts'
 import { pruneReleases } from './ops/prune-releases.ts'
 import { removeObject } from './ops/remove-object.ts'
+import { shiftReplicas } from './ops/shift-replicas.ts'
 import { startService } from './ops/start-service.ts'
 import { stopService } from './ops/stop-service.ts'
+import { switchTraffic } from './ops/switch-traffic.ts'
 import { waitGate } from './ops/wait-gate.ts'
 import { preflightKubernetes } from './preflight.ts'
 import { Ways } from './reach.ts'
@@ -84,7 +88,9 @@ export function createKubernetesPlatform(options: KubernetesPlatformOptions): Ku
     lock: kubernetesLock({ ...place, ...(say && { say }) }),
     releases: cluster.releases,
     async status(signal) {
-      return Object.values(await observedServices(cluster, signal)).map(({ fingerprint: _, ...state }) => state)
+      return Object.values(await observedServices(cluster, signal)).map(
+        ({ fingerprint: _, colours: __, ...state }) => state,
+      )
     },
     leftovers: (signal) => observeLeftovers(cluster, signal),
     setup: (wanted, signal) => observeSetup(cluster, wanted, address, signal),
@@ -113,6 +119,10 @@ const handlersOf = (cluster: KubernetesContext, ways: Ways, hasDatabase: boolean
     'start-service': startService(cluster),
     'stop-service': stopService(cluster),
     'wait-gate': waitGate(cluster),
+    'shift-replicas': shiftReplicas(cluster),
+    'switch-traffic': switchTraffic(cluster),
+    'drop-colour': dropColour(cluster),
+    'apply-routes': applyRoutes(cluster),
     'prune-releases': pruneReleases(cluster),
     'remove-object': removeObject(cluster),
     'send-notification': sendNotification(local),

@@ -3,6 +3,7 @@ import type { Fingerprint } from '../../model/desired.ts'
 import { FailureError } from '../../model/failure.ts'
 import { type KubernetesObject, kubernetesObjectSchema, type ObjectReference } from '../../model/kubernetes-object.ts'
 import { fingerprintSchema } from '../../model/ops/shared.ts'
+import { type Colour, colourSchema } from '../../model/rollout.ts'
 import { label, ownName } from './names.ts'
 import { changeRecord, findRecord, listRecords, packed, type RecordPlace, recordSecret, unpacked } from './records.ts'
 
@@ -11,6 +12,15 @@ const referenceSchema = z.looseObject({
   kind: z.string(),
   namespace: z.string().optional(),
   name: z.string(),
+})
+
+const colourStateSchema = z.looseObject({
+  release: z.number().optional(),
+  fingerprint: fingerprintSchema.optional(),
+  objects: z.array(referenceSchema),
+  deployment: kubernetesObjectSchema.optional(),
+  percent: z.number().optional(),
+  kept: z.literal(true).optional(),
 })
 
 const inventorySchema = z.looseObject({
@@ -27,7 +37,24 @@ const inventorySchema = z.looseObject({
   /** `metadata.generation` after the apply, by reference key. */
   generations: z.record(z.string(), z.number()),
   settleMs: z.number().optional(),
+  live: colourSchema.optional(),
+  colours: z.partialRecord(colourSchema, colourStateSchema).optional(),
+  gated: z.array(referenceSchema).optional(),
 })
+
+/** One of two Deployments of a service that take turns. */
+export type ColourState = {
+  release?: number
+  fingerprint?: Fingerprint
+  /** What only this one needs, itself included; of the one that gets requests it is not written down. */
+  objects: ObjectReference[]
+  /** As it was applied, with all its replicas. */
+  deployment?: KubernetesObject
+  /** How much of its replicas it has, where that is not all. */
+  percent?: number
+  /** It was replaced, and stays for a rollback. */
+  kept?: true
+}
 
 /** What the product has on the cluster for a service. It is written before and after each apply. */
 export type Inventory = {
@@ -42,6 +69,11 @@ export type Inventory = {
   applied: KubernetesObject[]
   generations: Record<string, number>
   settleMs?: number
+  /** The colour that gets requests, where Deployments take turns. */
+  live?: Colour
+  colours?: Partial<Record<Colour, ColourState>>
+  /** What a gate waits for, while old pods are beside the new ones; absent: for all objects. */
+  gated?: ObjectReference[]
 }
 
 const what = (service: string) => `service-${service}`

@@ -11,6 +11,8 @@ export const label = {
   workspace: 'vital-ops.dev/workspace',
   environment: 'vital-ops.dev/environment',
   service: 'vital-ops.dev/service',
+  /** Which of two Deployments that take turns pods are of. */
+  colour: 'vital-ops.dev/colour',
   /** What a record of ours is: `release`, `files`, `current`, `service`, `key`. */
   part: 'vital-ops.dev/part',
   /** Annotation: a digest of the object as it was applied. */

@@ -16,9 +16,9 @@ import { isEnvironment } from './environment-objects.ts'
 import { readFacts } from './facts.ts'
 import { readInventories } from './inventory.ts'
 import { fieldManager } from './names.ts'
-import { preparedFor } from './ops/start-service.ts'
 import { prepareObjects, secretObject } from './prepare.ts'
 import type { Ways } from './reach.ts'
+import { preparedFor } from './service-objects.ts'
 import { isClusterKind, keptKinds } from './shape.ts'
 import { renderSource } from './source.ts'
 
@@ -160,7 +160,7 @@ async function plannedObjects(
     ? await renderSource(cluster.folder, environment, exported.data, asDesired ?? services, signal)
     : undefined
   for (const op of starts) {
-    const { service, spec } = op.data
+    const { service, spec, lane } = op.data
     const fresh =
       exported !== undefined && spec.source.kind === 'release' && spec.source.release === exported.data.release
     const known = { release: String(exported?.data.release ?? ''), revision: exported?.data.revision ?? '' }
@@ -168,9 +168,9 @@ async function plannedObjects(
       fresh && rendered?.ok
         ? {
             ok: true as const,
-            value: prepareObjects(cluster, spec, rendered.value[service] ?? [], known, cluster.secrets),
+            value: prepareObjects(cluster, spec, rendered.value[service] ?? [], known, cluster.secrets, lane?.colour),
           }
-        : await preparedFor(cluster, op, cluster)
+        : await preparedFor(cluster, spec, lane?.colour, cluster)
     if (!prepared.ok) {
       findings.push(
         ...prepared.failures.map((failure) => ({

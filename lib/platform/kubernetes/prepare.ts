@@ -2,7 +2,9 @@ import type { RunSpec, Value } from '../../model/desired.ts'
 import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
 import type { KubernetesObject } from '../../model/kubernetes-object.ts'
 import type { SecretSource } from '../../model/platform.ts'
+import type { Colour } from '../../model/rollout.ts'
 import { secretMissing } from '../local/values.ts'
+import { giveColour } from './colours.ts'
 import { environmentOf, type Known } from './environment-objects.ts'
 import { digestOf, label, type Owner, ownerLabels } from './names.ts'
 import { isClusterKind, type PodTemplate, phaseOf } from './shape.ts'
@@ -22,7 +24,7 @@ type Loose = KubernetesObject & {
 /**
  * Puts into rendered manifests what the environment says: namespace, labels, replicas, and the service's variables as a ConfigMap and a Secret whose
  * names carry a digest of their content, so that a change of values rolls the pods. The Secret's name needs no value: of secrets
- * their keyed digests count.
+ * their keyed digests count. `colour`: which of two Deployments that take turns it is.
  */
 export function prepareObjects(
   owner: Owner,
@@ -30,6 +32,7 @@ export function prepareObjects(
   rendered: KubernetesObject[],
   known: Known,
   secrets: SecretSource,
+  colour: Colour = 'plain',
 ): PreparedObjects {
   const { service, kubernetes } = spec
   if (!kubernetes) return { objects: [] }
@@ -60,6 +63,7 @@ export function prepareObjects(
     }
     return object
   })
+  giveColour(objects, colour, spec)
   if (configMap !== undefined) {
     objects.push({
       apiVersion: 'v1',

@@ -1,5 +1,7 @@
 /** The loose shape of manifests, as far as values are put into them. */
 
+import { routeKinds } from '../../plan/kubernetes/manifest-shape.ts'
+
 /** A container of a pod. */
 export type Container = {
   name: string
@@ -57,6 +59,6 @@ export const keptKinds: ReadonlySet<string> = new Set([
 /** When an object is applied, the lowest first: namespaces and definitions, then what workloads need, workloads, ingress. */
 export function phaseOf(kind: string): number {
   if (kind === 'Namespace' || kind === 'CustomResourceDefinition') return 0
-  if (kind === 'Ingress' || kind === 'HTTPRoute' || kind === 'Gateway') return 3
+  if (routeKinds.has(kind)) return 3
   return workloadKinds.has(kind) || kind === 'HorizontalPodAutoscaler' ? 2 : 1
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Desired } from '../../model/desired.ts'
 import { ok, type Result } from '../../model/failure.ts'
 import type { ObservedSource } from '../../model/snapshot.ts'
+import { shapeOf } from '../../plan/kubernetes/manifest-shape.ts'
 import { removeTree } from '../../system/files.ts'
 import { exportSourceTo, observeSource, treePrefix } from '../local/source.ts'
 import { digestOf } from './names.ts'
@@ -38,7 +39,13 @@ export async function observeManifests(
   const artefacts = Object.fromEntries(
     Object.entries(rendered.value).map(([service, objects]) => [service, digestOf(objects)]),
   )
-  return ok({ ...source.value, artefacts })
+  const shapes = Object.fromEntries(
+    toRender(desired).map(({ service, manifests }) => [
+      service,
+      shapeOf(service, rendered.value[service] ?? [], manifests),
+    ]),
+  )
+  return ok({ ...source.value, artefacts, shapes })
 }
 
 /** Renders the manifests of services as a commit (or the working tree as it was observed) has them. */

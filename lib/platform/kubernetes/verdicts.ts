@@ -4,15 +4,17 @@ import {
   referenceKey,
   referenceOf,
 } from '../../model/kubernetes-object.ts'
+import type { Colour } from '../../model/rollout.ts'
 import type { ObservedService, ServiceState } from '../../model/snapshot.ts'
 import { byReference, driftOf } from './changes.ts'
+import { selectedColour } from './colours.ts'
 import type { Inventory } from './inventory.ts'
 import { readNow, verdictLines } from './readiness/index.ts'
 import { gatedKinds } from './watch.ts'
 
 /** The objects of an inventory that are waited for. A Service of type ClusterIP is ready as it is. */
-export const targetsOf = (inventory: Inventory): ObjectReference[] =>
-  inventory.objects.filter((reference) => gatedKinds.has(reference.kind))
+export const targetsOf = ({ objects }: Pick<Inventory, 'objects'>): ObjectReference[] =>
+  objects.filter((reference) => gatedKinds.has(reference.kind))
 
 /**
  * A service as the cluster shows it at one moment: running when everything is ready, `error` when there is proof that it will not be,
@@ -37,12 +39,37 @@ export function stateOf(inventory: Inventory, objects: KubernetesObject[], at: D
     ...(inventory.release !== undefined && { release: inventory.release }),
     last_updated: at.toISOString(),
   }
-  if (inventory.fingerprint === undefined) return { ...state, reason: 'its apply was begun and not ended' }
+  const colours = coloursSeen(inventory, objects)
+  if (inventory.fingerprint === undefined)
+    return { ...state, reason: state.reason ?? 'its apply was begun and not ended', ...colours }
   // What is missing, or was changed by somebody else, is no part of what it was started with.
   const missing = Object.fromEntries(gone.map(({ kind, name }) => [`missing ${kind}/${name}`, 'missing']))
   return {
     ...state,
+    ...colours,
     fingerprint: { ...inventory.fingerprint, ...missing, ...driftOf(inventory, byReference(objects)) },
+  }
+}
+
+/** The Deployments that take turns. Who gets requests is what the Services say: a run may have died before it was written down. */
+function coloursSeen(
+  { live, colours, objects: own }: Inventory,
+  objects: KubernetesObject[],
+): Pick<ObservedService, 'colours'> {
+  if (live === undefined || !colours) return {}
+  const seen = selectedColour(objects, own)
+  const now = seen !== undefined && colours[seen] ? seen : live
+  const other = (Object.keys(colours) as Colour[]).find((colour) => colour !== now)
+  const stateOf = (colour: Colour) => {
+    const { release, fingerprint } = colours[colour] ?? {}
+    return { colour, ...(release !== undefined && { release }), ...(fingerprint && { fingerprint }) }
+  }
+  const kept = other !== undefined && now === live && colours[other]?.kept === true
+  return {
+    colours: {
+      live: stateOf(now),
+      ...(other !== undefined && { beside: { ...stateOf(other), ...(kept && { kept: true as const }) } }),
+    },
   }
 }
 

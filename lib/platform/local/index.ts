@@ -48,6 +48,10 @@ type ContainerKind =
   | 'set-maintenance'
   | 'apply-object'
   | 'remove-object'
+  | 'shift-replicas'
+  | 'switch-traffic'
+  | 'drop-colour'
+  | 'apply-routes'
 /** The handlers that the platform has itself: a kind that is forgotten does not compile. */
 export type LocalHandlers = { [K in Exclude<OpKindName, InjectedKind | ContainerKind>]: Handler<K> }
 /** The handlers that are brought along. */

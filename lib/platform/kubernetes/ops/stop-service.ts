@@ -1,6 +1,6 @@
 import { type Failure, FailureError, failed, ok } from '../../../model/failure.ts'
 import type { Handler } from '../../../model/platform.ts'
-import { removeObjects } from '../apply.ts'
+import { missingFrom, removeObjects } from '../apply.ts'
 import type { KubernetesContext } from '../context.ts'
 import { isEnvironment } from '../environment-objects.ts'
 import { readInventory, removeInventory } from '../inventory.ts'
@@ -12,7 +12,9 @@ export const stopService = (cluster: KubernetesContext): Handler<'stop-service'>
       const { service } = op.data
       const inventory = await readInventory(cluster, service)
       if (!inventory) return ok({ message: 'was not there' })
-      const objects = inventory.objects.filter(({ kind, name }) => !isEnvironment(service, kind, name))
+      const beside = Object.values(inventory.colours ?? {}).flatMap(({ objects }) => objects)
+      const all = [...inventory.objects, ...missingFrom(beside, inventory.objects)]
+      const objects = all.filter(({ kind, name }) => !isEnvironment(service, kind, name))
       const removed = await removeObjects(cluster.kubectl, objects, signal, output)
       if (!removed.ok) return removed
       await removeInventory(cluster, service)

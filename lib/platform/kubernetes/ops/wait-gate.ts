@@ -45,7 +45,7 @@ async function waitFor(
   context: OpContext,
 ): Promise<Result<OpResult>> {
   const { service, spec } = data
-  const targets = targetsOf(inventory)
+  const targets = targetsOf({ objects: inventory.gated ?? inventory.objects })
   if (targets.length === 0) return ok({ message: 'nothing to wait for' })
   const before = cluster.before.get(service)
   const begun = cluster.clock.now()
