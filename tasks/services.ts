@@ -5,6 +5,7 @@ import {
   planArguments,
   platformArgument,
   portsArgument,
+  resilientArgument,
   type Scope,
   selectionArguments,
   strictArgument,
@@ -22,7 +23,14 @@ export const servicesTask = (scope: Scope) =>
     commands: {
       up: task({
         description: 'Start what does not run and replace what differs, in the order of dependencies',
-        args: { ...common, ...workingTree, ...planArguments, ...portsArgument, ...strictArgument },
+        args: {
+          ...common,
+          ...workingTree,
+          ...planArguments,
+          ...portsArgument,
+          ...strictArgument,
+          ...resilientArgument,
+        },
         run: async (context) => (await import('./support/run-services.ts')).runUp(scope, context),
         render: (result, view) => result.text(view),
       }),

@@ -24,6 +24,8 @@ export type ExecuteOptions = {
   redact: { text(text: string): string; value(value: unknown): unknown }
   /** The held lock; absent where the operation needs none. No op starts without proof that it is still ours. */
   lease?: Lease
+  /** A failure ends only what waits for it; default is that it ends everything. */
+  resilient?: boolean
   /** How many ops run at once; default 4. */
   concurrency?: number
   /** Counts the plans of a run, from 1. */
@@ -58,7 +60,7 @@ const patienceMs = 10_000
 
 /**
  * Executes a plan: each op after those it waits for, with proof of the lock, a journal entry before it acts, a deadline, and an end in
- * the journal. On a failure the ops running beside it are aborted and waited for. Adds no op. What a handler throws is a defect, and
+ * the journal. On a failure the ops running beside it are aborted and waited for, unless it is resilient. Adds no op. What a handler throws is a defect, and
  * reported as the op's failure, since the state must be left consistent all the same.
  */
 export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<Execution> {
@@ -183,10 +185,10 @@ export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<
   const isDone = (op: Op) => ['done', 'present', 'warned'].includes(ended.get(op.id) ?? '')
   const ending = eitherSignal(options.signal, ...(lease ? [lease.lost] : []))
   const walked = await walkGraph(
-    plan.ops.map((op) => ({ id: op.id, after: op.after, node: op })),
+    plan.ops.map((op) => ({ id: op.id, after: op.after, ...(op.afterEnd && { afterEnd: op.afterEnd }), node: op })),
     {
       concurrency: options.concurrency ?? 4,
-      mode: 'fail-fast',
+      mode: options.resilient ? 'continue' : 'fail-fast',
       signal: ending.signal,
       async run(op, walkSignal) {
         try {

@@ -1,7 +1,8 @@
-import type { Emit } from '../log/events.ts'
+import type { Emit, OpEnd } from '../log/events.ts'
 import type { Desired } from '../model/desired.ts'
 import type { Failure, Result } from '../model/failure.ts'
 import type { Finding } from '../model/finding.ts'
+import type { OpId } from '../model/op.ts'
 import type { Outcome } from '../model/outcome.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Handlers, Platform, SecretSource } from '../model/platform.ts'
@@ -9,6 +10,7 @@ import type { Snapshot } from '../model/snapshot.ts'
 import { isApproved, type PlanDifference } from '../plan/digest.ts'
 import type { Consent } from './confirm.ts'
 import type { ExecuteOptions } from './execute.ts'
+import type { Partly } from './partly.ts'
 import type { Settlement } from './run-record.ts'
 
 /** What a plan was made from. */
@@ -46,8 +48,17 @@ export type Operation = {
   covers?: readonly string[]
   /** The plan's operation, where done again it makes good what a dead run of the same did: that one is superseded too. */
   again?: string
-  /** After a failure: the plan towards the state before, made from what is observed now. */
-  goBack?(failure: Failure, prepared: Prepared, signal: AbortSignal): Promise<Result<Plan>>
+  /** The services that it brings up: a resilient run that had left no others undone is superseded, too. */
+  makesGood?: readonly string[]
+  /** A failure takes down only what depends on it; the rest goes on, and what is left is remembered for `task resume`. */
+  resilient?: boolean
+  /** After a failure: the plan towards the state before, made from what is observed now. `ended`: how the ops of the failed plan ended. */
+  goBack?(
+    failure: Failure,
+    prepared: Prepared,
+    signal: AbortSignal,
+    ended: ReadonlyMap<OpId, OpEnd>,
+  ): Promise<Result<Plan>>
 }
 
 /** How the operation was asked for. */
@@ -71,6 +82,8 @@ export type OperationResult = {
   release?: number
   /** The release that was gone back to. */
   rolledBackTo?: number
+  /** What became of each service, where a failure did not end everything. */
+  partly?: Partly
 }
 
 /** An operation's result. */

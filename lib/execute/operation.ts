@@ -80,7 +80,7 @@ async function attempt(operation: Operation, options: OperationOptions): Promise
   try {
     const unfinished = await findUnfinished({ ops, environment, releases: platform.releases }, lease.holder)
     for (const holder of leftovers(takenFrom, unfinished)) await platform.endLeftovers(holder, options.signal)
-    const { mine, others } = partByCover(unfinished, operation.covers, operation.again)
+    const { mine, others } = partByCover(unfinished, operation.covers, operation.again, operation.makesGood)
     for (const { message, mend } of others ? unfinishedFindings(others) : []) {
       options.emit({ type: 'message', level: 'warning', text: `${message}\n  mend: ${mend}` })
     }
@@ -107,11 +107,12 @@ function refusedWithin({ purpose, run }: Held, plan: Plan): Failure | undefined 
 }
 
 /** Whether a dead run is to be dealt with though nothing is to be done: else it would be reported for ever, and its children live on. */
-async function hasToSettle({ ops, environment, platform, recovers, covers, again }: Operation): Promise<boolean> {
+async function hasToSettle(operation: Operation): Promise<boolean> {
+  const { ops, environment, platform, recovers, covers, again, makesGood } = operation
   if (recovers !== undefined) return true
   const { releases, lock } = platform
   const unfinished = await findUnfinished({ ops, environment, releases }, await lock.inspect())
-  return partByCover(unfinished, covers, again).mine !== undefined
+  return partByCover(unfinished, covers, again, makesGood).mine !== undefined
 }
 
 async function findingsOf(operation: Operation, prepared: Prepared, signal: AbortSignal): Promise<Finding[]> {

@@ -7,7 +7,8 @@ import { comparePlans } from '../plan/digest.ts'
 import { type Journal, openJournal } from './journal.ts'
 import { lostLock } from './op-failure.ts'
 import { differenceFailure, ended, type Operation, type OperationResult, type Prepared } from './operation-request.ts'
-import { command, settle } from './recovery.ts'
+import { type Partly, partlyDone } from './partly.ts'
+import { command, leftInPart, settle } from './recovery.ts'
 import {
   type Executed,
   interrupted,
@@ -137,8 +138,8 @@ async function recordAndExecute(
   }
   progress.changing = true
   const numbered = release ? { release: release.number } : {}
-  const executed = await runPlan(way, plan, 1, journal)
-  const failures = executed.length === 0 && release ? await lostServices(way, plan, release) : executed
+  const { ended: ends, failures: own } = await runPlan(way, plan, 1, journal)
+  const failures = own.length === 0 && release ? await lostServices(way, plan, release) : own
   if (failures.length > 0) {
     if (isInterrupted(way)) {
       return { ...interrupted(way, failures, release?.environment), ...numbered, supersedes: false }
@@ -149,7 +150,8 @@ async function recordAndExecute(
       const stuck = stuckFailures(failures, { environment: plan.environment, snapshot, failedTarget })
       return { outcome: 'stuck', failures: stuck, supersedes: false }
     }
-    const { wentBack, ...back } = await failedWay(way, prepared, journal, failures)
+    const { wentBack, ...back } = await failedWay(way, prepared, journal, failures, ends)
+    if (operation.resilient && !isInterrupted(way)) return partial(way, back, partlyDone(plan, ends, failures), journal)
     return { ...back, supersedes: wentBack }
   }
   // A holder that was stopped after its last op must not write what is somebody else's by now.
@@ -168,6 +170,26 @@ async function recordAndExecute(
   if (plan.target === undefined) return { ...done, failures: [] }
   await moveTo(operation, snapshot, plan, plan.target)
   return { ...done, failures: [], release: plan.target }
+}
+
+/**
+ * How a resilient operation ended in which something failed: done in part where anything was done at all. What it left is for `task resume`,
+ * whatever earlier ones of its kind had left.
+ */
+async function partial(
+  way: Way,
+  back: Executed,
+  partly: Partly,
+  journal: Journal,
+): Promise<Executed & { supersedes: boolean }> {
+  if (back.outcome === 'stuck' || partly.done.length === 0) return { ...back, partly, supersedes: false }
+  const services = [...partly.failed, ...partly.skipped].map(({ service }) => service)
+  await journal.record({ type: 'services-left', services })
+  const earlier = way.unfinished && leftInPart(way.unfinished)
+  if (earlier) await settleLeft({ ...way, unfinished: earlier })
+  const [first, ...rest] = back.failures as [Failure, ...Failure[]]
+  const next = [...(first.next ?? []), command('resume', way.operation.environment)]
+  return { outcome: 'partial', failures: [{ ...first, next }, ...rest], partly, supersedes: false }
 }
 
 /**

@@ -60,20 +60,22 @@ export async function leftRelease(
 
 /**
  * Parts what dead runs left into what an operation supersedes and what it leaves to others. One about all services (`covers` is undefined)
- * supersedes everything; one about some only what was about no others. One that is `again` what a dead run did, whole or not at all, supersedes that too.
+ * supersedes everything; one about some only what was about no others. One that is `again` what a dead run did, whole or not at all, supersedes that too; and one that brings up all
+ * that a resilient one had left (`makesGood`) supersedes that.
  */
 export function partByCover(
   unfinished: Unfinished | undefined,
   covers: readonly string[] | undefined,
   again?: string,
+  makesGood: readonly string[] = [],
 ): { mine?: Unfinished; others?: Unfinished } {
   if (!unfinished) return {}
   if (covers === undefined) return { mine: unfinished }
   const isMine = ({ only }: Release) => only?.every((service) => covers.includes(service)) ?? false
   const numbers = new Set(unfinished.releases.filter(isMine).map(({ number }) => number))
-  const isMyRun = ({ openReleases, header }: Run) =>
+  const isMyRun = ({ openReleases, header, left }: Run) =>
     openReleases.length === 0
-      ? again !== undefined && header?.operation === again
+      ? (again !== undefined && header?.operation === again) || (left?.every((one) => makesGood.includes(one)) ?? false)
       : openReleases.every((one) => numbers.has(one))
   const part = (wanted: boolean) => {
     const releases = unfinished.releases.filter((release) => isMine(release) === wanted)
@@ -85,6 +87,12 @@ export function partByCover(
   }
   const [mine, others] = [part(true), part(false)]
   return { ...(mine ? { mine } : {}), ...(others ? { others } : {}) }
+}
+
+/** What of it are resilient runs that could not bring up all: a later one of them answers for the rest. */
+export function leftInPart({ runs, environment }: Unfinished): Unfinished | undefined {
+  const partial = runs.filter(({ left, openReleases }) => left !== undefined && openReleases.length === 0)
+  return partial.length > 0 ? { environment, runs: partial, releases: [] } : undefined
 }
 
 /** The newest dead run that was not called by another one's hook. */
@@ -113,7 +121,9 @@ export function nextCommands({ environment, runs, releases, healthy }: Unfinishe
     return [command('resume', environment), command('abort', environment)]
   }
   if (healthy) return [command('resume', environment)]
-  const { operation = 'setup', arguments: given } = lastRun({ environment, runs, releases })?.header ?? {}
+  const last = lastRun({ environment, runs, releases })
+  if (last?.left) return [command('resume', environment)]
+  const { operation = 'setup', arguments: given } = last?.header ?? {}
   // An environment alone does not say what these are about: they are typed as they were.
   const argv = /^(data|query) /.test(operation) ? given?.argv : undefined
   if (Array.isArray(argv)) return [['task', ...argv.map(shellWord)].join(' ')]
@@ -169,7 +179,8 @@ function headline(run: Run, unfinished: Unfinished): string {
   const known = [...unfinished.releases, ...(unfinished.healthy ? [unfinished.healthy] : [])]
   const releases = known.filter(({ number }) => run.openReleases.includes(number))
   const what = releases.map(({ number, revision }) => ` of release ${number} (${revision})`).join('')
-  const end = run.state === 'ended' ? 'left work' : 'ended without a word'
+  const left = run.left ? `left ${run.left.join(', ')} undone` : 'left work'
+  const end = run.state === 'ended' ? left : 'ended without a word'
   const at = entries.at(-1)?.at
   return `${header?.operation ?? 'a run'} ${unfinished.environment}${what}${by} (run ${run.run}) ${end}${at ? `, last heard of at ${at}` : ''}`
 }

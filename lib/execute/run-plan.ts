@@ -2,7 +2,7 @@ import type { Failure } from '../model/failure.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Effect, Holder, Lease, ReleaseStore } from '../model/platform.ts'
 import { planDigest } from '../plan/digest.ts'
-import { executePlan } from './execute.ts'
+import { type Execution, executePlan } from './execute.ts'
 import type { Journal } from './journal.ts'
 import { interruption, lostLock } from './op-failure.ts'
 import type { Operation, OperationOptions, OperationResult } from './operation-request.ts'
@@ -22,7 +22,7 @@ export type Way = {
 }
 
 /** How an executed operation ended. */
-export type Executed = Pick<OperationResult, 'outcome' | 'failures' | 'release' | 'rolledBackTo'>
+export type Executed = Pick<OperationResult, 'outcome' | 'failures' | 'release' | 'rolledBackTo' | 'partly'>
 
 /** How long the writing of records may take, in milliseconds. */
 export const recordMs = 30_000
@@ -55,7 +55,7 @@ export function interrupted(way: Way, failures: readonly Failure[], environment:
 }
 
 /**
- * Executes the run's `number`th plan. Returns its failures; none when all is done.
+ * Executes the run's `number`th plan. Gives how each op ended, and the failures; none when all is done.
  * @param release with which the ends of ops are kept that nobody can observe; default is the one that the plan makes or leaves
  */
 export async function runPlan(
@@ -64,7 +64,7 @@ export async function runPlan(
   number: number,
   journal: Journal,
   release = plan.release?.number ?? leftBy(plan),
-): Promise<Failure[]> {
+): Promise<Execution> {
   const { operation, options, lease } = way
   const unkept = await journal.record({
     type: 'plan-fixed',
@@ -74,7 +74,7 @@ export async function runPlan(
     ops: plan.ops.map((op) => op.id),
     ...(plan.target === undefined ? {} : { target: plan.target }),
   })
-  if (unkept) return [unkept]
+  if (unkept) return { ended: new Map(), failures: [unkept] }
   const { failures, ended: ends } = await executePlan(plan, {
     handlers: operation.handlers,
     journal,
@@ -84,10 +84,11 @@ export async function runPlan(
     emit: options.emit,
     signal: options.signal,
     redact: options.redact,
+    ...(operation.resilient && number === 1 ? { resilient: true } : {}),
     ...(release === undefined ? {} : { effects: { store: knownEffects(way), release } }),
   })
   const changed = plan.ops.some((op) => op.changes && ends.get(op.id) === 'done')
-  return changed ? failures.map(afterChanges) : failures
+  return { ended: ends, failures: changed ? failures.map(afterChanges) : failures }
 }
 
 /** The release that a way back leaves, by what its hooks are told; undefined where nothing has to be remembered with it. */

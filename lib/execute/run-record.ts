@@ -31,6 +31,8 @@ export type RecoveryEntry =
   /** A plan that is going to run. `plan` counts within the run, from 1. `target` becomes current when it is done. */
   | { type: 'plan-fixed'; plan: number; operation: string; digest: string; ops: string[]; target?: number }
   | { type: 'lock-taken'; environment: string; takenFrom: Holder[] }
+  /** What a resilient run could not bring up, for `task resume`. */
+  | { type: 'services-left'; services: string[] }
   | Settlement
 
 /** What can be put into a journal. A child's output goes into the run's logs instead. */

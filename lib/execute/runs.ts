@@ -45,6 +45,8 @@ export type Run = {
   ops: OpRecord[]
   /** The releases it opened and did not close. */
   openReleases: number[]
+  /** The services that it could not bring up and left to `task resume`; only of a run that was done in part. */
+  left?: string[]
   /** The release that its last plan makes current (a rollback). */
   target?: number
   entries: StampedEntry[]
@@ -79,6 +81,7 @@ export async function readRun(ops: string, run: string): Promise<Run | undefined
     ops: opsOf(entries),
     openReleases: openReleases(entries),
     ...targetOf(entries),
+    ...leftOf(entries),
     entries,
     ...(foreign > 0 ? { damage: foreignEntries(ops, run, foreign) } : {}),
   }
@@ -116,6 +119,11 @@ function targetOf(entries: readonly StampedEntry[]): { target?: number } {
   return fixed?.target === undefined ? {} : { target: fixed.target }
 }
 
+function leftOf(entries: readonly StampedEntry[]): { left?: string[] } {
+  const said = entries.findLast((entry) => entry.type === 'services-left')
+  return said ? { left: said.services } : {}
+}
+
 function openReleases(entries: readonly StampedEntry[]): number[] {
   const open = new Set<number>()
   for (const entry of entries) {
@@ -149,14 +157,14 @@ export async function listRuns(ops: string, options: { limit?: number; environme
 
 /**
  * Whether a run left work, and nobody has dealt with it since: it opened a release and did not close it, ended by saying so, or died
- * after it had begun to act and before all was done. A plan with a target is done when the run says so: only then is the target
+ * after it had begun to act and before all was done; or a resilient one could not bring up all. A plan with a target is done when the run says so: only then is the target
  * current. One that another machine began counts when it does not hold the lock (any more).
  * @param open the releases that are pending by their records, where they are known: a run may die after it closed one
  */
 export function isUnfinished(run: Run, holder: Holder | undefined, open?: ReadonlySet<number>): boolean {
   if (run.settled || run.state === 'running' || holder?.run === run.run) return false
   if (run.openReleases.some((number) => open?.has(number) ?? true) || run.outcome === 'unfinished') return true
-  if (run.state === 'ended') return false
+  if (run.state === 'ended') return run.outcome === 'partial' && run.left !== undefined
   const begun = run.ops.some((op) => op.kind !== undefined)
   return run.target !== undefined || (begun && run.ops.some((op) => op.state !== 'done'))
 }

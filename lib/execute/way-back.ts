@@ -1,4 +1,6 @@
+import type { OpEnd } from '../log/events.ts'
 import type { Failure } from '../model/failure.ts'
+import type { OpId } from '../model/op.ts'
 import type { Release } from '../model/release.ts'
 import { withoutChanges } from '../plan/rollback.ts'
 import type { Journal } from './journal.ts'
@@ -15,9 +17,10 @@ export async function failedWay(
   prepared: Prepared,
   journal: Journal,
   failures: Failure[],
+  ended: ReadonlyMap<OpId, OpEnd>,
 ): Promise<Executed & { wentBack: boolean }> {
   const { release } = prepared.plan
-  const back = await goBack(way, prepared, journal, failures)
+  const back = await goBack(way, prepared, journal, failures, ended)
   const numbered = release ? { release: release.number } : {}
   if (!release || back === 'interrupted') return { ...endOf(way, back, failures, release), ...numbered }
   if (!(await way.lease.prove(recordMs))) return { ...endOf(way, 'interrupted', failures, release), ...numbered }
@@ -41,6 +44,7 @@ async function goBack(
   prepared: Prepared,
   journal: Journal,
   failures: Failure[],
+  ended: ReadonlyMap<OpId, OpEnd>,
 ): Promise<Back | 'interrupted'> {
   const { operation, options } = way
   const [failure] = failures as [Failure, ...Failure[]]
@@ -48,7 +52,7 @@ async function goBack(
   const outcome = failure.outcome ?? 'failed'
   if (!operation.goBack) return { outcome, failures, wentBack: false }
   if (!(await way.lease.prove(recordMs))) return 'interrupted'
-  const back = await operation.goBack(failure, prepared, options.signal)
+  const back = await operation.goBack(failure, prepared, options.signal, ended)
   if (isInterrupted(way)) return 'interrupted'
   const where = { environment, snapshot: prepared.snapshot }
   if (!back.ok) return stuck(stuckFailures([...failures, ...back.failures], where))
@@ -61,8 +65,10 @@ async function goBack(
     const told = { ...failure, why: [failure.why, why].filter(Boolean).join('; ') }
     return stuck(stuckFailures([told, ...failures.slice(1)], where, next))
   }
+  // Without a release, there may be nothing to go back from.
+  if (!release && back.value.ops.length === 0) return { outcome, failures, wentBack: false }
   options.emit({ type: 'plan-shown', plan: back.value, findings: back.value.findings })
-  const again = await runPlan(way, back.value, 2, journal, release?.number)
+  const { failures: again } = await runPlan(way, back.value, 2, journal, release?.number)
   if (again.length > 0) {
     if (isInterrupted(way)) return 'interrupted'
     return stuck(stuckFailures([...again, ...failures], { ...where, failedTarget: prepared.snapshot.current }))

@@ -14,6 +14,8 @@ export type OpData<K extends OpKindName> = z.output<(typeof opKinds)[K]['schema'
 export type OpCommon = {
   id: OpId
   after: OpId[]
+  /** Ops that must have ended before it starts, in whichever way: what it can do without, where a failure ends nothing else. */
+  afterEnd?: OpId[]
   /** Names configuration or existence, or a health verdict settled over a window. */
   cause: string
   /** Gates, hooks, records and notifications do not change; a plan with no changing op is empty. */

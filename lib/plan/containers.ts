@@ -7,6 +7,16 @@ import type { Target } from './target.ts'
 const networkTimeoutMs = 60_000
 const pullTimeoutMs = 30 * 60_000
 
+/** The ops among these that one service's containers need: of its own networks and images. */
+export function neededBy(target: Target, ops: readonly Op[]): string[] {
+  const { networks = {}, images = {} } = target.spec?.docker ?? {}
+  const own = new Set([
+    ...Object.values(networks).map((network) => `network:${network}`),
+    ...Object.values(images).map(({ reference }) => `pull:${reference}`),
+  ])
+  return ops.flatMap(({ id }) => (own.has(id) ? [id] : []))
+}
+
 /** What the engine must have before the first container of these services is stopped or started: their networks and images. */
 export function containerOps(targets: Target[], snapshot: Snapshot): { ops: Op[]; findings: Finding[] } {
   const specs = targets.flatMap(({ service, spec, build }) =>

@@ -18,7 +18,16 @@ const hash = (text: string) => createHash('sha256').update(text).digest('hex')
 
 /** What identifies an op for approval: its kind, place in the graph and data; not its cause, which may speak of health or age. */
 const opDigest = (op: Op): string =>
-  hash(canonical({ id: op.id, kind: op.kind, after: [...op.after].sort(), changes: op.changes, data: op.data }))
+  hash(
+    canonical({
+      id: op.id,
+      kind: op.kind,
+      after: [...op.after].sort(),
+      afterEnd: op.afterEnd && op.afterEnd.length > 0 ? [...op.afterEnd].sort() : undefined,
+      changes: op.changes,
+      data: op.data,
+    }),
+  )
 
 /** A digest of all ops with their before- and after-values (secrets are keyed digests already), and of the release that becomes current. 16 hex digits. */
 export const planDigest = (plan: Plan): string =>
@@ -38,7 +47,7 @@ export function comparePlans(approved: Plan, now: Plan): PlanDifference {
   for (const op of now.ops) {
     const old = before.get(op.id)
     if (!old) difference.added.push(op.id)
-    else if (opDigest(op) !== opDigest({ ...old, after: old.after.filter((id) => present.has(id)) } as Op)) {
+    else if (opDigest(op) !== opDigest(waitingFor(old, present))) {
       difference.changed.push(op.id)
     }
   }
@@ -47,6 +56,13 @@ export function comparePlans(approved: Plan, now: Plan): PlanDifference {
   difference.gone = approved.ops.map((op) => op.id).filter((id) => !present.has(id))
   return difference
 }
+
+/** An op that waits for no more than what there is. */
+const waitingFor = (op: Op, present: ReadonlySet<OpId>): Op => ({
+  ...op,
+  after: op.after.filter((id) => present.has(id)),
+  ...(op.afterEnd && { afterEnd: op.afterEnd.filter((id) => present.has(id)) }),
+})
 
 /** Whether the new plan may run in place of the approved one. */
 export const isApproved = ({ added, changed }: PlanDifference): boolean => added.length === 0 && changed.length === 0

@@ -12,6 +12,7 @@ const opSchema = z.discriminatedUnion(
       kind: z.literal(kind),
       id: z.string(),
       after: z.array(z.string()),
+      afterEnd: z.array(z.string()).exactOptional(),
       cause: z.string(),
       changes: z.boolean(),
       destructive: z.boolean().optional(),

@@ -45,7 +45,8 @@ export function renderPlan(plan: Plan): string {
     const previous = plan.ops[index - 1]
     const obvious = op.after.length === 0 ? index === 0 : op.after.length === 1 && op.after[0] === previous?.id
     const waits = obvious ? '' : op.after.length === 0 ? ' [at once]' : ` [after ${op.after.join(', ')}]`
-    return `  ${sign(op)} ${op.id.padEnd(width)}  ${opText(op)}${op.changes ? ` — ${op.cause}` : ''}${waits}`
+    const ends = op.afterEnd?.length ? ` [with or without ${op.afterEnd.join(', ')}]` : ''
+    return `  ${sign(op)} ${op.id.padEnd(width)}  ${opText(op)}${op.changes ? ` — ${op.cause}` : ''}${waits}${ends}`
   })
   const head = `${title}: ${changes} ${changes === 1 ? 'change' : 'changes'}`
   return [head, ...lines, ...plan.notes.map((note) => `  note: ${note}`)].join('\n')

@@ -3,7 +3,7 @@ import type { Finding } from '../model/finding.ts'
 import { pendingAmong } from '../model/migration.ts'
 import type { Op, OpId, OpOf } from '../model/op.ts'
 import type { ObservedDatabase, ObservedService, Snapshot } from '../model/snapshot.ts'
-import { containerOps, dropOp } from './containers.ts'
+import { containerOps, dropOp, neededBy } from './containers.ts'
 import { type GatePolicy, gate } from './gates.ts'
 import { leftOps, routeOps, turnOps } from './kubernetes/rollout.ts'
 import { leaves } from './leaves.ts'
@@ -28,6 +28,8 @@ export type RollOptions = {
   steps?: DatabaseSteps
   /** Why the database's role is set again, although it is not known to be missing. */
   ensure?: string
+  /** Each service waits for no more than it cannot do without: a failure of others is none of its own. */
+  resilient?: boolean
   /** What the policy of deploys says of the gates, in place of what services say. */
   gates?: GatePolicy
   /** Ops around the migration; they enter only beside one. */
@@ -53,6 +55,8 @@ export function roll(options: RollOptions): Roll {
   const ops: Op[] = []
   const findings: Finding[] = []
   const readyAfter = new Map<string, OpId[]>()
+  /** What a service that stays as it is could do without, and its dependents as well. */
+  const passedOn = new Map<string, OpId[]>()
   const isWanted = ({ service }: Target) => options.only === undefined || options.only.has(service)
   const needed = containerOps(
     targets.filter((target) => isWanted(target) && options.cause(target) !== undefined),
@@ -63,10 +67,19 @@ export function roll(options: RollOptions): Roll {
   const prepared = needed.ops.length > 0 ? needed.ops.map((op) => op.id) : first
   for (const target of targets) {
     const { service, spec } = target
-    const dependencies = target.dependencies.flatMap((dependency) => readyAfter.get(dependency.service) ?? [])
+    const needs = target.dependencies.filter(({ optional }) => !(options.resilient && optional))
+    const dependencies = needs.flatMap((dependency) => readyAfter.get(dependency.service) ?? [])
+    const spared = [
+      ...target.dependencies.flatMap((one) => (needs.includes(one) ? [] : (readyAfter.get(one.service) ?? []))),
+      ...target.dependencies.flatMap((one) => passedOn.get(one.service) ?? []),
+    ].filter((id) => !dependencies.includes(id))
     const waits = [...new Set([...(spec && hasFiles(spec) ? (options.built?.(service) ?? []) : []), ...dependencies])]
     const isRoot = waits.length === 0 || (dependencies.length === 0 && needed.ops.length > 0)
-    const after = isRoot ? [...new Set([...waits, ...prepared])] : waits
+    const after = options.resilient
+      ? [...new Set([...waits, ...first, ...neededBy(target, needed.ops)])]
+      : isRoot
+        ? [...new Set([...waits, ...prepared])]
+        : waits
     const wanted = isWanted(target)
     if (!spec) {
       if (wanted && target.unavailable !== undefined) {
@@ -84,7 +97,9 @@ export function roll(options: RollOptions): Roll {
       findings.push(notItsDatabase(target))
     const own =
       cause === undefined ? keptOps(target, options, wanted, after) : serviceOps(target, options, cause, after)
-    ops.push(...own)
+    const [head, ...rest] = own
+    if (head) ops.push(spared.length > 0 ? { ...head, afterEnd: [...new Set(spared)] } : head, ...rest)
+    else if (spared.length > 0) passedOn.set(service, spared)
     // A service that stays as it is passes on what its dependencies wait for.
     // What is next may be the proxy: the old containers leave it before it is touched.
     const last = spec.docker?.overlap
@@ -100,7 +115,9 @@ export function roll(options: RollOptions): Roll {
   }
   const started = new Set(ops.flatMap((op) => (op.kind === 'start-service' ? [op.data.service] : [])))
   const routed = targets.filter(({ service }) => started.has(service))
-  ops.push(...routeOps(routed, leaves(ops)))
+  const ownLeaves = (name: string) => leaves(ops.filter((op) => op.service === name))
+  if (options.resilient) ops.push(...routed.flatMap((one) => routeOps([one], ownLeaves(one.service))))
+  else ops.push(...routeOps(routed, leaves(ops)))
   return { ops, readyAfter, findings }
 }
 

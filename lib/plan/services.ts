@@ -61,14 +61,21 @@ export type UpTargets = {
 const databaseAs = (database: DesiredDatabase | undefined): { database?: DesiredDatabase } =>
   database ? { database } : {}
 
+/** How `services up` was asked for. */
+export type UpOptions = Selection & {
+  workingTree: boolean
+  /** A failure takes down only what depends on it. */
+  resilient?: boolean
+  /** What an earlier one had left: dependencies that are up stay as they are, too. */
+  rest?: boolean
+}
+
 /** Starts what does not run, replaces what differs; each service after its dependencies' gates. */
-export function planServicesUp(
-  desired: Desired,
-  snapshot: Snapshot,
-  options: Selection & { workingTree: boolean },
-): Plan {
+export function planServicesUp(desired: Desired, snapshot: Snapshot, options: UpOptions): Plan {
   const { targets, note, roll: given } = upTargets(desired, snapshot, options.workingTree)
-  const only = withDependencies(targets, selected(desired, options))
+  const names = options.rest ? new Set(options.names) : selected(desired, options)
+  const all = withDependencies(targets, names)
+  const only = options.rest ? new Set([...all].filter((one) => names.has(one) || !isUp(snapshot.services[one]))) : all
   const builds = buildOps(targets, snapshot, only)
   const { ops, findings } = roll({
     ...given,
@@ -77,6 +84,7 @@ export function planServicesUp(
     cause: (target) => causeOfChange(target, snapshot.services[target.service]),
     first: [],
     built: ownBuild(builds),
+    ...(options.resilient ? { resilient: true } : {}),
   })
   return {
     operation: 'services up',

@@ -23,6 +23,13 @@ export const strictArgument = {
   strict: flag().describe("stop (exit 3) where limits are beyond what the engine's host has, in place of a warning"),
 }
 
+/** Goes on with what does not depend on a failure. */
+export const resilientArgument = {
+  resilient: flag().describe(
+    'when a service fails, leave out only what depends on it (exit 5); `task resume` does the rest',
+  ),
+}
+
 /** Takes free ports where the configured ones are in use. */
 export const portsArgument = {
   resolvePorts: flag().describe('take free ports where the configured ones are in use'),

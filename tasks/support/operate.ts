@@ -31,7 +31,13 @@ export type Work = {
   lock?: 'exclusive' | 'shared'
   prepare(signal: AbortSignal): Promise<Result<Prepared>>
   beforeExecute?(prepared: Prepared): Promise<void>
-  goBack?(failure: Failure, prepared: Prepared, signal: AbortSignal): Promise<Result<Plan>>
+  goBack?: NonNullable<Operation['goBack']>
+  /** Besides what was typed, for the journal. */
+  arguments?: Record<string, unknown>
+  /** A failure takes down only what depends on it. */
+  resilient?: boolean
+  /** The services that it brings up, where that is not all. */
+  makesGood?: readonly string[] | undefined
   /** Handlers of kinds of ops that this command alone has. */
   handlers?: Pick<Handlers, 'sync-data'>
   /** Asks for the environment's name as a protected one does. */
@@ -81,7 +87,7 @@ async function operateIn(
         ...work.handlers,
       },
       secrets: session.secrets,
-      arguments: { argv: [...context.invocation.argv] },
+      arguments: { argv: [...context.invocation.argv], ...work.arguments },
       purpose: work.purpose,
       ...(work.lock ? { lock: work.lock } : {}),
       prepare: async (signal) => {
@@ -96,6 +102,8 @@ async function operateIn(
       ...(work.recovers ? { recovers: work.recovers } : {}),
       ...(work.covers ? { covers: work.covers } : {}),
       ...(work.again ? { again: work.again } : {}),
+      ...(work.resilient ? { resilient: true } : {}),
+      ...(work.makesGood ? { makesGood: work.makesGood } : {}),
     },
     {
       dryRun: flags.dryRun === true || flags.planOut !== undefined,

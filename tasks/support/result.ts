@@ -1,4 +1,5 @@
 import type { OperationResult } from '../../lib/execute/operation-request.ts'
+import type { Partly } from '../../lib/execute/partly.ts'
 import { findingInEnvironment } from '../../lib/log/environment-command.ts'
 import type { Desired } from '../../lib/model/desired.ts'
 import { formatDuration } from '../../lib/model/duration.ts'
@@ -26,6 +27,8 @@ export type OperationData = {
   dryRun: boolean
   ops: { id: string; kind: string; cause: string; changes: boolean; after: string[] }[]
   findings: Finding[]
+  /** What became of each service, where a failure did not end everything. */
+  partly?: Partly
 }
 
 /** The release that an environment runs. */
@@ -68,6 +71,7 @@ export function reportOperation(
     dryRun: given.dryRun,
     ops: (plan?.ops ?? []).map(({ id, kind, cause, changes, after }) => ({ id, kind, cause, changes, after })),
     findings,
+    ...(result.partly ? { partly: result.partly } : {}),
     text: given.text,
   }
   return finish(result.outcome, data, [...result.failures, ...errors.map(findingFailure)])

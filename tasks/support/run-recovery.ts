@@ -1,4 +1,4 @@
-import { findUnfinished, leftRelease } from '../../lib/execute/recovery.ts'
+import { findUnfinished, leftInPart, leftRelease, type Unfinished } from '../../lib/execute/recovery.ts'
 import type { Desired } from '../../lib/model/desired.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
 import { type Failure, FailureError, ok, unwrap } from '../../lib/model/failure.ts'
@@ -10,21 +10,26 @@ import type { Scope } from './flags.ts'
 import { operate, type PlanFlags } from './operate.ts'
 import { reportRelease, since } from './result.ts'
 import { deployWith } from './run-deploy.ts'
+import { bringUpRest } from './run-services.ts'
 import { openSession, type Session } from './session.ts'
 import { describeRelease } from './text.ts'
 
 type Arguments = PlanFlags & { readonly environment: string; readonly platform?: PlatformName | undefined }
 
-/** The release that a dead deploy, or the dead abort of one, left, with an outcome that can be dealt with. */
-async function unfinishedRelease({ ops, desired, platform }: Session, but: Release['outcome']): Promise<Release> {
+/** What is unfinished, with the release that it is about. */
+async function lookFor({ ops, desired, platform }: Session) {
   const { lock, releases } = platform
-  const place = { ops, environment: desired.environment, releases }
-  const left = await leftRelease(await findUnfinished(place, await lock.inspect()), releases)
+  const unfinished = await findUnfinished({ ops, environment: desired.environment, releases }, await lock.inspect())
+  return { unfinished, left: await leftRelease(unfinished, releases) }
+}
+
+/** The release that a dead deploy, or the dead abort of one, left, with an outcome that can be dealt with. */
+function releaseOf(left: Release | undefined, but: Release['outcome'], { desired }: Session): Release {
   if (left && left.outcome !== but) return left
   if (left?.outcome === 'healthy') throw new FailureError(isHealthy(left, desired))
   throw new FailureError({
     code: 'nothing-unfinished',
-    message: `${desired.environment} has no unfinished deploy`,
+    message: `${desired.environment} has no unfinished deploy${but === 'failed' ? ', and no services left to bring up' : ''}`,
     outcome: 'unchanged',
     next: [`task releases ${desired.configuredAs}`],
   })
@@ -38,11 +43,14 @@ const isHealthy = ({ number }: Release, { configuredAs }: Desired): Failure => (
   next: [`task resume ${configuredAs}`, `task rollback ${configuredAs}`],
 })
 
-/** `task resume`: the same revision and services as a new deploy, planned from what is true now. */
+/** `task resume`: what a resilient `services up` had left, or the same revision and services as a new deploy, planned from what is true now. */
 export async function runResume(scope: Scope, context: TaskContext & { args: Arguments }) {
   const { args } = context
   const looked = await openSession(scope, context, { ...args, platform: args.platform, needs: 'record' })
-  const pending = await unfinishedRelease(looked, 'failed')
+  const { unfinished, left } = await lookFor(looked)
+  const rest = unfinished && leftInPart(unfinished)
+  if (rest && (!left || left.outcome === 'failed')) return resumeServices(scope, context, rest)
+  const pending = releaseOf(left, 'failed', looked)
   if (pending.outcome === 'healthy') return writeDown(context, looked, pending)
   const dirty = pending.commit.startsWith('tree-')
   const revision = dirty ? undefined : pending.commit
@@ -62,6 +70,16 @@ export async function runResume(scope: Scope, context: TaskContext & { args: Arg
     allowDirty: dirty,
     commit: pending.commit,
   })
+}
+
+/** What resilient runs could not bring up; what has left the catalogue since is nobody's any more. */
+async function resumeServices(scope: Scope, context: TaskContext & { args: Arguments }, { runs }: Unfinished) {
+  const { environment, platform } = context.args
+  const session = await openSession(scope, context, { environment, platform, needs: 'environment' })
+  const left = new Set(runs.flatMap((run) => run.left ?? []))
+  const names = session.desired.services.flatMap(({ name }) => (left.has(name) ? [name] : []))
+  const workingTree = runs.at(-1)?.header?.arguments.workingTree === true
+  return bringUpRest(context, session, names, workingTree)
 }
 
 /** What is left of a deploy whose release is healthy: to write down that it is current, which settling does. */
@@ -94,7 +112,7 @@ export async function runAbort(scope: Scope, context: TaskContext & { args: Argu
   const started = performance.now()
   const session = await openSession(scope, context, { ...args, platform: args.platform, needs: 'record' })
   const { desired } = session
-  const pending = await unfinishedRelease(session, 'healthy')
+  const pending = releaseOf((await lookFor(session)).left, 'healthy', session)
   const result = await operate(context, session, args, {
     purpose: `abort release ${pending.number}`,
     recovers: 'aborted',

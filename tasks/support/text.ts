@@ -1,4 +1,5 @@
 import type { OperationResult } from '../../lib/execute/operation-request.ts'
+import type { Partly } from '../../lib/execute/partly.ts'
 import { table } from '../../lib/log/table.ts'
 import type { Desired } from '../../lib/model/desired.ts'
 import { formatDuration } from '../../lib/model/duration.ts'
@@ -41,11 +42,31 @@ export function describeServices(
   title: string,
   view: View,
 ): string {
-  if (result.outcome !== 'done' || states.length === 0) return ''
+  const { partly } = result
+  if (result.outcome === 'partial' && partly) {
+    return `${title}: ${partText(partly)}\n${leftTable(partly, view)}${statusTable(states, desired, view)}`
+  }
+  if (result.outcome !== 'done' || states.length === 0) return partly ? leftTable(partly, view) : ''
   // That nothing is to be done is said where the plan is shown.
   const head = result.plan && isEmpty(result.plan) ? '' : `${title}\n`
   return `${head}${statusTable(states, desired, view)}`
 }
+
+const partText = ({ done, failed, skipped }: Partly): string =>
+  [`${done.length} done`, `${failed.length} failed`, ...(skipped.length > 0 ? [`${skipped.length} skipped`] : [])].join(
+    ', ',
+  )
+
+/** What is not up, and why: its own failure, or whose. */
+const leftTable = ({ failed, skipped }: Partly, view: View): string =>
+  table(
+    ['not up', '', 'because'],
+    [
+      ...failed.map(({ service, reason }) => [service, view.color ? `\u001b[31mfailed\u001b[39m` : 'failed', reason]),
+      ...skipped.map(({ service, because }) => [service, 'skipped', `of ${because.join(', ')}`]),
+    ],
+    view,
+  )
 
 /** `running`, `healthy` and so on, in the colours of a traffic light. */
 function painted(word: string, view: View): string {

@@ -234,6 +234,7 @@ const ofOtherCommands = new Set([
   'pull-image',
   'push-image',
   'drop-replaced',
+  'bring-back',
   'remove-leftover',
   // Of a cluster.
   'apply-object',

@@ -1,6 +1,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isEmpty } from '../../lib/model/plan.ts'
+import { planDigest } from '../../lib/plan/digest.ts'
+import { parsePlanFile, planFileText } from '../../lib/plan/plan-file.ts'
 import { renderPlan } from '../../lib/plan/render.ts'
 import { planServicesDown, planServicesRestart, planServicesUp } from '../../lib/plan/services.ts'
 import { deployed, desired, empty, revised, service, up } from './world.ts'
@@ -54,6 +56,34 @@ test('up of a category', () => {
       '  note: runs the working tree',
     ].join('\n'),
   )
+})
+
+test('resilient: each service waits for no more than it cannot do without', () => {
+  const wanted = desired()
+  const services = wanted.services.map((one) =>
+    one.name === 'worker' ? { ...one, dependencies: [{ service: 'api', optional: true }] } : one,
+  )
+  const plan = planServicesUp({ ...wanted, services }, empty(), { workingTree: false, resilient: true })
+  const start = plan.ops.find(({ id }) => id === 'start:worker')
+  assert.equal([start?.after, start?.afterEnd], [['build:worker'], ['gate:api']])
+  assert.match(renderPlan(plan), /start:worker .* \[after build:worker\] \[with or without gate:api\]/)
+  const again = parsePlanFile(planFileText(plan), 'plan.json')
+  assert.ok(again.ok && planDigest(again.value) === planDigest(plan))
+})
+
+test('the rest of a resilient up leaves dependencies that are up as they are', () => {
+  const snapshot = up()
+  delete snapshot.services.worker
+  const changed = {
+    ...desired(),
+    services: desired().services.map((one) => ({ ...one, fingerprint: { command: 'x' } })),
+  }
+  const ids = (rest: boolean) =>
+    planServicesUp(changed, snapshot, { names: ['worker'], workingTree: true, rest }).ops.flatMap(({ id, kind }) =>
+      kind === 'start-service' ? [id] : [],
+    )
+  assert.equal(ids(false), ['start:postgres', 'start:worker'])
+  assert.equal(ids(true), ['start:worker'])
 })
 
 test('up again has nothing to do', () => {

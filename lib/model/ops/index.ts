@@ -2,6 +2,7 @@ import { applyMigrations } from './apply-migrations.ts'
 import { applyObject } from './apply-object.ts'
 import { applyRoutes } from './apply-routes.ts'
 import { applySeeds } from './apply-seeds.ts'
+import { bringBack } from './bring-back.ts'
 import { createData } from './create-data.ts'
 import { drillBackup } from './drill-backup.ts'
 import { dropColour } from './drop-colour.ts'
@@ -77,6 +78,7 @@ export const opKinds = {
   'switch-traffic': switchTraffic,
   'drop-colour': dropColour,
   'apply-routes': applyRoutes,
+  'bring-back': bringBack,
   'remove-leftover': removeLeftover,
   'set-maintenance': setMaintenance,
   'run-hook': runHook,

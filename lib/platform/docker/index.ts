@@ -22,6 +22,7 @@ import { dockerEngine } from './engine.ts'
 import { insideOf, toldOf } from './inside.ts'
 import { readLogs } from './logs.ts'
 import { observeDocker } from './observe.ts'
+import { bringBack } from './ops/bring-back.ts'
 import { dropReplaced } from './ops/drop-replaced.ts'
 import { ensureNetwork } from './ops/ensure-network.ts'
 import { pruneReleases } from './ops/prune-releases.ts'
@@ -149,6 +150,7 @@ function handlersOf(
     'stop-service': stopService(docker),
     'wait-gate': waitGate(docker),
     'drop-replaced': dropReplaced(docker),
+    'bring-back': bringBack(docker),
     'remove-leftover': removeLeftover(docker, (identities) => docker.releases.forgetImages(identities)),
     'set-maintenance': setMaintenance(docker),
     'prune-releases': pruneReleases(docker),

@@ -44,6 +44,7 @@ type ContainerKind =
   | 'pull-image'
   | 'push-image'
   | 'drop-replaced'
+  | 'bring-back'
   | 'remove-leftover'
   | 'set-maintenance'
   | 'apply-object'

@@ -178,7 +178,7 @@ async function startAll(
 }
 
 /** What is wanted is there, stopped or kept: it is started again, and what took its place is removed. */
-async function comeBack(
+export async function comeBack(
   docker: DockerContext,
   spec: RunSpec,
   containers: ContainerSpec,
@@ -208,6 +208,13 @@ async function comeBack(
   const stopped = same.filter(({ oneShot, exitCode }) => !(oneShot && exitCode === 0))
   const started = await startAll(docker, spec, containers, stopped, context)
   if (!started.ok) return started
+  // What the file of today does not have any more has no place in its order.
+  const names = new Set(startOrder(containers).map(({ name }) => name))
+  const rest = stopped.filter(({ composeService, status }) => !names.has(composeService) && status !== 'running')
+  if (rest.length > 0) {
+    const others = await engine.checked(['start', ...rest.map(({ id }) => id)], { signal, timeoutMs: createMs })
+    if (!others.ok) return failed(notStarted(spec, others.failures[0]))
+  }
   const free = await traffic.value.free()
   return free.ok ? ok({ message: 'the containers that were there run again' }) : free
 }
