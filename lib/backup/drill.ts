@@ -123,7 +123,7 @@ async function drillLogical(
     const server: Server = scratch?.server ?? unwrap(own as NonNullable<typeof own>)
     const into = `vital_ops_drill_${opened.manifest.number}`
     try {
-      await restoreLogical(opened, {
+      const tables = await restoreLogical(opened, {
         dump,
         globals: () => fetchGlobals(opened, service),
         server,
@@ -137,7 +137,7 @@ async function drillLogical(
       })
       const restored = performance.now()
       const address = { ...server, database: into, applicationName: applicationName(run), signal }
-      const found = compareContents(contents, await readRestored(address), { owners: true })
+      const found = compareContents(contents, await readRestored(address, tables), { owners: true })
       const on = engine.ok
         ? `a scratch server, PostgreSQL ${engine.value.version} (${engine.value.kind})`
         : `a database of its own on the server of ${service}`

@@ -115,7 +115,7 @@ async function restoreBeside(
   { run, signal, output }: OpContext,
   from: Pick<LogicalRestore, 'server' | 'contents' | 'dump' | 'globals'>,
 ): Promise<OpResult> {
-  await restoreLogical(opened, {
+  const tables = await restoreLogical(opened, {
     ...from,
     applicationName: applicationName(run),
     service: data.service,
@@ -126,7 +126,7 @@ async function restoreBeside(
   })
   const address = { ...from.server, database: data.into, applicationName: applicationName(run), signal }
   // The one takes a core, and so does the other; both are waited for.
-  const [read, analyzed] = await Promise.allSettled([readRestored(address), analyzeAll(address)])
+  const [read, analyzed] = await Promise.allSettled([readRestored(address, tables), analyzeAll(address)])
   for (const one of [read, analyzed]) if (one.status === 'rejected') throw one.reason
   const found = (read as PromiseFulfilledResult<Contents>).value
   const { compared, differences } = compareContents(from.contents, found, {

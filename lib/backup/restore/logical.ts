@@ -3,12 +3,14 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { type Connection, type DatabaseAddress, withDatabase } from '../../database/connect.ts'
 import { FailureError, ok, unwrap } from '../../model/failure.ts'
-import { runClient } from '../client-run.ts'
-import { clientFor } from '../clients.ts'
-import type { Contents } from '../contents.ts'
+import { type ClientRun, outputOf, runClient } from '../client-run.ts'
+import { type Client, clientFor } from '../clients.ts'
+import type { Contents, TableContents } from '../contents.ts'
 import type { Server } from '../context.ts'
 import { fetchTo, fileOf, type Opened, textOf } from './files.ts'
+import { loadData } from './load.ts'
 import { restoreIntoOlder } from './older-server.ts'
+import { readRestoredTables } from './read.ts'
 
 /** A dump on its way to the disk. */
 export type FetchedDump = {
@@ -65,20 +67,23 @@ const mark = 'vital-ops: being restored'
  * Settings of the sessions that restore. No commit is waited for: the database counts only after a later one, which is, and the log is written in order
  * (postgresql.org/docs/current/wal-async-commit.html). Indexes of usual size are sorted in memory.
  */
-const settings = { synchronous_commit: 'off', maintenance_work_mem: '256MB' }
+const settings = { synchronous_commit: 'off', maintenance_work_mem: '256MB', jit: 'off' }
 
 /**
  * Restores a dump into a new database: missing roles are made (or mapped), the database with its own encoding and locale, then pg_restore, which
- * stops at the first error. The dump is removed from the disk. Throws `FailureError`; what it has begun is removed by the next attempt.
+ * stops at the first error. The dump is removed from the disk. Returns the tables' counts and checksums where they were read meanwhile. Throws `FailureError`;
+ * what it has begun is removed by the next attempt.
  */
-export async function restoreLogical(opened: Opened, restore: LogicalRestore): Promise<void> {
+export async function restoreLogical(opened: Opened, restore: LogicalRestore): Promise<TableContents[] | undefined> {
   const { server, into, contents, service, tables, dump } = restore
   const { signal } = opened
   const cleaning = { ...server, database: 'postgres', applicationName: restore.applicationName }
   const admin = { ...cleaning, signal }
   const source = opened.manifest.sources.find(({ name }) => name === service)
   try {
-    const major = unwrap(await withDatabase(admin, async (connection) => ok(await serverMajor(connection))))
+    const { major, superuser } = unwrap(
+      await withDatabase(admin, async (connection) => ok(await askServer(connection))),
+    )
     const client = unwrap(await clientFor(major, Number.parseInt(source?.client ?? '0', 10), signal))
     unwrap(
       await withDatabase(admin, async (connection) => {
@@ -95,14 +100,14 @@ export async function restoreLogical(opened: Opened, restore: LogicalRestore): P
       throw error
     })
     const address = { ...admin, database: into }
-    const jobs = Math.min(4, Math.max(2, availableParallelism()))
     const only = (tables ?? []).flatMap((table) => tableArguments(table))
     const run = { address, signal, settings, output: restore.output }
+    let read: TableContents[] | undefined
     if (client.major > major) await restoreIntoOlder(client, only, file, run)
-    else {
-      const argv = ['--exit-on-error', '--no-password', `--jobs=${jobs}`, `--dbname=${into}`, ...only, file]
-      await runClient([join(client.bin, 'pg_restore'), ...argv], run)
-    }
+    // Large objects are loaded by pg_restore alone; and who is no superuser may load rows only before owners' privileges are as they were.
+    else if (only.length === 0 && superuser && contents.largeObjects.count === '0') {
+      read = await restoreSections(client, file, run)
+    } else await pgRestore(client, [`--jobs=${jobs}`, ...only], file, run)
     unwrap(
       await withDatabase(admin, async (connection) => {
         for (const statement of contents.database.statements) {
@@ -115,9 +120,50 @@ export async function restoreLogical(opened: Opened, restore: LogicalRestore): P
         return ok(undefined)
       }),
     )
+    return read
   } finally {
     await dump.remove()
   }
+}
+
+const jobs = Math.min(4, Math.max(2, availableParallelism()))
+
+const pgRestore = (client: Client, args: readonly string[], file: string, run: ClientRun): Promise<void> =>
+  runClient(
+    [
+      join(client.bin, 'pg_restore'),
+      '--exit-on-error',
+      '--no-password',
+      `--dbname=${run.address.database}`,
+      ...args,
+      file,
+    ],
+    run,
+  )
+
+/**
+ * Restores a whole dump in its three sections, the data by connections of our own. Tables are read for their checksums beside the last one, which makes
+ * indexes and checks keys, so that no row changes any more.
+ */
+async function restoreSections(client: Client, file: string, run: ClientRun): Promise<TableContents[] | undefined> {
+  await pgRestore(client, ['--section=pre-data'], file, run)
+  const ending = new AbortController()
+  const signal = AbortSignal.any([run.signal, ending.signal])
+  const until = { ...run, signal, address: { ...run.address, signal } }
+  const script = outputOf([join(client.bin, 'pg_restore'), '--section=data', '--file=-', file], until)
+  await loadData(script, until.address, jobs)
+  let first: unknown
+  const endingOthers = (error: unknown) => {
+    first ??= error
+    ending.abort()
+    return undefined
+  }
+  const [read] = await Promise.all([
+    readRestoredTables(until.address).catch(endingOthers),
+    pgRestore(client, ['--section=post-data', `--jobs=${jobs}`], file, until).catch(endingOthers),
+  ])
+  if (first !== undefined) throw first
+  return read
 }
 
 /** Has the server count what is in a restored database, so that its plans are good from the first query on. Throws `FailureError`. */
@@ -135,11 +181,11 @@ const tableArguments = (table: string): string[] => {
   return [`--schema=${schema}`, `--table=${name}`]
 }
 
-async function serverMajor(connection: Connection): Promise<number> {
-  const { rows } = await connection.query<{ major: number }>(
-    `select current_setting('server_version_num')::int / 10000 as major`,
+async function askServer(connection: Connection): Promise<{ major: number; superuser: boolean }> {
+  const { rows } = await connection.query<{ major: number; superuser: boolean }>(
+    `select current_setting('server_version_num')::int / 10000 as major, current_setting('is_superuser') = 'on' as superuser`,
   )
-  return rows[0]?.major ?? 0
+  return rows[0] ?? { major: 0, superuser: false }
 }
 
 /**
@@ -201,7 +247,7 @@ async function createDatabase(connection: Connection, { into, contents }: Logica
   if (found) await connection.query(`drop database ${name} with (force)`)
   const { encoding, provider, collate, ctype, locale, owner } = contents.database
   const literal = (text: string) => connection.escapeLiteral(text)
-  const major = await serverMajor(connection)
+  const { major } = await askServer(connection)
   const providers: Record<string, string> = { c: 'libc', i: 'icu', b: 'builtin' }
   const options = [
     'template = template0',

@@ -1,11 +1,11 @@
+import type { Socket } from 'node:net'
 import type { Connection as Protocol } from 'pg'
 import type { Connection } from '../connect.ts'
 
 type CopyProtocol = Protocol & {
-  sendCopyFromChunk(chunk: Buffer): void
   endCopyFrom(): void
   sendCopyFail(message: string): void
-  stream: { writableNeedDrain?: boolean; once(event: 'drain' | 'close', listener: () => void): void }
+  stream: Socket
 }
 
 const pieceBytes = 256 * 1024
@@ -60,11 +60,14 @@ export async function copyOut(
   return rows
 }
 
+/** A piece of what a COPY is fed with: one buffer, or several as if they were one. They are not copied, so nobody may write into them any more. */
+export type CopyData = Buffer | readonly Buffer[]
+
 /** Runs a `COPY … FROM STDIN` with data as a source gives them. What the source throws ends the COPY, and nothing of it stays. */
 export async function copyIn(
   connection: Connection,
   sql: string,
-  source: AsyncIterable<Buffer> | Iterable<Buffer>,
+  source: AsyncIterable<CopyData> | Iterable<CopyData>,
 ): Promise<number> {
   const { default: pg } = await import('pg')
   let failure: unknown
@@ -84,17 +87,34 @@ export async function copyIn(
   return rowCount ?? 0
 }
 
-async function feed(protocol: CopyProtocol, source: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
-  for await (const chunk of source) {
-    protocol.sendCopyFromChunk(chunk)
-    const { stream } = protocol
+async function feed(protocol: CopyProtocol, source: AsyncIterable<CopyData> | Iterable<CopyData>): Promise<void> {
+  const { stream } = protocol
+  for await (const data of source) {
+    sendData(stream, Buffer.isBuffer(data) ? [data] : data)
     if (stream.writableNeedDrain) {
       await new Promise<void>((resolve) => {
-        stream.once('drain', resolve)
         // A lost connection drains nothing; the query itself fails then.
-        stream.once('close', resolve)
+        const done = () => {
+          stream.off('drain', done).off('close', done)
+          resolve()
+        }
+        stream.on('drain', done).on('close', done)
       })
     }
   }
   protocol.endCopyFrom()
+}
+
+/** `CopyData` (postgresql.org/docs/current/protocol-message-formats.html) without the copy that pg's own writer makes. */
+function sendData(stream: Socket, buffers: readonly Buffer[]): void {
+  const head = Buffer.allocUnsafe(5)
+  head[0] = 0x64
+  head.writeInt32BE(
+    buffers.reduce((sum, { length }) => sum + length, 4),
+    1,
+  )
+  stream.cork()
+  stream.write(head)
+  for (const buffer of buffers) stream.write(buffer)
+  stream.uncork()
 }
