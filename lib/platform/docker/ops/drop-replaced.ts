@@ -8,7 +8,7 @@ import { trafficOf } from '../traffic.ts'
 import { remove } from './start-service.ts'
 
 /**
- * Removes the containers that were kept, their anonymous volumes not. Those that overlap get no new requests first, answer what is under way,
+ * Removes the containers that were kept. Those that overlap get no new requests first, answer what is under way,
  * and end with their grace.
  */
 export const dropReplaced = (docker: DockerContext): Handler<'drop-replaced'> => ({

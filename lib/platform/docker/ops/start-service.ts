@@ -219,7 +219,7 @@ export async function comeBack(
   return free.ok ? ok({ message: 'the containers that were there run again' }) : free
 }
 
-/** Removes containers; their volumes stay. */
+/** Removes containers with their anonymous volumes, which nothing else could ever use again; named volumes stay. */
 export async function remove(
   docker: DockerContext,
   containers: Container[],
@@ -227,7 +227,7 @@ export async function remove(
 ): Promise<Result<void>> {
   if (containers.length === 0) return ok(undefined)
   const removed = await docker.engine.run(
-    ['rm', '--force', ...containers.map(({ id }) => id)],
+    ['rm', '--force', '--volumes', ...containers.map(({ id }) => id)],
     signal ? { signal } : {},
   )
   if (!removed.ok) return removed

@@ -5,7 +5,7 @@ import type { DockerContext } from '../context.ts'
 import { label } from '../names.ts'
 import { changedMeanwhile, remove } from './start-service.ts'
 
-/** Stops a service and removes its containers, kept ones included, and the networks of its project. Volumes and shared networks stay. */
+/** Stops a service and removes its containers, kept ones included, and the networks of its project. Named volumes and shared networks stay. */
 export const stopService = (docker: DockerContext): Handler<'stop-service'> => ({
   async run({ data: { service, before } }, { signal }) {
     const { engine } = docker
