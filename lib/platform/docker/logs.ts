@@ -44,7 +44,7 @@ const merged = (logs: LogLine[][]): LogLine[] =>
         .flat()
         .sort((one, other) => ((one.at ?? '') < (other.at ?? '') ? -1 : (one.at ?? '') > (other.at ?? '') ? 1 : 0))
 
-/** The last lines of services, merged by their time, then (with `follow`) what comes, also from containers that are made later. */
+/** The last lines of services, merged by their time, then (with `follow`) what comes, also from containers that are made later or started again. */
 export async function* readLogs(docker: DockerContext, query: LogQuery, signal: AbortSignal): AsyncGenerator<LogLine> {
   const wanted = new Set(query.services)
   const now = async () =>
@@ -55,12 +55,28 @@ export async function* readLogs(docker: DockerContext, query: LogQuery, signal: 
     return
   }
   const lines = new Queue<LogLine>()
-  const followed = new Set<string>()
+  const followed = new Map<string, Followed>()
   const follow = async (container: Container, tail: string) => {
-    followed.add(container.id)
-    const take = lineTaker((line) => lines.push(parseLine(container.service, line)))
+    const { id, service, startedAt } = container
+    const before = followed.get(id)
+    const state: Followed = { ...before, startedAt, isOpen: true }
+    followed.set(id, state)
+    const take = lineTaker((line) => {
+      const at = timeOf(line)
+      // The engine gives those of the very moment again.
+      if (before?.last !== undefined && at !== undefined && at <= before.last) return
+      if (at !== undefined && (state.last === undefined || at > state.last)) state.last = at
+      lines.push(parseLine(service, line))
+    })
+    const since = before?.last ?? (before && startedAt)
     const started = await startProcess({
-      argv: docker.engine.argv(['logs', '--timestamps', '--follow', '--tail', tail, container.id]),
+      argv: docker.engine.argv([
+        'logs',
+        '--timestamps',
+        '--follow',
+        ...(since ? ['--since', since] : ['--tail', tail]),
+        id,
+      ]),
       env: docker.engine.environment(),
       stdout: take(),
       stderr: take(),
@@ -68,15 +84,20 @@ export async function* readLogs(docker: DockerContext, query: LogQuery, signal: 
       graceMs: 1000,
     })
     if (started.ok) await started.value.exited
+    state.isOpen = false
   }
   for (const container of containers) void follow(container, String(query.lines))
   const stop = () => lines.end()
   signal.addEventListener('abort', stop, { once: true })
   const again = setInterval(() => {
-    // A service that was replaced goes on under another container.
+    // A service that was replaced goes on under another container, and the following of one that was started again has ended.
     void now().then(
       (all) => {
-        for (const container of all) if (!followed.has(container.id) && !signal.aborted) void follow(container, 'all')
+        for (const container of all) {
+          const known = followed.get(container.id)
+          const isNew = known === undefined || (!known.isOpen && known.startedAt !== container.startedAt)
+          if (isNew && !signal.aborted) void follow(container, 'all')
+        }
       },
       () => {},
     )
@@ -88,6 +109,12 @@ export async function* readLogs(docker: DockerContext, query: LogQuery, signal: 
     signal.removeEventListener('abort', stop)
   }
 }
+
+/** What is known of a container whose log is, or was, followed: since when it ran then, and the time of its last line as the engine writes it. */
+type Followed = { startedAt: string | undefined; isOpen: boolean; last?: string }
+
+/** The time of a line in the engine's own words, which sort as text: it writes all nine digits. */
+const timeOf = (line: string): string | undefined => /^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{9}Z(?= |$)/.exec(line)?.[0]
 
 /** Makes lines of chunks, for each stream by itself. */
 const lineTaker = (take: (line: string) => void) => (): ((chunk: Buffer) => void) => {
