@@ -2,15 +2,16 @@ import { flag, text } from '../lib/task/arguments.ts'
 import { task } from '../lib/task/definition.ts'
 import { planArguments, platformArgument, type Scope } from './support/flags.ts'
 
-/** `task cleanup <environment>`: removes what nobody needs from the environment's engine. */
+/** `task cleanup <environment>`: removes what nobody needs from the environment's engine or cluster; an environment on this machine leaves nothing. */
 export const cleanupTask = (scope: Scope) =>
   task({
-    description: 'Remove what nobody needs any more: containers, networks, anonymous volumes, images of old releases',
+    description:
+      'Remove what nobody needs any more: from an engine containers, networks, images; from a cluster values of old releases',
     group: 'operations',
     args: {
       environment: text().positional().describe('the environment'),
       volumes: flag().describe(
-        "named volumes that no container uses too, with their data; asks for the environment's name",
+        "also named volumes that no container uses, or claims that no pod mounts, with their data; asks for the environment's name",
       ),
       ...planArguments,
       ...platformArgument,

@@ -28,7 +28,7 @@ export type RecoveryPlace = {
  * this run's own lease): its run is at work, all others with something open are dead.
  */
 export async function findUnfinished(
-  place: RecoveryPlace,
+  place: Omit<RecoveryPlace, 'releases'> & { releases: Pick<ReleaseStore, 'list'> },
   holder: Holder | undefined,
 ): Promise<Unfinished | undefined> {
   const all = await place.releases.list()

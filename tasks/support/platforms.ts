@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Desired, RunSpec } from '../../lib/model/desired.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
 import type { Result } from '../../lib/model/failure.ts'
-import type { Platform, ReleaseStore, SecretSource } from '../../lib/model/platform.ts'
+import type { LockPort, Platform, ReleaseStore, SecretSource } from '../../lib/model/platform.ts'
 import type { ProbeTarget } from '../../lib/model/probe.ts'
 import type { Secret } from '../../lib/model/secret.ts'
 import type { PortAssignments } from '../../lib/plan/ports.ts'
@@ -13,9 +13,11 @@ import { dockerReleases } from '../../lib/platform/docker/releases.ts'
 import { sharedKey } from '../../lib/platform/docker/shared-key.ts'
 import { createKubernetesPlatform, homeOf } from '../../lib/platform/kubernetes/index.ts'
 import { kubectlOf } from '../../lib/platform/kubernetes/kubectl.ts'
+import { kubernetesLock } from '../../lib/platform/kubernetes/lock.ts'
 import { kubernetesReleases } from '../../lib/platform/kubernetes/releases.ts'
 import { sharedKey as clusterKey } from '../../lib/platform/kubernetes/shared-key.ts'
 import { createLocalPlatform } from '../../lib/platform/local/index.ts'
+import { localLock } from '../../lib/platform/local/lock.ts'
 import { localReleases } from '../../lib/platform/local/releases.ts'
 import type { Identity } from '../../lib/validate/identity.ts'
 
@@ -41,6 +43,8 @@ export type SharedKey = { read(): Promise<string | undefined>; share(key: string
 type Driver = {
   create(parts: PlatformParts): DrivenPlatform
   records(folder: string, environment: string, identity: Identity): Pick<ReleaseStore, 'list' | 'current'>
+  /** The environment's lock; undefined where it is not known where that is. */
+  lock(folder: string, environment: string, identity: Identity): Pick<LockPort, 'inspect'> | undefined
   /** The key of the environment's digests, where clones share it. */
   sharedKey?(environment: string, identity: Identity): SharedKey | undefined
 }
@@ -58,6 +62,7 @@ const local: Driver = {
       ...(desired.database ? { database: desired.database } : {}),
     }),
   records: (folder, environment) => localReleases(join(folder, '.ops'), environment),
+  lock: (folder, environment) => localLock({ ops: join(folder, '.ops'), environment }),
 }
 
 const docker: Driver = {
@@ -69,21 +74,18 @@ const docker: Driver = {
         releases: dockerReleases(on.engine, on),
       }),
     }),
-  records: (_, environment, { workspace, docker: address }) =>
-    workspace
-      ? dockerReleases(dockerEngine(address ?? {}), {
-          workspaceName: workspace.name,
-          workspaceId: workspace.id,
-          environment,
-        })
-      : { list: async () => [], current: async () => undefined },
-  sharedKey: (environment, { workspace, docker: address }) =>
-    workspace &&
-    sharedKey(dockerEngine(address ?? {}), {
-      workspaceName: workspace.name,
-      workspaceId: workspace.id,
-      environment,
-    }),
+  records: (_, environment, identity) => {
+    const place = onEngine(environment, identity)
+    return place ? dockerReleases(place.engine, place.owner) : none
+  },
+  lock: (_, environment, identity) => {
+    const place = onEngine(environment, identity)
+    return place && dockerLock(place)
+  },
+  sharedKey: (environment, identity) => {
+    const place = onEngine(environment, identity)
+    return place && sharedKey(place.engine, place.owner)
+  },
 }
 
 const kubernetes: Driver = {
@@ -92,17 +94,36 @@ const kubernetes: Driver = {
     if (!address) throw new Error(`${desired.environment} names no cluster`)
     return createKubernetesPlatform({ folder, desired, address, secrets, redactable })
   },
-  records: (_folder, environment, { workspace, kubernetes: address }) => {
-    if (!workspace || !address) return { list: async () => [], current: async () => undefined }
-    const home = homeOf(address, workspace.name, environment)
-    return kubernetesReleases({ kubectl: kubectlOf(address), home, workspaceId: workspace.id, environment })
+  records: (_, environment, identity) => {
+    const place = onCluster(environment, identity)
+    return place ? kubernetesReleases(place) : none
   },
-  sharedKey: (environment, { workspace, kubernetes: address }) => {
-    if (!workspace || !address) return undefined
-    const home = homeOf(address, workspace.name, environment)
-    return clusterKey({ kubectl: kubectlOf(address), home, workspaceId: workspace.id, environment })
+  lock: (_, environment, identity) => {
+    const place = onCluster(environment, identity)
+    return place && kubernetesLock(place)
+  },
+  sharedKey: (environment, identity) => {
+    const place = onCluster(environment, identity)
+    return place && clusterKey(place)
   },
 }
+
+/** Which engine an environment is on, and whose it is there; undefined where the workspace has no name that can be read. */
+function onEngine(environment: string, { workspace, docker: address }: Identity) {
+  if (!workspace) return undefined
+  const owner = { workspaceName: workspace.name, workspaceId: workspace.id, environment }
+  return { engine: dockerEngine(address ?? {}), owner }
+}
+
+/** Where on which cluster an environment's records are; undefined where that cannot be read. */
+function onCluster(environment: string, { workspace, kubernetes: address }: Identity) {
+  if (!workspace || !address) return undefined
+  const home = homeOf(address, workspace.name, environment)
+  return { kubectl: kubectlOf(address), home, workspaceId: workspace.id, environment }
+}
+
+/** The records of an environment of which it is not known where they are. */
+const none: Pick<ReleaseStore, 'list' | 'current'> = { list: async () => [], current: async () => undefined }
 
 /** The platforms that this version drives. */
 const drivers: Partial<Record<PlatformName, Driver>> = { local, docker, kubernetes }

@@ -15,20 +15,26 @@ type Entry = { type: string; op?: string | { id: string }; ops?: string[]; targe
 export const shown = (ended: Ended): string => `status ${ended.status}\n${ended.stdout}${ended.stderr}`
 
 /** Runs a command that must succeed. */
-export async function done(world: World, args: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
+export async function done(
+  world: Pick<World, 'task'>,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<Ended> {
   const ended = await world.task(args, { env, timeout: 120_000 })
   assert.is(ended.status, 0, `task ${args.join(' ')}: ${shown(ended)}`)
   return ended
 }
 
 /** The ops of the plan that a command would run. */
-export async function plannedOps(world: World, command: readonly string[]): Promise<PlannedOp[]> {
+export async function plannedOps(world: Pick<World, 'task'>, command: readonly string[]): Promise<PlannedOp[]> {
   const ended = await done(world, [...command, '--dry-run', '--json'])
   return (JSON.parse(ended.stdout) as { result: { ops: PlannedOp[] } }).result.ops
 }
 
 /** The entries of the newest run's journal, and that run's folder. Undefined where there is none. */
-export async function newestJournal(world: World): Promise<{ folder: string; entries: Entry[] } | undefined> {
+export async function newestJournal(
+  world: Pick<World, 'folder'>,
+): Promise<{ folder: string; entries: Entry[] } | undefined> {
   const runs = join(world.folder, '.ops/runs')
   const newest = (await readdir(runs).catch(() => [])).sort().at(-1)
   if (newest === undefined) return undefined
@@ -51,7 +57,7 @@ export function pointsOf(ops: readonly PlannedOp[], undisturbed: readonly Entry[
 }
 
 /** Runs a command that kills itself at a point; one that lives on has missed it. */
-export async function die(world: World, command: readonly string[], point: string): Promise<void> {
+export async function die(world: Pick<World, 'task'>, command: readonly string[], point: string): Promise<void> {
   const ended = await world.task(command, { env: { OPS_FAULT: point }, timeout: 120_000 })
   assert.is(ended.signal, 'SIGKILL', `${point} was not reached: ${shown(ended)}`)
 }
