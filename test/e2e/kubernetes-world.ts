@@ -54,6 +54,8 @@ export type KubernetesWorldOptions = {
   paceMs?: number
   /** What else the environment says of its cluster: `, quota: { pods: "20" }`. */
   cluster?: string
+  /** Images besides its own that nodes can pull; only on the test's own cluster. */
+  pulls?(image: string): boolean
   /** Who may do what; only on the test's own cluster. */
   allows?(access: Access): boolean
   /** What plays the pods, and images that are there besides those of the api; only on the test's own cluster. */
@@ -78,7 +80,10 @@ export async function makeKubernetesWorld(options: KubernetesWorldOptions = {}):
         folder: join(base, 'cluster'),
         paceMs: options.paceMs ?? 30,
         ...(options.allows && { allows: options.allows }),
-        images: (image) => (known.has(image) ? { log: [`${image} starts`, 'listening'] } : { pull: 'not-found' }),
+        images: (image) =>
+          known.has(image) || options.pulls?.(image)
+            ? { log: [`${image} starts`, 'listening'] }
+            : { pull: 'not-found' },
       })))
   const kubeconfig = real.kubeconfig ?? (cluster as Cluster).kubeconfig
   // A cache of kubectl's own, so that clusters of other tests at the same port are none.

@@ -11,6 +11,9 @@ on.before(async (context) => {
 })
 on.after(async ({ world }) => world.end())
 
+/** A real registry says what its tags stand for, and a deploy puts that behind them. */
+const unpinned = (image: string) => image.replace(/@.*/, '')
+
 const said = ({ stdout, stderr }: { stdout: string; stderr: string }) => `${stdout}\n${stderr}`
 
 on('takes a first deploy: namespace, configuration, secrets, workloads, gates', async ({ world }) => {
@@ -71,7 +74,7 @@ on('rolls an update, and one of values alone', async ({ world }) => {
     '-o',
     'jsonpath={.spec.template.spec.containers[0].image}',
   )
-  assert.is(image, world.images.v2)
+  assert.is(unpinned(image), unpinned(world.images.v2))
   await world.write('.env.production', 'TOKEN=geheimnis-von-morgen\nGREETING=hello\n')
   const plan = await world.task(['deploy', 'production', '--dry-run'])
   assert.match(said(plan), /environment changed: TOKEN/)
@@ -84,7 +87,7 @@ on('says at once why a release cannot run, and goes back by itself', async ({ wo
   assert.is(done.status, 6, said(done))
   assert.match(said(done), /image cannot be pulled: not found|authentication required/)
   const deployment = JSON.parse(await world.kubectl('get', 'deployment', 'api', '-o', 'json'))
-  assert.is(deployment.spec.template.spec.containers[0].image, world.images.v2)
+  assert.is(unpinned(deployment.spec.template.spec.containers[0].image), unpinned(world.images.v2))
 })
 
 on('rolls back to the last healthy release, with the working tree broken', async ({ world }) => {
@@ -98,7 +101,7 @@ on('rolls back to the last healthy release, with the working tree broken', async
     '-o',
     'jsonpath={.spec.template.spec.containers[0].image}',
   )
-  assert.is(image, world.images.v1)
+  assert.is(unpinned(image), unpinned(world.images.v1))
   await world.git('checkout', '--', '.')
 })
 

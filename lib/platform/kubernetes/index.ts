@@ -6,8 +6,10 @@ import type { ProbeTarget } from '../../model/probe.ts'
 import type { Secret } from '../../model/secret.ts'
 import { type Clock, systemClock } from '../../system/clock.ts'
 import { dataHandlers } from '../data-handlers.ts'
+import { dockerEngine } from '../docker/engine.ts'
 import { endProcessesOf } from '../end-processes.ts'
 import { endSessionsOf } from '../end-sessions.ts'
+import { pushImage } from '../images/push.ts'
 import type { LocalContext } from '../local/context.ts'
 import { exportSource as exportFiles } from '../local/ops/export-source.ts'
 import { sendNotification } from '../local/ops/send-notification.ts'
@@ -25,6 +27,7 @@ import { dropColour } from './ops/drop-colour.ts'
 import { exportSource } from './ops/export-source.ts'
 import { pruneReleases } from './ops/prune-releases.ts'
 import { removeObject } from './ops/remove-object.ts'
+import { runBuild } from './ops/run-build.ts'
 import { shiftReplicas } from './ops/shift-replicas.ts'
 import { startService } from './ops/start-service.ts'
 import { stopService } from './ops/stop-service.ts'
@@ -60,6 +63,9 @@ export const homeOf = (
   workspaceName: string,
   environment: string,
 ): string => address.namespace ?? `${workspaceName}-${environment}`
+
+/** What builds and pushes images for clusters: the engine that the docker command reaches by itself. */
+const imageEngine = dockerEngine({})
 
 /** One environment on a cluster, driven through kubectl: releases, lock and inventories are objects of its namespace. */
 export function createKubernetesPlatform(options: KubernetesPlatformOptions): KubernetesPlatform {
@@ -114,6 +120,8 @@ const handlersOf = (cluster: KubernetesContext, ways: Ways, hasDatabase: boolean
       administrator: (service) => ways.administrator(service),
       serviceAddress: (service) => ways.connect(service, ''),
     }),
+    'run-build': runBuild(cluster, imageEngine),
+    'push-image': pushImage({ ...cluster, engine: imageEngine }),
     'apply-object': applyObject(cluster),
     'export-source': exportSource(cluster, hasDatabase ? exportFiles(local) : undefined),
     'start-service': startService(cluster),

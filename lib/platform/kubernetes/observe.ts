@@ -8,6 +8,7 @@ import type { KubernetesContext } from './context.ts'
 import { type Inventory, readInventories } from './inventory.ts'
 import { label, ownerLabels, selectorOf } from './names.ts'
 import type { Ways } from './reach.ts'
+import { lookUpManifests } from './registry.ts'
 import { observeManifests } from './source.ts'
 import { stateOf } from './verdicts.ts'
 
@@ -16,7 +17,7 @@ export async function observeKubernetes(
   cluster: KubernetesContext,
   ways: Ways,
   desired: Desired,
-  { source, signal }: ObserveOptions,
+  { source, images = [], signal }: ObserveOptions,
 ): Promise<Result<Snapshot>> {
   try {
     const listed = cluster.releases.list()
@@ -27,7 +28,7 @@ export async function observeKubernetes(
       listed,
       cluster.releases.current(),
       ways.observe(isReleased, signal),
-      source ? observeManifests(cluster.folder, desired, source, signal) : undefined,
+      source ? observeFiles(cluster, desired, source, images, signal) : undefined,
     ])
     if (files && !files.ok) return files
     return ok({
@@ -35,7 +36,7 @@ export async function observeKubernetes(
       services,
       ports: [],
       ...(database && { database }),
-      ...(files && { source: files.value }),
+      ...files?.value,
       releases,
       ...(current !== undefined && { current }),
       programs: {},
@@ -45,6 +46,19 @@ export async function observeKubernetes(
     if (error instanceof FailureError) return failed(...(error.failures as [FailureError['failures'][0]]))
     throw error
   }
+}
+
+/** The files that a deploy would take, and what registries say of their images. */
+async function observeFiles(
+  { folder }: KubernetesContext,
+  desired: Desired,
+  source: NonNullable<ObserveOptions['source']>,
+  images: readonly string[],
+  signal: AbortSignal,
+): Promise<Result<Pick<Snapshot, 'source' | 'registry'>>> {
+  const files = await observeManifests(folder, desired, source, signal)
+  if (!files.ok) return files
+  return ok({ source: files.value, registry: await lookUpManifests(desired, files.value, images, signal) })
 }
 
 /** The services that the product has on the cluster, by name. Throws `FailureError`. */

@@ -6,6 +6,7 @@ import type { Plan } from '../../model/plan.ts'
 import type { Handlers } from '../../model/platform.ts'
 import { preflightManifests, type ServerFacts } from '../../plan/kubernetes/preflight/index.ts'
 import type { Access } from '../../plan/kubernetes/setup/index.ts'
+import { dockerEngine } from '../docker/engine.ts'
 import { findingOf } from '../preflight-findings.ts'
 import { accessFindings, deployAccess } from './access.ts'
 import { applyArgumentsOf, listOf, readObjects, referencesOf } from './apply.ts'
@@ -14,10 +15,12 @@ import { setupManager } from './cluster-setup.ts'
 import type { KubernetesContext } from './context.ts'
 import { isEnvironment } from './environment-objects.ts'
 import { readFacts } from './facts.ts'
+import { imagesIn } from './images.ts'
 import { readInventories } from './inventory.ts'
 import { fieldManager } from './names.ts'
 import { prepareObjects, secretObject } from './prepare.ts'
 import type { Ways } from './reach.ts'
+import { imageFindings } from './registry.ts'
 import { preparedFor } from './service-objects.ts'
 import { isClusterKind, keptKinds } from './shape.ts'
 import { renderSource } from './source.ts'
@@ -50,7 +53,8 @@ export async function preflightKubernetes(
   const there = byReference(live.ok ? live.value : [])
   const made = newNamespaces(objects, facts)
   const applied = planned.filter(({ placeholder }) => !placeholder).map(({ object }) => object)
-  const [refused, access] = await Promise.all([
+  const [images, refused, access] = await Promise.all([
+    imageFindings(dockerEngine({}), plan, imagesIn(objects), signal),
     dryRun(cluster, applied, facts, signal),
     accessFindings(cluster.kubectl, accessOf(cluster, { applied: objects, removed }, made, facts, plan), signal),
   ])
@@ -62,6 +66,7 @@ export async function preflightKubernetes(
     ...findings,
     ...(await tunnelFindings(ways, plan, desired)),
     ...access,
+    ...images,
     ...preflightManifests({ planned: input, facts }),
     ...refused,
     ...changeFindings(planned, there),

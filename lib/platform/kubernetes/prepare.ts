@@ -6,6 +6,7 @@ import type { Colour } from '../../model/rollout.ts'
 import { secretMissing } from '../local/values.ts'
 import { giveColour } from './colours.ts'
 import { environmentOf, type Known } from './environment-objects.ts'
+import { containersIn, podTemplates, setImages } from './images.ts'
 import { digestOf, label, type Owner, ownerLabels } from './names.ts'
 import { isClusterKind, type PodTemplate, phaseOf } from './shape.ts'
 
@@ -17,9 +18,7 @@ export type PreparedObjects = {
   secret?: { name: string; namespace: string; values(): Result<Record<string, string>> }
 }
 
-type Loose = KubernetesObject & {
-  spec?: { template?: PodTemplate; jobTemplate?: { spec?: { template?: PodTemplate } }; replicas?: number }
-}
+type Loose = KubernetesObject & { spec?: { replicas?: number } }
 
 /**
  * Puts into rendered manifests what the environment says: namespace, labels, replicas, and the service's variables as a ConfigMap and a Secret whose
@@ -49,13 +48,10 @@ export function prepareObjects(
     object.metadata.labels = { ...object.metadata.labels, ...labels }
     if (!isClusterKind(object.kind))
       object.metadata.namespace = kubernetes.only ? namespace : (object.metadata.namespace ?? namespace)
-    const templates = [
-      object.spec?.template,
-      object.spec?.jobTemplate?.spec?.template,
-      ...(object.kind === 'Pod' ? [object as PodTemplate] : []),
-    ]
-    for (const template of templates)
-      if (template?.spec?.containers) inject(template, labels, object.metadata.namespace === namespace ? from : [])
+    for (const template of podTemplates(object)) {
+      inject(template, labels, object.metadata.namespace === namespace ? from : [])
+      setImages(template, kubernetes.images ?? {})
+    }
     if (object.spec && ['Deployment', 'StatefulSet'].includes(object.kind)) {
       // What an autoscaler owns is not ours to set.
       if (scaled.has(`${object.kind}/${object.metadata.name}`)) delete object.spec.replicas
@@ -112,7 +108,7 @@ function inject(
   from: { configMapRef?: { name: string }; secretRef?: { name: string } }[],
 ): void {
   template.metadata = { ...template.metadata, labels: { ...template.metadata?.labels, ...labels } }
-  for (const container of [...(template.spec?.initContainers ?? []), ...(template.spec?.containers ?? [])]) {
+  for (const container of containersIn(template)) {
     if (from.length > 0) container.envFrom = [...from, ...(container.envFrom ?? [])]
   }
 }

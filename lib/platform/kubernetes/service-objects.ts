@@ -3,6 +3,7 @@ import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
 import type { KubernetesObject } from '../../model/kubernetes-object.ts'
 import type { OpContext } from '../../model/platform.ts'
 import type { Colour } from '../../model/rollout.ts'
+import { withPushed } from '../../plan/images.ts'
 import type { KubernetesContext } from './context.ts'
 import { label, ownerLabels, selectorOf } from './names.ts'
 import type { KeptFiles } from './ops/export-source.ts'
@@ -33,7 +34,7 @@ export async function preparedFor(
   }
   const record = (await cluster.releases.list()).find(({ number }) => number === release)
   const known = { release: String(release), revision: record?.revision ?? '' }
-  return ok(prepareObjects(cluster, spec, rendered, known, secrets, colour))
+  return ok(prepareObjects(cluster, withPushed(spec, record?.pushed), rendered, known, secrets, colour))
 }
 
 /** Makes the Secret, where none of its name is there: the name says what it holds. The values go through standard input. */

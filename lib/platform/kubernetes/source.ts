@@ -1,12 +1,13 @@
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import type { Desired } from '../../model/desired.ts'
 import { ok, type Result } from '../../model/failure.ts'
 import type { ObservedSource } from '../../model/snapshot.ts'
 import { shapeOf } from '../../plan/kubernetes/manifest-shape.ts'
 import { removeTree } from '../../system/files.ts'
-import { exportSourceTo, observeSource, treePrefix } from '../local/source.ts'
+import { type Contexts, exportSourceTo, observeSource, treePrefix } from '../local/source.ts'
+import { imagesIn } from './images.ts'
 import { digestOf } from './names.ts'
 import { type Rendered, renderAll, type ToRender } from './render.ts'
 
@@ -32,7 +33,7 @@ export async function observeManifests(
   options: { revision?: string; allowDirty: boolean },
   signal: AbortSignal,
 ): Promise<Result<ObservedSource>> {
-  const source = await observeSource(folder, {}, options)
+  const source = await observeSource(folder, buildContexts(desired), options)
   if (!source.ok) return source
   const rendered = await renderSource(folder, desired.configuredAs, source.value, toRender(desired), signal)
   if (!rendered.ok) return rendered
@@ -45,8 +46,19 @@ export async function observeManifests(
       shapeOf(service, rendered.value[service] ?? [], manifests),
     ]),
   )
-  return ok({ ...source.value, artefacts, shapes })
+  const manifestImages = Object.fromEntries(
+    Object.entries(rendered.value).map(([service, objects]) => [service, imagesIn(objects)]),
+  )
+  return ok({ ...source.value, artefacts, shapes, builds: source.value.artefacts, manifestImages })
 }
+
+/** The folders whose content identifies the images that services build. */
+const buildContexts = ({ services }: Desired): Contexts =>
+  Object.fromEntries(
+    services.flatMap(({ name, spec, build }) =>
+      spec && build ? [[name, posix.normalize(build.context)] as const] : [],
+    ),
+  )
 
 /** Renders the manifests of services as a commit (or the working tree as it was observed) has them. */
 export async function renderSource(
