@@ -13,6 +13,9 @@ export const cleanupTask = (scope: Scope) =>
       volumes: flag().describe(
         "also named volumes that no container uses, or claims that no pod mounts, with their data; asks for the environment's name",
       ),
+      pruneData: flag().describe(
+        "on a cluster: claims of StatefulSets that are gone and namespaces that nobody uses too, with everything in them; asks for the environment's name",
+      ),
       ...planArguments,
       ...platformArgument,
     },

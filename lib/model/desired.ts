@@ -88,6 +88,8 @@ export type ManifestSpec = {
   patienceMs?: Milliseconds
   /** How new pods take the place of the old ones; absent: they are rolled. */
   strategy?: RolloutStrategy
+  /** The storage classes of claims that name none, as the environment's list has chosen them. */
+  storage?: Record<string, string>
   /** Its manifests lead requests from outside to it: that is applied once everything is ready. */
   routes?: true
 }

@@ -94,6 +94,11 @@ export const environmentSchema = z
           .array(z.string())
           .optional()
           .describe('Namespaces that requests to Ingresses come from; default is everywhere'),
+        storageClass: z
+          .array(z.string().min(1))
+          .nonempty()
+          .optional()
+          .describe('Of claims that name none: the first that the cluster has; `default` stands for its default class'),
         quota: quantitiesSchema.optional().describe('Of each namespace as a whole: requests.cpu, pods …'),
         containers: z
           .strictObject({

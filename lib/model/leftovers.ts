@@ -15,6 +15,9 @@ export type LeftContainer = {
 /** An image that a release has run which is not kept any more. `identity` as in a release's record. */
 export type LeftImage = { reference: string; identity: string }
 
+/** An object of a cluster. `data`: it goes only where data are asked for by name (claims of StatefulSets, namespaces with everything in them). */
+export type LeftObject = { kind: string; namespace: string; name: string; data?: true }
+
 /** What an environment has on its engine, for `cleanup`: nothing of anybody else is in it. */
 export type Leftovers = {
   containers: LeftContainer[]
@@ -25,7 +28,7 @@ export type Leftovers = {
   /** Of releases that are not kept any more; none that somebody on the engine uses or may go back to. */
   images: LeftImage[]
   /** On a cluster: what releases made and none that is kept has. */
-  objects?: { kind: string; namespace: string; name: string }[]
+  objects?: LeftObject[]
   /** Why images were not looked for. */
   imagesUnknown?: string
 }

@@ -1,5 +1,6 @@
 import type { Fingerprint } from './desired.ts'
 import type { Milliseconds } from './duration.ts'
+import type { Finding } from './finding.ts'
 import type { AppliedMigration } from './migration.ts'
 import type { Release } from './release.ts'
 import type { Colour } from './rollout.ts'
@@ -40,6 +41,16 @@ export type ObservedService = ServiceState & {
 
 /** The pods of one colour: the release that they are of, and what they were made with. */
 export type ObservedColour = { colour: Colour; release?: number; fingerprint?: Fingerprint }
+
+/** The storage class that an environment's list chooses on its cluster. */
+export type ObservedStorage = {
+  /** Absent: the cluster has none of the list. */
+  chosen?: string
+  why: string
+  findings: Finding[]
+  /** Claims that name no class, by service: `PersistentVolumeClaim/data`, `StatefulSet/store/data`; and whether they are there. */
+  claims: Record<string, { key: string; there: boolean }[]>
+}
 
 /** What a deploy has to know of a service's rendered manifests. */
 export type ManifestShape = {
@@ -94,6 +105,8 @@ export type ObservedSource = {
   builds?: Record<string, string>
   /** The images that each service's manifests name, by service; only on kubernetes. */
   manifestImages?: Record<string, string[]>
+  /** Where claims that name no storage class get their storage, on a cluster whose environment names classes. */
+  storage?: ObservedStorage
   /** Of manifests for a cluster, by service. */
   shapes?: Record<string, ManifestShape>
 }

@@ -16,6 +16,8 @@ export type CleanupOptions = {
   current: number | undefined
   /** Named volumes too, with all that is in them. */
   volumes: boolean
+  /** On a cluster: claims of StatefulSets and namespaces too, with everything in them. */
+  pruneData?: boolean
 }
 
 /**
@@ -82,16 +84,23 @@ export function planCleanup(left: Leftovers, options: CleanupOptions): Plan {
     ops.push({ ...op, data: { what: 'image', reference, identity } })
   }
   const claims: string[] = []
-  for (const { kind, namespace, name } of left.objects ?? []) {
+  const held: string[] = []
+  for (const { kind, namespace, name, data } of left.objects ?? []) {
     const { id, cause, ...rest } = removal(`object:${kind}:${namespace}:${name}`, 'no kept release has it', [])
     const op = { ...rest, id, cause, kind: 'remove-object' as const, data: { kind, namespace, name } }
-    if (kind !== 'PersistentVolumeClaim') ops.push(op)
-    else if (options.volumes)
+    if (data) {
+      const why = kind === 'Namespace' ? 'no kept release uses it, and no pod runs in it' : undefined
+      if (options.pruneData) ops.push({ ...op, cause: why ?? 'its StatefulSet is gone', destructive: true })
+      else held.push(kind === 'Namespace' ? `namespace ${name}` : `${namespace}/${name}`)
+    } else if (kind !== 'PersistentVolumeClaim') ops.push(op)
+    else if (options.volumes || options.pruneData)
       ops.push({ ...op, cause: 'no kept release has it, and no pod mounts it', destructive: true })
     else claims.push(`${namespace}/${name}`)
   }
   if (claims.length > 0)
     notes.push(`claims that no kept release has stay: ${claims.join(', ')} (--volumes removes them, with their data)`)
+  if (held.length > 0)
+    notes.push(`what holds data of services that are gone stays: ${held.join(', ')} (--prune-data removes it)`)
   if (left.imagesUnknown !== undefined) notes.push(`images stay: ${left.imagesUnknown}`)
   return { operation: 'cleanup', environment, ops, findings, notes }
 }

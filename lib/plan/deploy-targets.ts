@@ -2,6 +2,7 @@ import type { Desired } from '../model/desired.ts'
 import type { Finding } from '../model/finding.ts'
 import type { ObservedSource, Snapshot } from '../model/snapshot.ts'
 import { manifestImages, withGivenImage } from './images.ts'
+import { storageOf } from './kubernetes/storage-classes.ts'
 import { releaseTargets, type Target, targetFingerprint, targetOf } from './target.ts'
 
 /** The services of the catalogue as the next release is to run them: their images pinned, and those that were given in the place of theirs. */
@@ -35,7 +36,12 @@ export function freshTargets(
       const routes = source.shapes?.[name]?.routes === true
       target.spec = {
         ...spec,
-        kubernetes: { ...spec.kubernetes, ...(hasImages && { images }), ...(routes && { routes }) },
+        kubernetes: {
+          ...spec.kubernetes,
+          ...(hasImages && { images }),
+          ...(routes && { routes }),
+          ...storageOf(name, source, earlier.get(name)?.kubernetes?.storage),
+        },
       }
     }
     const reference = given[name]

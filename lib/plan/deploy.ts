@@ -11,6 +11,7 @@ import { envOps } from './env.ts'
 import { gatePolicy } from './gates.ts'
 import { type HookArguments, hookOps, recordedHooks } from './hooks.ts'
 import { strategyFindings } from './kubernetes/rollout.ts'
+import { storageSaid } from './kubernetes/storage-classes.ts'
 import { leaves } from './leaves.ts'
 import { notificationOps, recordedNotifications } from './notifications.ts'
 import { chain, pendingMigrations, roll } from './roll.ts'
@@ -173,7 +174,9 @@ export function planDeploy(desired: Desired, snapshot: Snapshot, options: Deploy
     schema: schemaAfter(migrates ? desired.database : undefined, snapshot, current),
     outcome: 'pending',
   }
-  return { ...empty, ops, notes: notes(desired, snapshot, current, pending), release }
+  const said = storageSaid([...causes.keys()], source)
+  findings.push(...said.findings)
+  return { ...empty, ops, notes: [...notes(desired, snapshot, current, pending), ...said.notes], release }
 }
 
 /**

@@ -12,6 +12,7 @@ import { openNamed } from './session.ts'
 export type CleanupArguments = PlanFlags & {
   readonly environment: string
   readonly volumes?: boolean
+  readonly pruneData?: boolean
   readonly platform?: PlatformName | undefined
 }
 
@@ -23,10 +24,11 @@ export async function runCleanup(scope: Scope, context: TaskContext & { args: Cl
   const { desired, platform } = session
   const { environment } = desired
   const volumes = args.volumes === true
+  const pruneData = args.pruneData === true
   const result = await operate(context, session, args, {
-    purpose: volumes ? 'cleanup with volumes' : 'cleanup',
+    purpose: pruneData ? 'cleanup with data' : volumes ? 'cleanup with volumes' : 'cleanup',
     covers: [],
-    asksForName: volumes,
+    asksForName: volumes || pruneData,
     prepare: async (signal) => {
       if (!platform.leftovers) throw new FailureError(nothingLeft(environment, desired.platform))
       const leftovers = unwrap(await platform.leftovers(signal))
@@ -34,7 +36,7 @@ export async function runCleanup(scope: Scope, context: TaskContext & { args: Cl
       const services = desired.services.map(({ name }) => name)
       const { releases, current } = snapshot
       return ok({
-        plan: planCleanup(leftovers, { environment, services, releases, current, volumes }),
+        plan: planCleanup(leftovers, { environment, services, releases, current, volumes, pruneData }),
         snapshot,
         desired,
       })

@@ -123,4 +123,30 @@ test('of a cluster, values of releases that are gone go; claims stay unless they
   )
 })
 
+test('what holds data on a cluster goes only where data are asked for', () => {
+  const objects = [
+    { kind: 'PersistentVolumeClaim', namespace: 'shop', name: 'old' },
+    { kind: 'PersistentVolumeClaim', namespace: 'shop', name: 'data-db-0', data: true as const },
+    { kind: 'Namespace', namespace: 'past', name: 'past', data: true as const },
+  ]
+  const with_ = (more: { volumes?: boolean; pruneData?: boolean }) =>
+    planCleanup({ ...nothing, objects }, { ...options, ...more })
+  assert.equal(with_({}).ops, [])
+  assert.match(with_({}).notes.join(), 'stays: shop/data-db-0, namespace past (--prune-data removes it)')
+  assert.equal(
+    with_({ volumes: true }).ops.map(({ id }) => id),
+    ['object:PersistentVolumeClaim:shop:old'],
+  )
+  assert.equal(
+    renderPlan(with_({ pruneData: true }))
+      .split('\n')
+      .slice(1),
+    [
+      '  ! object:PersistentVolumeClaim:shop:old        remove PersistentVolumeClaim shop/old with all its data — no kept release has it, and no pod mounts it',
+      '  ! object:PersistentVolumeClaim:shop:data-db-0  remove PersistentVolumeClaim shop/data-db-0 with all its data — its StatefulSet is gone [at once]',
+      '  ! object:Namespace:past:past                   remove Namespace past with everything in it — no kept release uses it, and no pod runs in it [at once]',
+    ],
+  )
+})
+
 test.run()

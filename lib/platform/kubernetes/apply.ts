@@ -8,6 +8,7 @@ import {
   referenceOf,
   referenceText,
 } from '../../model/kubernetes-object.ts'
+import { markClaims } from './claims.ts'
 import type { Kubectl } from './kubectl.ts'
 import { fieldManager, label } from './names.ts'
 import { keptKinds, phaseOf } from './shape.ts'
@@ -167,6 +168,7 @@ export async function removeObjects(
     .sort((one, other) => phaseOf(other.kind) - phaseOf(one.kind))
   for (const group of grouped(order)) {
     const [first] = group as [ObjectReference]
+    if (first.kind === 'StatefulSet') await markClaims(kubectl, group, signal)
     const names = group.map(({ name }) => name)
     const args = ['delete', kindArgument(first), ...names, ...spaceOf(first), '--ignore-not-found', '--timeout=110s']
     const gone = await kubectl.checked(args, { timeoutMs: applyMs, signal })

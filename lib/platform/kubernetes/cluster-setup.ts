@@ -43,7 +43,15 @@ export async function observeSetup(
     const labels = ownerLabels(cluster)
     const namespaces = namespacesOf(services)
     const connects = desired.database !== undefined && desired.database.url === undefined
-    const access = accessNeeded({ applied, removed: applied, releases: cluster.home, namespaces, connects, served })
+    const access = accessNeeded({
+      applied,
+      removed: applied,
+      releases: cluster.home,
+      namespaces,
+      connects,
+      claims: true,
+      served,
+    })
     const { networkPolicies = true, outside, ingressControllers, podSecurity, quota, containers } = address
     const limits = { ...(quota && { quota }), ...(containers && { containers: definedOf(containers) }) }
     const all = [

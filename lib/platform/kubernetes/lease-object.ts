@@ -16,8 +16,14 @@ export type LeaseObject = KubernetesObject & {
   }
 }
 
-/** What a Lease says of its holder: who, where its process stands, and whose work it took over and has not ended yet. */
-export type LeaseNote = { holder: Holder; standing: Standing; left: Holder[] }
+/** One of those who share a Lease: `beat` is another text with each sign of life, which is good for so many seconds. */
+export type Sharer = { holder: Holder; standing: Standing; seconds: number; beat: string }
+
+/**
+ * What a Lease says of its holder: who, where its process stands, and whose work it took over and has not ended yet. `sharers`: it is shared, and
+ * the holder is the first of them.
+ */
+export type LeaseNote = { holder: Holder; standing: Standing; left: Holder[]; sharers?: Sharer[] }
 
 /** The path of an environment's Lease on the API server. */
 export const leasePath = (place: RecordPlace): string =>

@@ -4,15 +4,19 @@ import { type Failure, FailureError } from '../../model/failure.ts'
 import type { Holder, Lease } from '../../model/platform.ts'
 import { monotonicMs } from '../local/lock-liveness.ts'
 import { cannotRenew, takenOver } from '../lock-failures.ts'
-import { type LeaseObject, leasePath, microTime, noteOf, readLease } from './lease-object.ts'
-import { label } from './names.ts'
+import type { LeaseEntry } from './lease-entry.ts'
+import { type LeaseObject, leasePath, noteOf, readLease } from './lease-object.ts'
 import { putObject, type RecordPlace } from './records.ts'
+
+/** How often what others who share the Lease have written is written over again. */
+const attempts = 20
 
 /** A held Lease: renewed at every third of its time to live, lost when somebody else is written in it or when it cannot be renewed in time. */
 export class KubernetesLease implements Lease {
   readonly holder: Holder
   readonly lost: AbortSignal
   readonly #place: RecordPlace
+  readonly #entry: LeaseEntry
   readonly #ttlMs: Milliseconds
   readonly #loss = new AbortController()
   #lease: LeaseObject
@@ -27,13 +31,19 @@ export class KubernetesLease implements Lease {
   constructor(
     place: RecordPlace,
     lease: LeaseObject,
-    { holder, ttlMs, takenAt }: { holder: Holder; ttlMs: Milliseconds; takenAt: Milliseconds },
+    {
+      holder,
+      entry,
+      ttlMs,
+      takenAt,
+    }: { holder: Holder; entry: LeaseEntry; ttlMs: Milliseconds; takenAt: Milliseconds },
   ) {
     this.#place = place
+    this.#entry = entry
     this.#lease = lease
     this.#ttlMs = ttlMs
     this.#renewedAt = takenAt
-    this.#goodFor = (lease.spec.leaseDurationSeconds ?? 15) * 1000
+    this.#goodFor = Math.max(1, Math.ceil(ttlMs / 1000)) * 1000
     this.holder = holder
     this.lost = this.#loss.signal
     setMaxListeners(0, this.lost)
@@ -57,11 +67,14 @@ export class KubernetesLease implements Lease {
       if (this.#over || this.lost.aborted) return
       this.#over = true
       clearInterval(this.#timer)
-      const { [label.holder]: _, ...annotations } = this.#lease.metadata.annotations ?? {}
-      const { holderIdentity: __, renewTime: ___, ...spec } = this.#lease.spec
-      const free = { ...this.#lease, metadata: { ...this.#lease.metadata, annotations }, spec }
       // Where it cannot be written, the end of this process is what others will see.
-      await putObject(this.#place.kubectl, leasePath(this.#place), free)
+      for (let attempt = 0; attempt < attempts; attempt += 1) {
+        const put = await putObject(this.#place.kubectl, leasePath(this.#place), this.#entry.released(this.#lease))
+        if (!this.#entry.shared || (put.ok && put.value)) return
+        const now = await readLease(this.#place)
+        if (!now || !this.#entry.isIn(now)) return
+        this.#lease = now
+      }
     }).catch(() => {})
   }
 
@@ -81,21 +94,19 @@ export class KubernetesLease implements Lease {
     const begun = monotonicMs()
     const wantedMs = Math.max(this.#ttlMs, this.#needUntil - begun + this.#ttlMs / 2)
     const leaseDurationSeconds = Math.max(1, Math.ceil(wantedMs / 1000))
-    const wanted: LeaseObject = {
-      ...this.#lease,
-      spec: { ...this.#lease.spec, leaseDurationSeconds, renewTime: microTime() },
-    }
     const timeoutMs = Math.max(2_000, Math.min(this.#left(), 15_000))
     try {
-      const put = await putObject(this.#place.kubectl, leasePath(this.#place), wanted, { timeoutMs })
-      if (put.ok && put.value) return this.#accept(put.value as LeaseObject, begun)
-      const now = await readLease(this.#place)
-      // An answer may be lost though the renewal was written: what the Lease says counts.
-      if (!now || now.spec.holderIdentity !== this.#lease.spec.holderIdentity)
-        return this.#lose(takenOver(noteOf(now)?.holder.run ?? 'unknown'))
-      if (now.spec.renewTime === wanted.spec.renewTime) return this.#accept(now, begun)
-      this.#lease = now
-      return this.#left() > 0
+      for (let attempt = 1; ; attempt += 1) {
+        const wanted = this.#entry.renewed(this.#lease, leaseDurationSeconds)
+        const put = await putObject(this.#place.kubectl, leasePath(this.#place), wanted, { timeoutMs })
+        if (put.ok && put.value) return this.#accept(put.value as LeaseObject, begun, leaseDurationSeconds)
+        const now = await readLease(this.#place)
+        // An answer may be lost though the renewal was written: what the Lease says counts.
+        if (!now || !this.#entry.isIn(now)) return this.#lose(takenOver(noteOf(now)?.holder.run ?? 'unknown'))
+        if (this.#entry.isRenewed(now, wanted)) return this.#accept(now, begun, leaseDurationSeconds)
+        this.#lease = now
+        if (!this.#entry.shared || attempt >= attempts) return this.#left() > 0
+      }
     } catch (error) {
       if (!(error instanceof FailureError)) throw error
       // The API server may answer again before the Lease is over.
@@ -104,10 +115,10 @@ export class KubernetesLease implements Lease {
     }
   }
 
-  #accept(lease: LeaseObject, begun: Milliseconds): boolean {
+  #accept(lease: LeaseObject, begun: Milliseconds, seconds: number): boolean {
     this.#lease = lease
     this.#renewedAt = begun
-    this.#goodFor = (lease.spec.leaseDurationSeconds ?? 1) * 1000
+    this.#goodFor = seconds * 1000
     return true
   }
 

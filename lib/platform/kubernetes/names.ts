@@ -15,6 +15,8 @@ export const label = {
   colour: 'vital-ops.dev/colour',
   /** What a record of ours is: `release`, `files`, `current`, `service`, `key`. */
   part: 'vital-ops.dev/part',
+  /** Of a claim: the StatefulSet that is gone, and whose template it was made from. */
+  claimOf: 'vital-ops.dev/claim-of',
   /** Annotation: a digest of the object as it was applied. */
   applied: 'vital-ops.dev/applied',
   /** Annotation of a Lease: who holds it, and whose work was left, as JSON. */

@@ -10,6 +10,7 @@ import { label, ownerLabels, selectorOf } from './names.ts'
 import type { Ways } from './reach.ts'
 import { lookUpManifests } from './registry.ts'
 import { observeManifests } from './source.ts'
+import { observeStorage } from './storage.ts'
 import { stateOf } from './verdicts.ts'
 
 /** Looks at an environment, and changes nothing. Failures: those of the cluster, of git and of rendering. */
@@ -48,17 +49,22 @@ export async function observeKubernetes(
   }
 }
 
-/** The files that a deploy would take, and what registries say of their images. */
+/** The files that a deploy would take, what registries say of their images, and the cluster of their storage. */
 async function observeFiles(
-  { folder }: KubernetesContext,
+  cluster: KubernetesContext,
   desired: Desired,
   source: NonNullable<ObserveOptions['source']>,
   images: readonly string[],
   signal: AbortSignal,
 ): Promise<Result<Pick<Snapshot, 'source' | 'registry'>>> {
-  const files = await observeManifests(folder, desired, source, signal)
+  const files = await observeManifests(cluster.folder, desired, source, signal)
   if (!files.ok) return files
-  return ok({ source: files.value, registry: await lookUpManifests(desired, files.value, images, signal) })
+  const [registry, storage] = await Promise.all([
+    lookUpManifests(desired, files.value, images, signal),
+    observeStorage(cluster, desired, files.value, signal),
+  ])
+  if (!storage.ok) return storage
+  return ok({ source: { ...files.value, ...(storage.value && { storage: storage.value }) }, registry })
 }
 
 /** The services that the product has on the cluster, by name. Throws `FailureError`. */

@@ -3,6 +3,7 @@ import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
 import type { KubernetesObject } from '../../model/kubernetes-object.ts'
 import type { SecretSource } from '../../model/platform.ts'
 import type { Colour } from '../../model/rollout.ts'
+import { withStorageClass } from '../../plan/kubernetes/setup/index.ts'
 import { secretMissing } from '../local/values.ts'
 import { giveColour } from './colours.ts'
 import { environmentOf, type Known } from './environment-objects.ts'
@@ -44,7 +45,7 @@ export function prepareObjects(
   ]
   const scaled = new Set(rendered.flatMap(autoscaled))
   const objects = rendered.map((given): KubernetesObject => {
-    const object = structuredClone(given) as Loose
+    const object = structuredClone(withStorageClass(given, kubernetes.storage ?? {})) as Loose
     object.metadata.labels = { ...object.metadata.labels, ...labels }
     if (!isClusterKind(object.kind))
       object.metadata.namespace = kubernetes.only ? namespace : (object.metadata.namespace ?? namespace)

@@ -5,7 +5,7 @@ import type { OpContext } from '../../model/platform.ts'
 import type { Colour } from '../../model/rollout.ts'
 import { withPushed } from '../../plan/images.ts'
 import type { KubernetesContext } from './context.ts'
-import { label, ownerLabels, selectorOf } from './names.ts'
+import { ownerLabels, selectorOf } from './names.ts'
 import type { KeptFiles } from './ops/export-source.ts'
 import { type PreparedObjects, prepareObjects, secretObject } from './prepare.ts'
 import { createObject } from './records.ts'
@@ -62,7 +62,7 @@ export async function ensureNamespaces(cluster: KubernetesContext, objects: Kube
     const there = await cluster.kubectl.json(['get', 'namespace', name, '--ignore-not-found'])
     if (!there.ok) return there
     if (there.value) continue
-    const metadata = { name, labels: { [label.workspace]: cluster.workspaceId } }
+    const metadata = { name, labels: ownerLabels(cluster) }
     const made = await createObject(cluster.kubectl, { apiVersion: 'v1', kind: 'Namespace', metadata })
     if (!made.ok) return made
   }

@@ -164,4 +164,39 @@ test('a strategy that the manifests do not allow is refused before anything chan
   assert.equal(plan.findings, [{ rule: 'strategy-refused', severity: 'error', service: 'api', ...refusal }])
 })
 
+test('a claim that is new gets the first storage class that there is, with the reason; one that is there keeps its own', () => {
+  const wanted = cluster([onCluster('store', [])])
+  const storage = (there: boolean, chosen: string) => ({
+    chosen,
+    why: `${chosen}, the first of fast, standard that the cluster has`,
+    findings: [{ rule: 'storage-class-fallback', severity: 'warning' as const, message: 'fast is not there' }],
+    claims: { store: [{ key: 'StatefulSet/store/data', there }] },
+  })
+  const nothing = before({ store: 's1' })
+  const fresh = { ...nothing, source: { ...nothing.source, storage: storage(false, 'standard') } } as Snapshot
+  const first = planDeploy(wanted, fresh, options)
+  assert.match(
+    renderPlan(first),
+    'note: storage class of StatefulSet/store/data of store: standard, the first of fast, standard that the cluster has',
+  )
+  assert.equal(
+    first.findings.map(({ rule }) => rule),
+    ['storage-class-fallback'],
+  )
+  const one = after(fresh, wanted)
+  const there = { ...one, source: { ...one.source, storage: storage(true, 'fast') } } as Snapshot
+  assert.ok(isEmpty(planDeploy(wanted, there, options)), 'another choice is none for it')
+  const changed = revised(there, { store: 's2' })
+  const again = planDeploy(
+    wanted,
+    { ...changed, source: { ...changed.source, storage: storage(true, 'fast') } } as Snapshot,
+    options,
+  )
+  const start = again.ops.find((op) => op.kind === 'start-service')
+  assert.equal(start?.kind === 'start-service' && start.data.spec.kubernetes?.storage, {
+    'StatefulSet/store/data': 'standard',
+  })
+  assert.not.match(renderPlan(again), 'storage class')
+})
+
 test.run()

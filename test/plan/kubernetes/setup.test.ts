@@ -2,12 +2,12 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { parseAllDocuments } from 'yaml'
 import { field, itemsOf } from '../../../lib/manifest/fields.ts'
-import { compareObject } from '../../../lib/manifest/kubernetes/compare.ts'
 import { servedKinds } from '../../../lib/manifest/kubernetes/discovery.ts'
 import type { KubernetesObject } from '../../../lib/model/kubernetes-object.ts'
 import {
   accessNeeded,
   chooseStorageClass,
+  claimsWithoutClass,
   deployerObjects,
   limitObjects,
   namespaceObjects,
@@ -244,10 +244,10 @@ test('the first storage class of the list that is there, and the class that a cl
       ),
   )
   if (!database) throw new Error('no StatefulSet')
-  const first = withStorageClass(database, 'standard')
+  const first = withStorageClass(database, { 'StatefulSet/db/data': 'standard' })
   assert.match(JSON.stringify(first), '"storageClassName":"standard"')
-  const later = withStorageClass(database, 'slow', first)
-  assert.equal(compareObject(later, first, { previous: first }), { change: 'none', fields: [] })
+  assert.equal(claimsWithoutClass(first), [])
+  assert.is(withStorageClass(database, {}), database, 'nothing is chosen for it')
 })
 
 test.run()

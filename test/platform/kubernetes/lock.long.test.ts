@@ -21,7 +21,12 @@ on.after(({ cluster }) => cluster.end())
 const lockOf = (environment: string, ttlMs = 15_000) =>
   kubernetesLock({ kubectl: kubectlOf({ context: 'test' }), home: 'ops', workspaceId: 'shop0000', environment, ttlMs })
 const signal = new AbortController().signal
-const request = (run: string) => ({ mode: 'exclusive' as const, run, purpose: `deploy ${run}`, signal })
+const request = (run: string, mode: 'exclusive' | 'shared' = 'exclusive') => ({
+  mode,
+  run,
+  purpose: `deploy ${run}`,
+  signal,
+})
 
 /** A Lease that somebody on another machine holds, whose renewals come no more. */
 function leave({ api }: Cluster, environment: string, seconds: number, left: Holder[] = []): Holder {
@@ -138,6 +143,64 @@ on('outlives an API server that refuses, loses answers or connections', async ({
     held.push(taken.value.lease)
   }
   note(`${held.length} faults outlived`)
+})
+
+on('is shared by those who change nothing, and keeps everybody else out until the last has gone', async () => {
+  const lock = lockOf('shared')
+  const runs = ['one', 'two', 'three', 'four']
+  const taken = await Promise.all(runs.map((run) => lock.acquire(request(run, 'shared'))))
+  const leases = taken.flatMap((answer) => (answer.ok ? [answer.value.lease] : []))
+  assert.is(leases.length, runs.length, JSON.stringify(taken))
+  const proofs = await Promise.all(leases.map((lease) => lease.prove(30_000)))
+  assert.equal(proofs, [true, true, true, true])
+  for (const lease of leases) {
+    const refused = await lock.acquire(request('deploy'))
+    assert.is(refused.ok ? 'taken' : refused.failures[0].outcome, 'locked', JSON.stringify(refused))
+    assert.match(refused.ok ? '' : (refused.failures[0].why ?? ''), /a shared lock/)
+    assert.is(lease.lost.aborted, false)
+    await lease.release()
+  }
+  const alone = await lock.acquire(request('deploy'))
+  assert.ok(alone.ok, JSON.stringify(alone))
+  assert.equal(alone.ok && alone.value.takenFrom, [])
+  const refused = await lock.acquire(request('backup', 'shared'))
+  assert.is(refused.ok ? '' : refused.failures[0].outcome, 'locked')
+  if (alone.ok) await alone.value.lease.release()
+  note(`${runs.length} share it`)
+})
+
+on('goes over from silent sharers, with the work of each of them', async ({ cluster }) => {
+  const lock = lockOf('deserted')
+  const taken = await lock.acquire(request('here', 'shared'))
+  assert.ok(taken.ok)
+  if (!taken.ok) return
+  const leases = cluster.api.type('leases')
+  const name = 'vital-ops.shop0000.deserted.lock'
+  const beside = cluster.api.store.get(leases, name, 'ops')
+  const told = JSON.parse(beside.metadata.annotations?.[label.holder] ?? '')
+  await taken.value.lease.release()
+  const away = { ...told.sharers[0], holder: { ...told.holder, run: 'away', host: 'elsewhere' } }
+  away.standing = { process: { pid: 7, startTime: 1, bootId: 'other' }, namespaces: 'x', machine: 'other' }
+  away.beat = '2026-01-01T00:00:00.000000Z'
+  away.seconds = 2
+  const { metadata } = cluster.api.store.get(leases, name, 'ops')
+  const annotations = {
+    ...metadata.annotations,
+    [label.holder]: JSON.stringify({ ...told, holder: away.holder, standing: away.standing, sharers: [away] }),
+  }
+  cluster.api.store.update(leases, {
+    ...beside,
+    metadata: { ...metadata, annotations },
+    spec: { ...beside.spec, holderIdentity: 'away' },
+  })
+  const next = await lock.acquire(request('deploy'))
+  assert.ok(next.ok, JSON.stringify(next))
+  if (!next.ok) return
+  assert.equal(
+    next.value.takenFrom.map(({ run }) => run),
+    ['away'],
+  )
+  await next.value.lease.release()
 })
 
 on.run()

@@ -23,6 +23,8 @@ export type AccessNeeds = {
   namespaces: readonly string[]
   /** Databases are reached through port-forward, and commands run in pods. */
   connects?: boolean
+  /** Claims of StatefulSets that go are given labels. */
+  claims?: boolean
   served: ServedKinds
 }
 
@@ -72,6 +74,7 @@ export function accessNeeded(needs: AccessNeeds): Access[] {
     for (const [group, resource, verbs] of looks) add(group, resource, verbs, namespace)
     // A revert of a StatefulSet waits for its broken pod, until that is deleted.
     if (stateful.has(namespace)) add('', 'pods', ['delete'], namespace)
+    if (stateful.has(namespace) && needs.claims) add('', 'persistentvolumeclaims', ['get', 'list', 'patch'], namespace)
     if (needs.connects) {
       // A WebSocket is asked for with GET: servers before 1.35 take that for `get`.
       add('', 'pods/portforward', ['get', 'create'], namespace)

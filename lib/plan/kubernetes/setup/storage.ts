@@ -1,4 +1,4 @@
-import { type Fields, field, fieldsOf, isFields, itemsOf, textOf } from '../../../manifest/fields.ts'
+import { field, fieldsOf, isFields, itemsOf, textOf } from '../../../manifest/fields.ts'
 import type { Finding } from '../../../model/finding.ts'
 import type { KubernetesObject } from '../../../model/kubernetes-object.ts'
 
@@ -40,32 +40,33 @@ export function chooseStorageClass(
   return { chosen, findings: [{ rule: 'storage-class-fallback', severity: 'warning', message }] }
 }
 
-/**
- * A manifest with the chosen class in its claims that name none. Claims that exist keep the class that they have: it cannot be changed, and
- * another choice later is none for them.
- */
+/** The claims of a manifest that name no class: `PersistentVolumeClaim/data`, `StatefulSet/store/data`. */
+export function claimsWithoutClass(object: KubernetesObject): string[] {
+  const named = (claim: unknown) =>
+    field(claim, 'spec', 'storageClassName') !== undefined || field(claim, 'spec', 'volumeName') !== undefined
+  if (object.kind === 'PersistentVolumeClaim') return named(object) ? [] : [claimKey(object)]
+  if (object.kind !== 'StatefulSet') return []
+  return itemsOf(object, 'spec', 'volumeClaimTemplates').flatMap((claim) =>
+    named(claim) ? [] : [claimKey(object, textOf(claim, 'metadata', 'name'))],
+  )
+}
+
+/** A manifest with a class in each claim that `classes` has one for. */
 export function withStorageClass(
   object: KubernetesObject,
-  chosen: string | undefined,
-  live?: KubernetesObject,
+  classes: Readonly<Record<string, string>>,
 ): KubernetesObject {
-  if (!isFields(object.spec)) return object
-  if (object.kind === 'PersistentVolumeClaim') {
-    return { ...object, spec: filled(object.spec, live ? field(live, 'spec', 'storageClassName') : chosen) }
-  }
-  const templates = object.kind === 'StatefulSet' ? itemsOf(object, 'spec', 'volumeClaimTemplates') : []
-  if (templates.length === 0) return object
-  const there = itemsOf(live, 'spec', 'volumeClaimTemplates')
-  const volumeClaimTemplates = templates.map((claim) => {
-    const name = textOf(claim, 'metadata', 'name')
-    const same = there.find((one) => textOf(one, 'metadata', 'name') === name)
-    return {
-      ...fieldsOf(claim),
-      spec: filled(fieldsOf(claim, 'spec'), live ? field(same, 'spec', 'storageClassName') : chosen),
-    }
+  const keys = claimsWithoutClass(object).filter((key) => classes[key] !== undefined)
+  if (keys.length === 0 || !isFields(object.spec)) return object
+  if (object.kind === 'PersistentVolumeClaim')
+    return { ...object, spec: { ...object.spec, storageClassName: classes[claimKey(object)] } }
+  const volumeClaimTemplates = itemsOf(object, 'spec', 'volumeClaimTemplates').map((claim) => {
+    const key = claimKey(object, textOf(claim, 'metadata', 'name'))
+    if (!keys.includes(key)) return claim
+    return { ...fieldsOf(claim), spec: { ...fieldsOf(claim, 'spec'), storageClassName: classes[key] } }
   })
   return { ...object, spec: { ...object.spec, volumeClaimTemplates } }
 }
 
-const filled = (spec: Fields, name: unknown): Fields =>
-  name === undefined || field(spec, 'storageClassName') !== undefined ? spec : { ...spec, storageClassName: name }
+const claimKey = ({ kind, metadata }: KubernetesObject, template?: string): string =>
+  [kind, metadata.name, ...(template === undefined ? [] : [template])].join('/')
