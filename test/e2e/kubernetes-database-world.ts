@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startServer, type TestServer, testEngine } from '../database/support/server.ts'
-import { processesWith, skip, until } from '../support/index.ts'
+import { type Ended, processesWith, skip, until } from '../support/index.ts'
 import { isReal, type KubernetesWorld, type KubernetesWorldOptions, makeKubernetesWorld } from './kubernetes-world.ts'
 
 /** The workspace, and the server that plays its database's pod. */
@@ -15,10 +15,12 @@ export type DatabaseWorld = KubernetesWorld & {
   server: TestServer | undefined
   /** How many rows `hits` has, and their sum, by a query through the command. */
   hits(): Promise<{ count: number; sum: number }>
+  /** Runs a statement in the database, not by the way that is tested; gives the first column of its first row. */
+  sql(text: string): Promise<string>
   /** The processes of kubectl that forward ports for this world now. */
   forwards(): Promise<number[]>
-  /** Kills the one that forwards a port, once there is one. */
-  killForward(): Promise<void>
+  /** Runs a command, and kills what forwards its port once a statement says `t`. */
+  cutWhen(args: readonly string[], statement: string): Promise<Ended>
 }
 
 const realImage = process.env.VITAL_OPS_TEST_POSTGRES_IMAGE
@@ -66,9 +68,14 @@ export async function makeDatabaseWorld(
     (await processesWith(world.env.OPS_TEST_WORLD as string))
       .filter(({ command }) => /^\S*kubectl .*port-forward/.test(command))
       .map(({ pid }) => pid)
+  const sql = async (text: string): Promise<string> => {
+    if (server) return String(Object.values((await server.query(text, [], 'shop'))[0] ?? {})[0])
+    return world.kubectl('exec', 'statefulset/db', '--', 'psql', '-At', '-U', 'shop', '-d', 'shop', '-c', text)
+  }
   return {
     ...world,
     server,
+    sql,
     forwards,
     async hits() {
       const { result } = await world.json<{ result: { rows: [{ count: number; sum: number }] } }>([
@@ -76,9 +83,24 @@ export async function makeDatabaseWorld(
       ])
       return result.rows[0]
     },
-    async killForward() {
-      const pid = await until(async () => (await forwards())[0], { what: 'a port forward' })
-      process.kill(pid, 'SIGKILL')
+    async cutWhen(args, statement) {
+      const running = world.start(args)
+      let ended = false
+      void running.ended.then(() => {
+        ended = true
+      })
+      // Looked up first: the moment is short.
+      const pids = await until(
+        async () => {
+          const found = await forwards()
+          return ended || found.length > 0 ? found : undefined
+        },
+        { what: 'a port forward', deadline: 120_000 },
+      )
+      const isNow = async () => ended || /^t(rue)?$/.test(await sql(statement))
+      await until(isNow, { what: statement, deadline: 120_000, every: isReal ? 200 : 10 })
+      for (const pid of pids) process.kill(pid, 'SIGKILL')
+      return running.ended
     },
     async end() {
       await world.end()

@@ -16,6 +16,8 @@ export class WebSocket extends Duplex {
     this.#socket = socket
     this.on('error', () => {})
     socket.on('error', () => this.destroy())
+    // A client that was killed says no more than this.
+    socket.on('end', () => this.destroy())
     socket.on('close', () => this.destroy())
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     if (head.length > 0) this.#receive(head)
