@@ -1,6 +1,8 @@
 /** The life of pods as recordings of a real cluster show it, in steps of one pace. */
 import type { Api } from './api.ts'
+import { recordEvent } from './events.ts'
 import { type ApiObject, type Json, nowText } from './objects.ts'
+import { missingOf } from './pod-references.ts'
 
 /** What an image does on this cluster. */
 export type ImageCourse = {
@@ -61,7 +63,7 @@ export class Pods {
       life.step = 1
       return
     }
-    const missing = this.#missing(pod)
+    const missing = missingOf(this.#api, pod)
     if (missing) return this.#waits(pod, life, missing.reason, missing.message)
     if (life.step === 1) {
       life.step = 2
@@ -183,44 +185,6 @@ export class Pods {
     return fits
   }
 
-  /** What the pod refers to and is not there. */
-  #missing(pod: ApiObject): { reason: string; message?: string } | undefined {
-    const { namespace } = pod.metadata
-    const absent = (resource: string, name: string | undefined, optional: boolean | undefined) =>
-      name !== undefined && !optional && !this.#api.store.find(this.#api.type(resource), name, namespace)
-    for (const container of pod.spec.containers) {
-      const refers = [
-        ...(container.envFrom ?? []).flatMap((from: Json) => [
-          from.secretRef && ['secrets', from.secretRef],
-          from.configMapRef && ['configmaps', from.configMapRef],
-        ]),
-        ...(container.env ?? []).flatMap(({ valueFrom }: Json) => [
-          valueFrom?.secretKeyRef && ['secrets', valueFrom.secretKeyRef],
-          valueFrom?.configMapKeyRef && ['configmaps', valueFrom.configMapKeyRef],
-        ]),
-      ].filter((one) => one !== undefined)
-      for (const [resource, { name, optional }] of refers)
-        if (absent(resource, name, optional))
-          return {
-            reason: 'CreateContainerConfigError',
-            message: `${resource.slice(0, -1).replace('configmap', 'configmap')} "${name}" not found`,
-          }
-    }
-    for (const { configMap, secret, persistentVolumeClaim, name } of pod.spec.volumes ?? []) {
-      if (
-        absent('configmaps', configMap?.name, configMap?.optional) ||
-        absent('secrets', secret?.secretName, secret?.optional)
-      ) {
-        const what = configMap ? `configmap "${configMap.name}"` : `secret "${secret.secretName}"`
-        this.event(pod, 'Warning', 'FailedMount', `MountVolume.SetUp failed for volume "${name}" : ${what} not found`)
-        return { reason: 'ContainerCreating' }
-      }
-      if (absent('persistentvolumeclaims', persistentVolumeClaim?.claimName, false))
-        return { reason: 'ContainerCreating' }
-    }
-    return undefined
-  }
-
   #waits(pod: ApiObject, life: Life, reason: string, message?: string) {
     this.#status(pod, life, { waiting: { reason, ...(message !== undefined && { message }) } }, false)
   }
@@ -275,36 +239,4 @@ export class Pods {
   event(about: ApiObject, type: string, reason: string, message: string): void {
     recordEvent(this.#api, about, type, reason, message)
   }
-}
-
-/** Leaves an event about an object; the same one again is counted. */
-export function recordEvent(api: Api, about: ApiObject, type: string, reason: string, message: string): void {
-  const { name, namespace, uid } = about.metadata
-  const events = api.type('events')
-  const same = api.store
-    .list(events, namespace)
-    .find((event) => event.involvedObject?.uid === uid && event.reason === reason && event.message === message)
-  if (same) {
-    const { resourceVersion: _, ...metadata } = same.metadata
-    api.store.update(events, {
-      ...same,
-      metadata: metadata as ApiObject['metadata'],
-      count: same.count + 1,
-      lastTimestamp: nowText(),
-    })
-    return
-  }
-  api.store.create(events, {
-    kind: 'Event',
-    apiVersion: 'v1',
-    metadata: { name: `${name}.${(api.store.version + 1).toString(16)}`, namespace } as ApiObject['metadata'],
-    involvedObject: { kind: about.kind, namespace, name, uid, apiVersion: about.apiVersion },
-    reason,
-    message,
-    type,
-    count: 1,
-    firstTimestamp: nowText(),
-    lastTimestamp: nowText(),
-    source: { component: 'vital-ops-test' },
-  })
 }

@@ -71,7 +71,9 @@ const translated = (text: string): string =>
   [...known].reduce((result, [theirs, ours]) => result.replaceAll(`"${theirs}"`, `"${ours}"`), text)
 
 test('requests are answered as a real API server answered them', async () => {
-  const lines = readFileSync(join(repository, 'test/fixtures/kubernetes/transcripts/http-api.jsonl'), 'utf8').trim().split('\n')
+  const lines = readFileSync(join(repository, 'test/fixtures/kubernetes/transcripts/http-api.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
   let compared = 0
   const differences: string[] = []
   for (const line of lines) {
