@@ -26,7 +26,7 @@ export type ExecuteOptions = {
   lease?: Lease
   /** A failure ends only what waits for it; default is that it ends everything. */
   resilient?: boolean
-  /** How many ops run at once; default 4. */
+  /** How many ops run at once; default 16: most of what an op does is to wait. */
   concurrency?: number
   /** Counts the plans of a run, from 1. */
   plan?: number
@@ -187,7 +187,7 @@ export async function executePlan(plan: Plan, options: ExecuteOptions): Promise<
   const walked = await walkGraph(
     plan.ops.map((op) => ({ id: op.id, after: op.after, ...(op.afterEnd && { afterEnd: op.afterEnd }), node: op })),
     {
-      concurrency: options.concurrency ?? 4,
+      concurrency: options.concurrency ?? 16,
       mode: options.resilient ? 'continue' : 'fail-fast',
       signal: ending.signal,
       async run(op, walkSignal) {

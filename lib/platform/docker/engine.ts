@@ -1,6 +1,11 @@
+import { setMaxListeners } from 'node:events'
 import { type Failure, failed, ok, type Result } from '../../model/failure.ts'
 import { askCommand } from '../../system/ask-command.ts'
-import { type CommandOptions, type CommandResult, commandFailed, runCommand } from '../../system/command.ts'
+import { type CommandOptions, type CommandResult, commandFailed, runCommand, timedOut } from '../../system/command.ts'
+import { aborted } from '../../system/process-start.ts'
+import { isDirect, runDirect } from './direct.ts'
+import { type EngineHttp, engineHttp } from './engine-http.ts'
+import { engineSocket } from './engine-socket.ts'
 
 /** Which engine: an address, a context of the docker command, or (neither) what the docker command takes by itself. */
 export type EngineAddress = { host?: string | undefined; context?: string | undefined }
@@ -12,11 +17,16 @@ export type EngineOptions = Omit<CommandOptions, 'env' | 'cwd'> & {
   cwd?: string
 }
 
-/** One engine, driven through the docker command as the user has it. */
+/**
+ * One engine, driven through the docker command as the user has it; what is asked often goes over the engine's Unix socket where it has one, with the same results
+ * (direct.ts).
+ */
 export type Engine = {
   readonly address: EngineAddress
   /** The whole command, with the engine's address. */
   argv(args: readonly string[]): [string, ...string[]]
+  /** Its Unix socket, where it is known to have one. */
+  readonly socket?: string
   /** Its environment. */
   environment(variables?: Record<string, string>): NodeJS.ProcessEnv
   /** Runs `docker <args>`. A status other than 0 is a result. Failures: `program-not-found`, `timed-out`, `aborted`, `engine-unreachable`. */
@@ -43,12 +53,20 @@ export function dockerEngine(address: EngineAddress, env: NodeJS.ProcessEnv = pr
         ? ['--context', address.context]
         : []
   const base = Object.fromEntries(Object.entries(env).filter(([name]) => inherited.test(name)))
+  const socket = engineSocket(address, base)
+  let http: EngineHttp | undefined
   const engine: Engine = {
     address,
+    ...(socket !== undefined && { socket }),
     argv: (args) => ['docker', ...where, ...args],
     environment: (variables = {}) => ({ ...variables, ...base }),
     async run(args, { variables, ...options } = {}) {
       const given = { timeoutMs: askMs, ...options, env: engine.environment(variables) }
+      if (socket !== undefined && isDirect(args)) {
+        http ??= engineHttp(socket)
+        const direct = await inTime(http, args, given)
+        if (direct) return direct
+      }
       const result = await (isQuestion(args) ? askCommand : runCommand)(engine.argv(args), given)
       if (!result.ok || result.value.status === 0 || !isUnreachable(result.value.stderr)) return result
       return failed(unreachable(address, result.value.stderr))
@@ -65,6 +83,24 @@ export function dockerEngine(address: EngineAddress, env: NodeJS.ProcessEnv = pr
     },
   }
   return engine
+}
+
+/** What a docker command does, done without it within its time; undefined where it has to be run. Failures: `timed-out`, `aborted`. */
+async function inTime(
+  http: EngineHttp,
+  args: readonly string[],
+  { timeoutMs, signal, input }: { timeoutMs: number } & Pick<CommandOptions, 'signal' | 'input'>,
+): Promise<Result<CommandResult> | undefined> {
+  const timeout = AbortSignal.timeout(timeoutMs)
+  const either = signal ? AbortSignal.any([signal, timeout]) : timeout
+  // One for each container that is asked for.
+  setMaxListeners(0, either)
+  try {
+    const done = await runDirect(http, args, { input, signal: either })
+    return done && ok(done)
+  } catch {
+    return failed(timeout.aborted ? timedOut('docker', timeoutMs) : aborted('docker'))
+  }
 }
 
 const questions =

@@ -29,7 +29,15 @@ export async function blockedPorts(
   for (const { service, port } of wanted) {
     const holders = listed.value.filter(({ host, protocol }) => host === port.host && protocol === port.protocol)
     if (holders.some(({ own }) => own === service)) continue
-    const owner = holders[0] ?? (local ? await processOn(port) : undefined)
+    let owner: PortOwner | Taken | undefined = holders[0] ?? (local ? await processOn(port) : undefined)
+    if (owner && !holders[0]) {
+      // A container in a crash loop has its port between two looks: only who is there at the next one too has it.
+      const again = await takenPorts(docker, signal)
+      if (!again.ok) return again
+      const now = again.value.filter(({ host, protocol }) => host === port.host && protocol === port.protocol)
+      if (now.some(({ own }) => own === service)) continue
+      owner = now[0] ?? (await processOn(port))
+    }
     if (!owner) continue
     // Two ports of one plan are not to get the same alternative.
     const free = await freePortNear(port.host, promised)

@@ -16,6 +16,9 @@ export function isLocalEngine(engine: Engine): Promise<boolean> {
 
 async function askWhere(engine: Engine): Promise<boolean> {
   if (process.platform !== 'linux') return false
+  // A desktop's engine has a Unix socket too, and runs in a machine of its own.
+  const isHere = (socket: string) => !socket.includes('/.docker/')
+  if (engine.socket !== undefined) return isHere(engine.socket)
   const { host, context } = engine.address
   if (host !== undefined) return host.startsWith('unix://')
   const args = [
@@ -26,8 +29,7 @@ async function askWhere(engine: Engine): Promise<boolean> {
     ...(context === undefined ? [] : [context]),
   ]
   const asked = await engine.checked(args)
-  // A desktop's engine has a Unix socket too, and runs in a machine of its own.
-  return asked.ok && asked.value.startsWith('unix://') && !asked.value.includes('/.docker/')
+  return asked.ok && asked.value.startsWith('unix://') && isHere(asked.value)
 }
 
 /**

@@ -99,7 +99,8 @@ async function waitFor(
     })
   } finally {
     ended = true
-    await looking
+    // The look that is under way tells nothing any more.
+    void looking
     await Promise.all([...ways.values()].map((way) => way.close()))
   }
 }
