@@ -10,6 +10,7 @@ import {
   selectionArguments,
   strictArgument,
 } from './support/flags.ts'
+import { ours } from './support/ours.ts'
 
 const common = { ...selectionArguments, ...environmentFlag, ...platformArgument }
 const workingTree = { workingTree: flag().describe('run the working tree although there is a release') }
@@ -46,12 +47,14 @@ export const servicesTask = (scope: Scope) =>
         run: async (context) => (await import('./support/run-services.ts')).runRestart(scope, context),
         render: (result, view) => result.text(view),
       }),
-      status: task({
-        description: 'What runs: status, health, ports, uptime, restarts',
-        args: { ...common, watch: flag().describe('show it again as it changes'), json: planArguments.json },
-        run: async (context) => (await import('./support/run-status.ts')).runStatus(scope, context),
-        render: (result, view) => result.text(view),
-      }),
+      status: ours(
+        task({
+          description: 'What runs: status, health, ports, uptime, restarts',
+          args: { ...common, watch: flag().describe('show it again as it changes'), json: planArguments.json },
+          run: async (context) => (await import('./support/run-status.ts')).runStatus(scope, context),
+          render: (result, view) => result.text(view),
+        }),
+      ),
       logs: task({
         description: 'The last log lines of services',
         args: {

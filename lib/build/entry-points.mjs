@@ -19,6 +19,8 @@ export const entryPoints = [
   { name: 'answer', source: 'lib/cli/start-answer.ts', alone: 'script' },
   // The status of migrations, where it is known what to ask.
   { name: 'status', source: 'lib/cli/start-status.ts', alone: 'script' },
+  // The status of services on Docker, where it is known what to ask.
+  { name: 'services', source: 'lib/cli/start-services.ts', alone: 'script' },
   // The `task` command, for who imports it: it runs when it is loaded.
   { name: 'task', source: 'lib/cli/main.ts' },
   // The same for `start`, in the pack.

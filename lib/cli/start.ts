@@ -1,6 +1,6 @@
 /*
  * What bin/task is: a link to it would be one file more to load. CommonJS (lib/build/entry-points.mjs says so), since Node's loader of modules alone takes a sixth of Node's own
- * start. Who only asks (a list, help, a completion, the status of migrations) is answered from what is cached, without the command itself; everything that this module
+ * start. Who only asks (a list, help, a completion, the status of migrations or of services) is answered from what is cached, without the command itself; everything that this module
  * imports is part of every start.
  */
 import { loadPacked } from './pack.ts'
@@ -9,6 +9,7 @@ import { startWords } from './start-words.ts'
 
 type Answer = typeof import('./start-answer.ts')
 type Status = typeof import('./start-status.ts')
+type Services = typeof import('./start-services.ts')
 type Command = typeof import('./command.ts')
 /** The script of answers, which is not part of a start that runs something. */
 type AnswerScript<Answers> = (
@@ -26,6 +27,10 @@ if (isAnswered) process.exit()
 else if (argv[0] === 'migrate' && argv[1] === 'status') {
   void script<Status>('status')
     .printStatus(argv)
+    .then((isPrinted) => (isPrinted ? process.exit() : runCommand()))
+} else if (argv[0] === 'services' && argv[1] === 'status') {
+  void script<Services>('services')
+    .printServices(argv)
     .then((isPrinted) => (isPrinted ? process.exit() : runCommand()))
 } else runCommand()
 

@@ -22,6 +22,21 @@ export async function readComposeFiles(
   return Object.fromEntries(entries.flat())
 }
 
+/** Where `readComposeFiles` has looked for what it found, relative to the workspace. */
+export const composePaths = (
+  { services }: Pick<Workspace, 'services'>,
+  found: Readonly<Record<string, ComposeFile>>,
+): string[] =>
+  [...services.values()].flatMap(({ name, configuration }) => {
+    const folder = configuration.docker?.path
+    if (folder === undefined) return []
+    const { path, mounted = {} } = found[name] ?? {}
+    const names = composeNames.map((file) => posix.join(folder, file))
+    // Behind the one that was found, nobody looked.
+    const seen = path === undefined ? names : names.slice(0, names.indexOf(path) + 1)
+    return [...seen, ...Object.keys(mounted).map((said) => posix.join(folder, said))]
+  })
+
 async function readComposeFile(root: string, folder: string): Promise<ComposeFile | undefined> {
   for (const name of composeNames) {
     const text = await readFile(join(root, folder, name), 'utf8').catch(() => undefined)

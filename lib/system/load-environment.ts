@@ -11,7 +11,7 @@ import { configurationPaths, type LoadedEnvironment, type Workspace } from '../v
 import { asWarning, partByNeed } from '../validate/relevance.ts'
 import { type ResolveOptions, tryResolve } from '../validate/resolve.ts'
 import { loadWorkspace } from '../validate/workspace.ts'
-import { readComposeFiles } from './compose-files.ts'
+import { composePaths, readComposeFiles } from './compose-files.ts'
 import { planEnvironmentFile, type WriteEnv } from './env-file.ts'
 import { findProgram } from './programs.ts'
 import { type ProvidedValues, readSecrets } from './secrets/index.ts'
@@ -64,6 +64,8 @@ export type EnvironmentLoad = {
   keyring: Keyring
   /** The files of values, relative to the workspace, where values come from files alone. */
   valueFiles?: string[]
+  /** What else of the workspace was looked at, relative to it: what Compose files there are and what they mount, and paths that the configuration names. */
+  lookedAt: string[]
   /** Keeps the key and all values that the services refer to. Call it under the lock, before the first changing op. */
   keep(): Promise<Result<void>>
 }
@@ -81,7 +83,14 @@ export async function loadEnvironment(
   const files = options.files ?? folder
   const texts = await readWorkspaceTexts(files)
   if (!texts.ok) return texts
-  const { workspace, failures } = loadWorkspace(texts.value, { exists: existsIn(files) })
+  const lookedAt = new Set<string>()
+  const exists = existsIn(files)
+  const { workspace, failures } = loadWorkspace(texts.value, {
+    exists: (path) => {
+      lookedAt.add(path)
+      return exists(path)
+    },
+  })
   if (!workspace) return fail(failures, files)
   const environment = workspace.environments.get(name)
   const platform = options.platform ?? environment?.configuration.platform ?? 'local'
@@ -134,6 +143,7 @@ export async function loadEnvironment(
     ...(values.ok && values.value.writeEnv && { writeEnv: values.value.writeEnv }),
     keyring: keyring.value,
     ...valueFilesOf(environment, rehearsal),
+    lookedAt: [...lookedAt, ...(compose ? composePaths(workspace, compose) : [])],
     keep: () => keyring.value.keep(referencesOf(desired).flatMap(({ digest }) => byDigest.get(digest) ?? [])),
   })
 }

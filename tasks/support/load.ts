@@ -51,6 +51,8 @@ export type Loaded = {
   warnings: string[]
   /** The files of values, relative to the workspace, where values come from files alone; undefined where they also come from elsewhere, or from no catalogue. */
   valueFiles?: string[]
+  /** What else of the workspace its catalogue was made from, relative to it. */
+  lookedAt?: string[]
   writeEnv?: OpOf<'write-env'>['data']
   keepSecrets(): Promise<void>
   /** What a service's probes look for and where, as it runs: by the current release where it runs one, on the ports that it has. */
@@ -206,6 +208,7 @@ const environmentOf = (loaded: EnvironmentLoad, { invocation }: TaskContext, key
   redactable: loaded.redactable,
   warnings: loaded.warnings.map((finding) => findingText(finding, invocation.color)),
   ...(loaded.valueFiles ? { valueFiles: loaded.valueFiles } : {}),
+  lookedAt: loaded.lookedAt,
   ...(loaded.writeEnv ? { writeEnv: loaded.writeEnv } : {}),
   keepSecrets: async () => {
     unwrap(await loaded.keep())

@@ -1,7 +1,6 @@
 import type { OperationResult } from '../../lib/execute/operation-request.ts'
 import type { Partly } from '../../lib/execute/partly.ts'
 import { findingInEnvironment } from '../../lib/log/environment-command.ts'
-import type { Desired } from '../../lib/model/desired.ts'
 import { formatDuration } from '../../lib/model/duration.ts'
 import { type Failure, FailureError } from '../../lib/model/failure.ts'
 import type { Finding } from '../../lib/model/finding.ts'
@@ -103,23 +102,6 @@ const described = ({ number, revision, commit, outcome, created, by, services }:
   ...{ number, revision, commit, outcome, created, by },
   services: services.map(({ service }) => service),
 })
-
-/**
- * `http://127.0.0.1:8080`, `postgres://127.0.0.1:5432`, or `127.0.0.1:6379`: where a service is reached.
- * @param running the ports that it runs on, which may be those of another release than the catalogue's
- */
-export function addressesOf(desired: Desired, service: string, running?: Record<string, number>): string[] {
-  const entry = desired.services.find(({ name }) => name === service)
-  if (!entry?.spec) return []
-  const { health, engine, docker } = entry.spec
-  // Of containers a person reaches what the host publishes.
-  const ports = docker ? Object.fromEntries(docker.published.map(({ name, host }) => [name, host])) : entry.spec.ports
-  const http = health.probes.some((probe) => probe.type === 'http')
-  return Object.values(running ?? ports).map((port) => {
-    if (engine) return `${engine.name}://127.0.0.1:${port}`
-    return http ? `http://127.0.0.1:${port}` : `127.0.0.1:${port}`
-  })
-}
 
 /** `in 3.2s`: what the task's own last line says, else since a moment of `performance.now()`. */
 export const since = (started: number, { tookMs }: View): string =>

@@ -13,7 +13,8 @@ import { operate, type PlanFlags } from './operate.ts'
 import { otherPlatform, platformRequirements } from './other-platform.ts'
 import { type OperationData, type Report, reportOperation, since } from './result.ts'
 import { openSession, workspaceFolder } from './session.ts'
-import { nextCommands, requirementsTable, type Step, statusTable, stepTimes } from './text.ts'
+import { statusTable } from './status-table.ts'
+import { nextCommands, requirementsTable, type Step, stepTimes } from './text.ts'
 
 /** The arguments of `task setup`. */
 export type SetupArguments = PlanFlags & {

@@ -1,10 +1,12 @@
 import type { PlatformName } from '../../lib/model/environment.ts'
 import type { TaskContext, View } from '../../lib/task/definition.ts'
 import type { Scope } from './flags.ts'
+import { keepServicesNote } from './keep-services-note.ts'
 import { followLogs, logLines } from './logs.ts'
+import { isOurs } from './ours.ts'
 import { selectedNames } from './selection.ts'
 import { openNamed } from './session.ts'
-import { statusTable } from './text.ts'
+import { statusTable } from './status-table.ts'
 import { watching } from './watching.ts'
 
 type Arguments = {
@@ -32,7 +34,10 @@ export async function runStatus(scope: Scope, context: TaskContext & { args: Arg
       text: (view: View) => statusTable(states, desired, view),
     }
   }
-  return (args.watch ? await watching(context, look) : undefined) ?? look()
+  const shown = (args.watch ? await watching(context, look) : undefined) ?? (await look())
+  // A task of the Taskfile may have called this one, and says more.
+  if (isOurs(context.tasks.find('services status'))) await keepServicesNote(session, context.invocation)
+  return shown
 }
 
 /** `task services logs` */

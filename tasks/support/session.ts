@@ -42,7 +42,9 @@ export type Session = {
   writeEnv?: OpOf<'write-env'>['data']
   /** See `Loaded`. */
   valueFiles?: string[]
-  /** Warnings of the configuration were said. */
+  /** See `Loaded`. */
+  lookedAt?: string[]
+  /** Warnings were said: of the configuration, or of what another run has left. */
   warned: boolean
   /** Makes durable what a plan refers to: the key of digests, and the secrets of a release. */
   keepSecrets(): Promise<void>
@@ -96,7 +98,7 @@ export async function openSession(scope: Scope, context: TaskContext, needs: Ses
   ]
   const ops = join(folder, '.ops')
   for (const warning of loaded.warnings) context.log.warn(warning)
-  if (needs.needs === 'record') await sayUnfinished(ops, desired, platform, context)
+  const hasUnfinished = needs.needs === 'record' && (await sayUnfinished(ops, desired, platform, context))
   return {
     folder,
     ops,
@@ -113,7 +115,8 @@ export async function openSession(scope: Scope, context: TaskContext, needs: Ses
     finish: () => renderer.end(),
     ...(loaded.writeEnv ? { writeEnv: loaded.writeEnv } : {}),
     ...(loaded.valueFiles ? { valueFiles: loaded.valueFiles } : {}),
-    warned: loaded.warnings.length > 0,
+    ...(loaded.lookedAt ? { lookedAt: loaded.lookedAt } : {}),
+    warned: loaded.warnings.length > 0 || hasUnfinished,
     keepSecrets: () => loaded.keepSecrets(),
     probesOf: (service, states) => loaded.probesOf(service, states),
     requireServices: (names, words) => requireServices(desired, names, words),
@@ -139,16 +142,22 @@ function requireServices(desired: Desired, names: readonly string[], words: read
   if (first) throw new FailureError(first, ...more)
 }
 
-/** Commands that only read say what another run left, and what to do about it. */
-async function sayUnfinished(ops: string, desired: Desired, platform: Platform, context: TaskContext): Promise<void> {
+/** Commands that only read say what another run left, and what to do about it. Whether there was anything. */
+async function sayUnfinished(
+  ops: string,
+  desired: Desired,
+  platform: Platform,
+  context: TaskContext,
+): Promise<boolean> {
   // Both at once: on an engine each is a command of its own.
   const [holder, all] = await Promise.all([platform.lock.inspect(), platform.releases.list()])
   const { releases: store } = platform
   const releases = { list: async () => all, close: store.close.bind(store) }
   const place = { ops, environment: desired.environment, releases }
   const unfinished = await findUnfinished(place, holder)
-  if (!unfinished) return
+  if (!unfinished) return false
   for (const { message, mend } of unfinishedFindings(unfinished)) {
     context.log.warn(`${message}\n  mend: ${asTyped(mend ?? '', context.invocation.command)}`)
   }
+  return true
 }

@@ -7,7 +7,8 @@ import { isEmpty } from '../../lib/model/plan.ts'
 import type { ServiceState } from '../../lib/model/snapshot.ts'
 import type { Requirement } from '../../lib/platform/requirements.ts'
 import type { View } from '../../lib/task/definition.ts'
-import { addressesOf } from './result.ts'
+import { addressesOf } from './addresses.ts'
+import { painted, statusTable } from './status-table.ts'
 
 /** `dev` for the default environment, else the flag that names it. */
 const flagOf = (desired: Desired): string => (desired.environment === 'dev' ? '' : ` -e ${desired.configuredAs}`)
@@ -67,36 +68,6 @@ const leftTable = ({ failed, skipped }: Partly, view: View): string =>
     ],
     view,
   )
-
-/** `running`, `healthy` and so on, in the colours of a traffic light. */
-function painted(word: string, view: View): string {
-  if (!view.color) return word
-  const colour = { running: 32, healthy: 32, error: 31, unhealthy: 31, pending: 33, unknown: 33, stopped: 90 }[word]
-  return colour === undefined ? word : `\u001b[${colour}m${word}\u001b[39m`
-}
-
-/** Services with their status, health, ports, uptime and restarts, in the catalogue's order. */
-export function statusTable(states: ServiceState[], desired: Desired, view: View): string {
-  const rows = desired.services.map(({ name, unavailable }) => {
-    const state = states.find(({ service }) => service === name)
-    if (unavailable !== undefined && !state?.pid) return [name, 'unavailable', '', '', '', '', unavailable]
-    if (!state) return [name, painted('stopped', view), '', '', '', '', '']
-    return [
-      name,
-      painted(state.status, view),
-      state.status === 'stopped' ? '' : painted(state.health, view),
-      addressesOf(desired, name, state.pid === undefined ? undefined : state.ports).join(' '),
-      state.uptimeMs === undefined ? '' : formatDuration(state.uptimeMs),
-      String(state.restarts),
-      state.reason ??
-        (state.status === 'stopped' ? '' : state.release ? `release ${state.release}` : source(desired, name)),
-    ]
-  })
-  return table(['service', 'status', 'health', 'address', 'up', 'restarts', 'note'], rows, view)
-}
-
-const source = (desired: Desired, name: string): string =>
-  desired.services.find((entry) => entry.name === name)?.spec?.command ? 'working tree' : ''
 
 /** A step of an operation that was done, and how long it took. */
 export type Step = { step: string; durationMs: number }

@@ -5,7 +5,7 @@ import type { Engine } from './engine.ts'
 import { label, labelFilters, nameBefore, ownerLabels } from './names.ts'
 
 /** What the engine says of a container; the part of `docker inspect` that is looked at. */
-type Inspected = {
+export type Inspected = {
   Id: string
   Name: string
   Image: string
@@ -27,7 +27,7 @@ type Inspected = {
   Config: { Labels: Record<string, string> | null; Healthcheck?: { Test?: string[] } | null }
   HostConfig: { RestartPolicy: { Name: string }; Memory: number }
   NetworkSettings: {
-    Networks: Record<string, { IPAddress: string; GlobalIPv6Address?: string }> | null
+    Networks: Record<string, { IPAddress: string; GlobalIPv6Address?: string; EndpointID?: string }> | null
     Ports: Record<string, { HostIp: string; HostPort: string }[] | null> | null
   }
 }
@@ -102,7 +102,8 @@ export async function inspectContainers(
 
 const never = '0001-01-01T00:00:00Z'
 
-function containerOf(found: Inspected): Container {
+/** A container by what the engine says of it. */
+export function containerOf(found: Inspected): Container {
   const { State: state, Config: config, NetworkSettings: network } = found
   const labels = config.Labels ?? {}
   const name = found.Name.replace(/^\//, '')

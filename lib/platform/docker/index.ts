@@ -36,7 +36,7 @@ import { waitGate } from './ops/wait-gate.ts'
 import { preflightDocker } from './preflight.ts'
 import { probeTargetOf } from './probes.ts'
 import type { DockerReleases } from './releases.ts'
-import { observedServices } from './state.ts'
+import { serviceStates } from './state.ts'
 
 /** Kinds of ops that whoever runs tasks and writes configuration brings. */
 type InjectedKind = 'run-hook' | 'write-env' | 'sync-data'
@@ -106,10 +106,7 @@ export function createDockerPlatform(options: DockerPlatformOptions): DockerPlat
     releases,
     async status(signal) {
       const containers = unwrap(await environmentContainers(docker, signal))
-      return Object.values(observedServices(containers, clock.wall())).map(({ fingerprint: _, ...state }) => ({
-        ...state,
-        ports: namedPorts(state.ports, service(state.service)?.spec),
-      }))
+      return serviceStates(containers, clock.wall(), (name) => service(name)?.spec?.docker?.published ?? [])
     },
     maintenance: (proxy, signal) => inMaintenance(docker, proxy, signal),
     logs: (query, signal) => readLogs(docker, query, signal),
@@ -169,9 +166,3 @@ const localParts = (docker: DockerContext): LocalContext => ({
   clock: docker.clock,
   hidden: docker.hidden,
 })
-
-/** The host's ports by the names that the catalogue gives the containers'. */
-function namedPorts(ports: Record<string, number>, spec: RunSpec | undefined): Record<string, number> {
-  const names = new Map((spec?.docker?.published ?? []).map(({ container, name }) => [String(container), name]))
-  return Object.fromEntries(Object.entries(ports).map(([number, host]) => [names.get(number) ?? number, host]))
-}

@@ -1,5 +1,5 @@
 import type { Fingerprint } from '../../model/desired.ts'
-import type { HealthStatus, ObservedService, ServiceStatus } from '../../model/snapshot.ts'
+import type { HealthStatus, ObservedService, ServiceState, ServiceStatus } from '../../model/snapshot.ts'
 import { type Container, isLitter, sameParts } from './containers.ts'
 
 /** What the containers of an environment say of its services, by name. Never from memory: each word of it is the engine's. */
@@ -7,6 +7,25 @@ export function observedServices(containers: Container[], now: Date): Record<str
   return Object.fromEntries(
     [...grouped(containers)].map(([service, own]) => [service, observedService(service, own, now)]),
   )
+}
+
+/** The same as a status gives it: with the host's ports by the names that the catalogue gives the containers'. */
+export const serviceStates = (
+  containers: Container[],
+  now: Date,
+  publishedOf: (service: string) => readonly { container: number; name: string }[],
+): ServiceState[] =>
+  Object.values(observedServices(containers, now)).map(({ fingerprint: _, ...state }) => ({
+    ...state,
+    ports: namedPorts(state.ports, publishedOf(state.service)),
+  }))
+
+function namedPorts(
+  ports: Record<string, number>,
+  published: readonly { container: number; name: string }[],
+): Record<string, number> {
+  const names = new Map(published.map(({ container, name }) => [String(container), name]))
+  return Object.fromEntries(Object.entries(ports).map(([number, host]) => [names.get(number) ?? number, host]))
 }
 
 function grouped(containers: Container[]): Map<string, Container[]> {

@@ -22,5 +22,6 @@ export async function writePorts(folder: string, environment: string, changes: P
   await writeFileAtomic(portsPath(folder, environment), `${JSON.stringify({ version: 1, ports }, undefined, 2)}\n`)
 }
 
-const portsPath = (folder: string, environment: string): string =>
+/** Where those ports are. */
+export const portsPath = (folder: string, environment: string): string =>
   join(environmentFolder(folder, environment), 'ports.json')
