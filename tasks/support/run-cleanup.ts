@@ -16,7 +16,7 @@ export type CleanupArguments = PlanFlags & {
   readonly platform?: PlatformName | undefined
 }
 
-/** Removes what nobody needs; supersedes nothing that a dead run left. */
+/** Removes what nobody needs; of what dead runs left it supersedes other cleanups alone. */
 export async function runCleanup(scope: Scope, context: TaskContext & { args: CleanupArguments }) {
   const { args } = context
   const started = performance.now()
@@ -28,6 +28,7 @@ export async function runCleanup(scope: Scope, context: TaskContext & { args: Cl
   const result = await operate(context, session, args, {
     purpose: pruneData ? 'cleanup with data' : volumes ? 'cleanup with volumes' : 'cleanup',
     covers: [],
+    again: 'cleanup',
     asksForName: volumes || pruneData,
     prepare: async (signal) => {
       if (!platform.leftovers) throw new FailureError(nothingLeft(environment, desired.platform))

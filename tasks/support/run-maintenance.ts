@@ -21,6 +21,7 @@ export async function runMaintenance(scope: Scope, context: Context, on: boolean
   const result = await operate(context, session, args, {
     purpose: operation,
     covers: [],
+    again: operation,
     prepare: async (signal) => {
       const states = await statesOf(desired, platform, signal)
       const snapshot = unwrap(await platform.observe(desired, { signal }))
