@@ -54,6 +54,23 @@ networks:
   backend: { external: true }
 `
 
+const configuration = `configuration:
+  environment_variables: { RELEASE: "\${release}", GREETING: "\${GREETING}" }
+  secrets: [TOKEN]
+`
+
+const tinyCompose = (image: string) => `services:
+  web:
+    image: ${image}
+    command: [httpd, -f, -p, '8080', -h, /app]
+    stop_signal: SIGKILL
+    volumes: ['./behaviour.json:/app/version:ro', './behaviour.json:/app/readyz:ro', /scratch]
+    networks: [backend]
+    restart: unless-stopped
+networks:
+  backend: { external: true }
+`
+
 const cacheCompose = `services:
   cache:
     image: \${BUSYBOX_IMAGE}
@@ -137,7 +154,7 @@ http {
 /** The files of the workspace by their paths, which depend on nothing but the options; `port` is the published one. */
 export const filesOfDockerWorld = (
   port: number,
-  { services = ['cache', 'job'], database, hooks, keep, health, overlap }: DockerWorldOptions,
+  { services = ['cache', 'job'], database, hooks, keep, health, overlap, tiny }: DockerWorldOptions,
 ) => {
   const needs = [...services.filter((one) => one === 'cache'), ...(database ? ['postgres'] : [])]
   const own: Record<string, string> = {
@@ -148,15 +165,12 @@ docker:
   path: infrastructure/docker/applications/web
   networks: [backend]
   ports: [{ name: http, container: 8080${overlap ? '' : `, host: ${port}`} }]
-${overlap ? 'rollout: overlap\n' : ''}configuration:
-  environment_variables: { RELEASE: "\${release}", GREETING: "\${GREETING}" }
-  secrets: [TOKEN]
-health:
+${overlap ? 'rollout: overlap\n' : ''}${tiny ? '' : configuration}health:
   probes: [{ type: http, path: /readyz, timeout: 2s }]
   ${health ?? 'interval: 200ms\n  passes: 2\n  deadline: 40s'}
 `,
-    'infrastructure/docker/applications/web/compose.yaml': webCompose,
-    'infrastructure/docker/applications/web/server.js': server,
+    'infrastructure/docker/applications/web/compose.yaml': tiny ? tinyCompose(tiny) : webCompose,
+    ...(!tiny && { 'infrastructure/docker/applications/web/server.js': server }),
     'config/environments/dev.yaml': `name: dev
 platform: docker
 ${database ? 'database: { service: postgres }\n' : ''}deploy: { keep: ${keep ?? 5}, hooks: ${hooks ?? '{}'} }

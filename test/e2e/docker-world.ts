@@ -53,6 +53,8 @@ export type DockerWorldOptions = {
   engine?: Engine
   /** The web service overlaps, and a proxy has its port. */
   overlap?: boolean
+  /** The web service is a server of 3 MB that ends at once, has an anonymous volume and is always good. This is its image, as Compose is told. */
+  tiny?: string
 }
 
 /** Makes the workspace, with one good commit. Nothing runs yet. */
@@ -64,7 +66,7 @@ export async function makeDockerWorld(options: DockerWorldOptions = {}): Promise
   const folder = join(temporaryFolder(), name)
   const port = clone?.port ?? (await freePort())
   const [nodeImage, busyboxImage, postgresImage, proxyImage] = await Promise.all([
-    node(on),
+    options.tiny ? '' : node(on),
     busybox(on),
     options.database ? postgres(on) : '',
     options.overlap ? nginx(on) : '',
