@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { BackupTarget } from '../model/backup.ts'
+import type { BackupManifest, BackupTarget } from '../model/backup.ts'
 import { formatDuration } from '../model/duration.ts'
 import { type Failure, FailureError, failed, ok, type Result } from '../model/failure.ts'
 import type { Handler, OpContext, OpResult, SecretSource } from '../model/platform.ts'
@@ -8,6 +8,8 @@ import { backupPrefix, readCatalogue } from './catalogue.ts'
 import type { BackupPorts } from './context.ts'
 import { drill } from './drill.ts'
 import { openBackup } from './open.ts'
+import { withRepository } from './pgbackrest/program.ts'
+import { expireBackup, findRepository, placesIn } from './pgbackrest/repository.ts'
 import { restoreDatabase } from './restore/database.ts'
 import { restoreFiles, switchFiles } from './restore/folder.ts'
 import { restoreRedis } from './restore/redis-into.ts'
@@ -87,7 +89,7 @@ function take(ports: BackupPorts): Handler<'take-backup'> {
           secrets: context.secrets,
           ...given(context),
         })
-        const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0)
+        const bytes = bytesOfBackup(manifest)
         for (const { target, failure } of missed) context.output(`${target}: ${failure.message}`)
         if (missed.length > 0) {
           const names = missed.map(({ target }) => target).join(', ')
@@ -115,16 +117,21 @@ function prune(ports: BackupPorts): Handler<'prune-backups'> {
     return { targets, entries, wanted: entries.filter(({ number }) => numbers.includes(number)) }
   }
   return {
-    run: ({ data }, { output, secrets }) =>
+    run: ({ data }, { output, secrets, signal }) =>
       expected(async () => {
         const { targets, entries, wanted } = await remaining(data.backups, data.targets, secrets)
         // Whatever the plan says: what has become the newest verified one meanwhile stays.
         const safe = keepBackups(entries, { last: 0, daily: 0, weekly: 0, monthly: 0, yearly: 0 })
         const gone: number[] = []
-        for (const { number } of wanted) {
+        for (const { number, manifest } of wanted) {
           if (safe.has(number)) {
             output(`backup ${number} stays: ${safe.get(number)?.join(', ')}`)
             continue
+          }
+          // First there: without the manifest nobody would know of it.
+          for (const { stanza, label } of placesIn(manifest)) {
+            const repository = await findRepository(targets, ports)
+            await withRepository({ repository, stanza }, (place) => expireBackup(place, label, signal))
           }
           for (const target of targets) await target.remove(backupPrefix(ports, number))
           gone.push(number)
@@ -174,6 +181,10 @@ const differs = (number: number, differences: string[]): Failure => ({
   lines: differences.slice(0, 20),
   next: ['take another backup and drill that one: task backup; task backup drill'],
 })
+
+/** What a backup takes in a target, in bytes; with what it has in a repository. */
+export const bytesOfBackup = (manifest: BackupManifest): number =>
+  [...manifest.files, ...placesIn(manifest)].reduce((sum, { bytes }) => sum + bytes, 0)
 
 /** `1.4 MB`: bytes for people. */
 export function sizeText(bytes: number): string {

@@ -11,6 +11,7 @@ import { backupPrefix, manifestDigest, readCatalogue } from './catalogue.ts'
 import { clientFor } from './clients.ts'
 import type { BackupPorts } from './context.ts'
 import { checkStored } from './fetch.ts'
+import { takePgBackRest } from './pgbackrest/take.ts'
 import { databaseAt, redisAt } from './sources/address.ts'
 import { takeConfiguration, takeFolder } from './sources/folder.ts'
 import { type Taking, takeLogical } from './sources/logical.ts'
@@ -153,6 +154,7 @@ async function takeDatabase(
     return takeLogical(client, address, service, taking)
   }
   const folder = dataFolderOf(await ports.dataFolder(service), source.version)
+  if (source.engine) return takePgBackRest(ports, folder, address, service, run, taking)
   return takePhysical(folder, address, service, run, taking)
 }
 

@@ -27,6 +27,10 @@ export const sourceSchema = z.discriminatedUnion('type', [
       .enum(['auto', 'logical', 'physical'])
       .default('auto')
       .describe('`logical` by pg_dump, `physical` of the embedded server; `auto`: logical where a client is found'),
+    engine: z
+      .literal('pgbackrest')
+      .optional()
+      .describe('By pgBackRest, into a repository of its own in the first folder among the targets'),
     name: named.describe('What it is called in backups; for one with a url'),
     url: variableSchema
       .optional()
@@ -72,6 +76,7 @@ export const takenSourceSchema = z.discriminatedUnion('type', [
     service: z.string(),
     database: z.string(),
     method: z.enum(['logical', 'physical']),
+    engine: z.literal('pgbackrest').exactOptional(),
     version: z.int().describe('Major version of the server; 0 where only the server itself can say it'),
     url: valueSchema.optional(),
   }),
@@ -101,7 +106,7 @@ export const sourceName = (source: TakenSource): string => (source.type === 'dat
 export function sourceText(source: TakenSource): string {
   switch (source.type) {
     case 'database':
-      return `${source.service} (${source.method})`
+      return `${source.service} (${source.engine ?? source.method})`
     case 'folder':
       return source.path === source.name ? `${source.name} (folder)` : `${source.name} (${source.path})`
     default:

@@ -184,6 +184,21 @@ const baseWalSchema = z.strictObject({
 /** What a physical backup says of the WAL that follows it. */
 export type BaseWal = z.output<typeof baseWalSchema>
 
+const repositoryPlaceSchema = z.strictObject({
+  stanza: z.string(),
+  /** As pgBackRest calls the backup: `20261121-201603F`. */
+  label: z.string(),
+  /** What it takes in the repository. */
+  bytes: z.int(),
+  segmentBytes: z.int(),
+  /** The timeline that it was taken on, as names of WAL begin: a restore begins another one. */
+  timeline: z.string(),
+  /** When it was whole, by the server's clock; ISO 8601. No earlier time can be restored from it. */
+  stopped: z.string(),
+})
+/** What a backup has in a repository of pgBackRest. */
+export type RepositoryPlace = z.output<typeof repositoryPlaceSchema>
+
 const manifestSourceSchema = z.looseObject({
   name: z.string(),
   type: z.enum(['database', 'redis', 'folder', 'configuration']),
@@ -202,6 +217,8 @@ const manifestSourceSchema = z.looseObject({
   changed: z.array(z.string()).optional(),
   leftOut: z.array(z.string()).optional(),
   wal: baseWalSchema.optional(),
+  /** The cluster itself is there, and not among the files. */
+  pgbackrest: repositoryPlaceSchema.optional(),
 })
 /** A source in the manifest: how it was taken. Nothing in it tells what the data say. */
 export type ManifestSource = z.output<typeof manifestSourceSchema>

@@ -25,8 +25,13 @@ export type WalKnowledge = {
 }
 
 /** How WAL is received, as the policy says it; undefined where it says that it is not. */
-export function walPolicy({ pointInTime }: BackupPolicy): { everyMs: Milliseconds; keepBytes: number } | undefined {
+export function walPolicy({
+  pointInTime,
+  sources,
+}: BackupPolicy): { everyMs: Milliseconds; keepBytes: number } | undefined {
   if (pointInTime === false) return undefined
+  // The server hands its WAL over to that by itself.
+  if (sources?.some((source) => source.type === 'database' && source.engine !== undefined)) return undefined
   const { every, keepAtMost } = pointInTime === true ? { every: '1m', keepAtMost: '4GB' } : pointInTime
   const unit = keepAtMost.endsWith('GB') ? 1024 ** 3 : 1024 ** 2
   return { everyMs: parseDuration(every) ?? 60_000, keepBytes: Number.parseInt(keepAtMost, 10) * unit }

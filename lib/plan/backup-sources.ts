@@ -28,7 +28,7 @@ export function sourcesOf(
     if (policy.type === 'folder') return folder(desired, policy, knowledge.targets, findings)
     if (policy.type === 'configuration') return settings(desired, policy, findings)
     return policy.url === undefined
-      ? ownDatabase(desired, snapshot, policy, knowledge.clients, findings)
+      ? ownDatabase(desired, snapshot, policy, knowledge, findings)
       : otherDatabase(policy, secrets, findings)
   })
   const names = sources.map(sourceName)
@@ -49,8 +49,8 @@ const error = (rule: string, message: string, mend?: string, service?: string): 
 function ownDatabase(
   desired: Desired,
   snapshot: Snapshot,
-  { method }: Extract<SourcePolicy, { type: 'database' }>,
-  clients: readonly number[],
+  { method, engine: tool }: Extract<SourcePolicy, { type: 'database' }>,
+  { clients, targets }: { clients: readonly number[]; targets: readonly BackupTarget[] },
   findings: Finding[],
 ): TakenSource[] {
   const { database, configuredAs, environment } = desired
@@ -61,7 +61,7 @@ function ownDatabase(
   }
   const { service, name, url } = database
   if (url !== undefined) {
-    if (method === 'physical') findings.push(notPhysical(service))
+    if (method === 'physical' || tool !== undefined) findings.push(notPhysical(service))
     return [{ type: 'database', service, database: name, method: 'logical', version: 0, url }]
   }
   const spec = desired.services.find((one) => one.name === service)?.spec
@@ -72,8 +72,13 @@ function ownDatabase(
   const { engine } = spec
   if (!engine) {
     // A server in a container, a pod or a program of its own: which version it has, only it can say.
-    if (method === 'physical') findings.push(notOurFiles(service))
+    if (method === 'physical' || tool !== undefined) findings.push(notOurFiles(service))
     return [{ type: 'database', service, database: name, method: 'logical', version: 0 }]
+  }
+  if (tool !== undefined) {
+    if (!targets.some(({ type }) => type === 'folder')) findings.push(noFolder(configuredAs))
+    if (desired.configuration.backup.recipients.length > 0) findings.push(notEncrypted(service))
+    return [{ type: 'database', service, database: name, method: 'physical', engine: tool, version: engine.version }]
   }
   const fits = clients.some((major) => major >= engine.version)
   if (method === 'logical' && !fits) {
@@ -112,8 +117,23 @@ const notOurFiles = (service: string): Finding =>
     service,
   )
 
+const noFolder = (configuredAs: string): Finding =>
+  error(
+    'pgbackrest-needs-folder',
+    'pgBackRest keeps its repository in a folder, and no target of the backup is one',
+    `add { type: folder, path: … } to backup.targets in config/environments/${configuredAs}.yaml`,
+  )
+
+const notEncrypted = (service: string): Finding => ({
+  rule: 'pgbackrest-not-encrypted',
+  severity: 'warning',
+  message: `pgBackRest knows no public keys: what it has of ${service} lies in its repository as it is`,
+  mend: 'keep the repository on an encrypted disk, or take `engine: pgbackrest` out of the source',
+  service,
+})
+
 function otherDatabase(
-  { name, method }: Extract<SourcePolicy, { type: 'database' }>,
+  { name, method, engine }: Extract<SourcePolicy, { type: 'database' }>,
   { url }: SourceSecrets,
   findings: Finding[],
 ): TakenSource[] {
@@ -121,7 +141,7 @@ function otherDatabase(
     findings.push(error('source-without-name', 'a database with a url has no name in backups', 'give it a `name`'))
     return []
   }
-  if (method === 'physical') findings.push(notPhysical(name))
+  if (method === 'physical' || engine !== undefined) findings.push(notPhysical(name))
   // Its name stands in the address, which is secret.
   return url === undefined
     ? []

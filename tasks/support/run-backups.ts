@@ -1,8 +1,9 @@
 import { backupPrefix } from '../../lib/backup/catalogue.ts'
 import { checkStored } from '../../lib/backup/fetch.ts'
-import { sizeText } from '../../lib/backup/handlers.ts'
+import { bytesOfBackup, sizeText } from '../../lib/backup/handlers.ts'
+import { checkRepository, placesIn } from '../../lib/backup/pgbackrest/repository.ts'
 import { table } from '../../lib/log/table.ts'
-import type { CatalogueEntry } from '../../lib/model/backup.ts'
+import type { CatalogueEntry, ManifestSource } from '../../lib/model/backup.ts'
 import { formatDuration } from '../../lib/model/duration.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
 import { type Failure, FailureError } from '../../lib/model/failure.ts'
@@ -16,8 +17,9 @@ import { checkWal } from './wal-check.ts'
 
 type Arguments = { readonly environment: string; readonly platform?: PlatformName | undefined }
 
-const bytesOf = ({ manifest }: CatalogueEntry): number =>
-  (manifest?.files ?? []).reduce((sum, { bytes }) => sum + bytes, 0)
+const bytesOf = ({ manifest }: CatalogueEntry): number => (manifest ? bytesOfBackup(manifest) : 0)
+
+const takenBy = ({ method, pgbackrest }: ManifestSource): string | undefined => (pgbackrest ? 'pgbackrest' : method)
 
 const stateOf = (entry: CatalogueEntry & { dead?: boolean }): string => {
   if (entry.state === 'begun') return entry.dead ? 'cut off' : 'being taken'
@@ -38,7 +40,10 @@ export async function runBackups(scope: Scope, context: TaskContext & { args: Ar
     state: stateOf(entry),
     created: entry.created,
     bytes: bytesOf(entry),
-    sources: entry.manifest?.sources.map(({ name, method }) => (method ? `${name} (${method})` : name)) ?? [],
+    sources:
+      entry.manifest?.sources.map((source) =>
+        takenBy(source) ? `${source.name} (${takenBy(source)})` : source.name,
+      ) ?? [],
     encrypted: (entry.manifest?.recipients.length ?? 0) > 0,
     targets: entry.targets,
     kept: kept.get(entry.number) ?? [],
@@ -85,7 +90,7 @@ export async function runShow(scope: Scope, context: TaskContext & { args: Argum
         manifest.recipients.length > 0 ? `for the keys ${manifest.recipients.join(', ')}` : 'not encrypted',
         ...manifest.sources.map(
           (source) =>
-            `${source.name}: ${[source.method, source.server && `${source.type === 'redis' ? 'Redis' : 'PostgreSQL'} ${source.server}`, source.tables !== undefined && `${source.tables} tables, ${source.rows} rows`, source.keys !== undefined && `${source.keys} keys`, source.entries !== undefined && `${source.entries} files and folders`, source.changed && `${source.changed.length} changed while they were read: ${source.changed.slice(0, 5).join(', ')}`].filter(Boolean).join(', ')}`,
+            `${source.name}: ${[takenBy(source), source.pgbackrest?.label, source.server && `${source.type === 'redis' ? 'Redis' : 'PostgreSQL'} ${source.server}`, source.tables !== undefined && `${source.tables} tables, ${source.rows} rows`, source.keys !== undefined && `${source.keys} keys`, source.entries !== undefined && `${source.entries} files and folders`, source.changed && `${source.changed.length} changed while they were read: ${source.changed.slice(0, 5).join(', ')}`].filter(Boolean).join(', ')}`,
         ),
         ...drills.map(
           (drill) =>
@@ -157,6 +162,14 @@ async function damageOf(
         if (!(error instanceof FailureError)) throw error
         failures.push(...error.failures)
       }
+    }
+  }
+  for (const place of placesIn(manifest)) {
+    try {
+      failures.push(...(await checkRepository(targets, desired, number, place, signal)))
+    } catch (error) {
+      if (!(error instanceof FailureError)) throw error
+      failures.push(...error.failures)
     }
   }
   return failures

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Engine } from '../../database/engine/postgres.ts'
 import { FailureError } from '../../model/failure.ts'
 import { fetchFile } from '../fetch.ts'
+import { restoreFromRepository } from '../pgbackrest/restore.ts'
 import { type ScratchServer, startRestored } from '../scratch.ts'
 import { extract } from '../tar.ts'
 import { fileOf, firstThatWorks, type Opened, textOf } from './files.ts'
@@ -29,6 +30,16 @@ export async function restorePhysical(
   const source = opened.manifest.sources.find(({ name }) => name === service)
   const major = Number.parseInt(source?.server ?? '0', 10)
   if (major !== engine.major) throw new FailureError(otherMajor(service, major, engine.major))
+  if (source?.pgbackrest) {
+    const place = { environment: opened.manifest.environment, workspace: opened.manifest.workspace }
+    const settings = await restoreFromRepository(opened, place, source.pgbackrest, restore)
+    const recovery = restore.recovery ?? [`recovery_target_name=${String(source.point ?? '')}`]
+    return startRestored(engine, dataFolder, restore.folder, {
+      durable: restore.durable,
+      signal: opened.signal,
+      settings: [...settings, ...recovery, 'recovery_target_action=promote'],
+    })
+  }
   const owner = engine.user && { uid: engine.user.uid, gid: engine.user.gid }
   const unpack = (
     holds: 'cluster' | 'wal',

@@ -20,6 +20,17 @@ export async function restoreToTime(
   restore: { service: string; engine: Engine; dataFolder: string; folder: string; durable: boolean },
 ): Promise<ScratchServer> {
   const { stream, segmentBytes, time } = point
+  const recovery = [
+    `recovery_target_time=${postgresTime(time)}`,
+    // What a restore has begun later is another timeline.
+    'recovery_target_timeline=current',
+  ]
+  const source = opened.manifest.sources.find(({ name }) => name === restore.service)
+  if (source?.pgbackrest) {
+    return restorePhysical(opened, { ...restore, recovery }).catch((error: unknown) => {
+      throw error instanceof FailureError ? new FailureError(...withTime(error.failures, time)) : error
+    })
+  }
   // A backup that is not there fails before anything is unpacked.
   fileOf(opened, restore.service, 'cluster')
   const { identities, signal } = opened
@@ -31,12 +42,7 @@ export async function restoreToTime(
   try {
     started = await restorePhysical(opened, {
       ...restore,
-      recovery: [
-        `restore_command=${feed.command}`,
-        `recovery_target_time=${postgresTime(time)}`,
-        // The stream is of one timeline; what a restore has begun later has a stream of its own.
-        'recovery_target_timeline=current',
-      ],
+      recovery: [`restore_command=${feed.command}`, ...recovery],
     })
   } catch (error) {
     // That a file could not be fetched says more than that the server has not found it.

@@ -110,7 +110,7 @@ const attempts = 40
  * Makes the restore point, and reads what was in the database exactly then: no transaction had ended between the one before the point and the one after
  * it, in whose snapshot everything is read. On a server that never is that quiet the last point stands, and the contents are not exact.
  */
-async function readAtPoint(
+export async function readAtPoint(
   session: Connection,
   address: DatabaseAddress,
   point: string,

@@ -12,6 +12,7 @@ export function folderTarget(path: string): Target {
   const at = (key: string) => join(path, key)
   return {
     name: path,
+    folder: path,
 
     async list(prefix) {
       const found: { key: string; bytes: number }[] = []

@@ -4,6 +4,8 @@ import type { Readable } from 'node:stream'
 export interface Target {
   /** As people know it: `/srv/backups`. */
   readonly name: string
+  /** Its folder, absolute, where it is one of this machine: for programs that keep what is theirs in there. */
+  readonly folder?: string
   /** The keys below a prefix that ends with `/`, with sizes in bytes, sorted. Unfinished writes are not among them. */
   list(prefix: string): Promise<{ key: string; bytes: number }[]>
   /** The content under a key; undefined when there is none. */

@@ -1,6 +1,7 @@
 import type { CatalogueEntry } from '../../model/backup.ts'
 import type { RestorableSpan } from '../../model/wal.ts'
 import type { BackupOwner } from '../catalogue.ts'
+import { findRepository, newestWal, placesIn } from '../pgbackrest/repository.ts'
 import type { Target } from '../targets/target.ts'
 import { type Listed, listStreams, readWalManifest } from './archive.ts'
 import { followWal } from './coverage.ts'
@@ -54,6 +55,13 @@ async function spansNow(
   }
   const spans: RestorableSpan[] = []
   for (const { number, manifest, state } of entries) {
+    const [place] = state === 'complete' ? placesIn(manifest) : []
+    if (place) {
+      const repository = await findRepository(targets, owner).catch(() => undefined)
+      const to = repository && (await newestWal(repository, place))
+      const { segmentBytes, stopped: from } = place
+      if (to && to > from) spans.push({ backup: number, stream: 'pgbackrest', segmentBytes, from, to, files: 0 })
+    }
     const base = manifest?.sources.find((source) => source.wal !== undefined)?.wal
     if (!base || state !== 'complete') continue
     const run = followWal(base, streams.get(base.stream) ?? { segments: [], partials: [] })
