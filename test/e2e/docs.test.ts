@@ -23,6 +23,7 @@ const files = [
   ...markdown('.'),
   ...markdown('docs'),
   ...markdown('docs/guides'),
+  ...markdown('docs/runbooks'),
   ...markdown('example/docs/runbooks'),
 ].filter((name) => name !== 'CHANGELOG.md')
 const pages = files.map((file) => ({ file, text: readFileSync(join(repository, file), 'utf8') }))
