@@ -1,8 +1,9 @@
 // @ts-check
 /** The Docker platform against the docker command: bringing services up, looking at a deploy beforehand, and the status of many. */
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { makeWorkspace, wholeCompose } from './support/docker-services.mjs'
 import { benchEngine } from './support/engine.mjs'
 import { cleanEnvironment, compare, ratio, settle } from './support/measure.mjs'
 
@@ -16,15 +17,15 @@ export default {
     const engine = await benchEngine(repository)
     if (!engine) return []
     const env = { DOCKER_HOST: engine.host }
-    const make = (/** @type {string} */ name, /** @type {number} */ count) => {
+    const make = (/** @type {string} */ name, /** @type {number} */ count, /** @type {string} */ interval = '1s') => {
       const work = join(folder, name)
-      makeWorkspace(work, repository, { name, count, image: engine.busybox })
+      makeWorkspace(work, repository, { name, count, image: engine.busybox, interval })
       const run = (/** @type {string[]} */ ...words) =>
         execFileSync(process.execPath, [task, ...words], { cwd: work, env: cleanEnvironment(env), stdio: 'pipe' })
       return { work, run }
     }
     const upWorld = make(`bench-up-${process.pid}`, few)
-    const statusWorld = make(`bench-many-${process.pid}`, many)
+    const statusWorld = make(`bench-many-${process.pid}`, many, '30s')
     const reference = [
       'compose',
       '--project-name',
@@ -32,7 +33,7 @@ export default {
       '--file',
       join(folder, 'compose.json'),
     ]
-    writeFileSync(join(folder, 'compose.json'), JSON.stringify(wholeCompose(engine.busybox, few)))
+    writeFileSync(join(folder, 'compose.json'), JSON.stringify(wholeCompose({ image: engine.busybox, count: few })))
     const compose = (/** @type {string[]} */ ...words) =>
       execFileSync('docker', [...reference, ...words], { env: cleanEnvironment(env), stdio: 'pipe' })
     try {
@@ -69,6 +70,13 @@ export default {
       ]
       upWorld.run('services', 'down')
       compose('down', '--timeout', '0')
+      const costs = [
+        { name: up, argv: [process.execPath, task, 'services', 'up'], cwd: upWorld.work },
+        { name: composeUp, argv: ['docker', ...reference, 'up', '--detach', '--wait'], cwd: upWorld.work },
+      ].map((one) => costOf(one, folder, env))
+      tables[0]?.notes.push(...costs)
+      upWorld.run('services', 'down')
+      compose('down', '--timeout', '0')
 
       const preflight = `task deploy --dry-run, ${many} services`
       tables.push(
@@ -101,7 +109,11 @@ export default {
             { name: ps, argv: ['docker', 'ps'], env },
             { name: status, argv: [process.execPath, task, 'services', 'status'], cwd: statusWorld.work, env },
           ],
-          { rounds, claims: [ratio(status, ps, 1.3)] },
+          {
+            rounds,
+            claims: [ratio(status, ps, 1.3)],
+            notes: ['Each service has a health check at every thirty seconds; nothing is at work meanwhile.'],
+          },
         ),
       )
       return tables
@@ -111,6 +123,35 @@ export default {
       await removeOwned(engine.docker, `bench0000${process.pid}`)
     }
   },
+}
+
+/**
+ * What a program takes besides time: how often it starts the docker command, and the processor time of all its processes (not of the engine's).
+ *
+ * @param {{ name: string, argv: string[], cwd: string }} one
+ * @param {string} folder
+ * @param {Record<string, string>} env
+ */
+function costOf({ name, argv, cwd }, folder, env) {
+  const counting = join(folder, 'counting')
+  mkdirSync(counting, { recursive: true })
+  const calls = join(counting, 'calls')
+  writeFileSync(calls, '')
+  const real = execFileSync('sh', ['-c', 'command -v docker'], { encoding: 'utf8' }).trim()
+  writeFileSync(join(counting, 'docker'), `#!/bin/sh\necho >> '${calls}'\nexec '${real}' "$@"\n`)
+  chmodSync(join(counting, 'docker'), 0o755)
+  const cpu = join(counting, 'cpu')
+  const script = 'TIMEFORMAT="%U %S"; { time "$@" > /dev/null 2>&1; } 2> "$CPU"'
+  execFileSync('bash', ['-c', script, 'bash', ...argv], {
+    cwd,
+    env: cleanEnvironment({ ...env, CPU: cpu, PATH: `${counting}${delimiter}${process.env.PATH}` }),
+    stdio: 'pipe',
+  })
+  const seconds = readFileSync(cpu, 'utf8')
+    .split(/\s+/)
+    .reduce((sum, part) => sum + Number(part), 0)
+  const count = readFileSync(calls, 'utf8').length
+  return `${name}: starts the docker command ${count} times; ${seconds.toFixed(1)} s of processor time in all, without what the engine takes.`
 }
 
 /**
@@ -129,71 +170,4 @@ async function removeOwned(docker, id) {
   if (networks.length > 0) await docker(['network', 'rm', ...networks])
   const volumes = await list('volume', 'ls')
   if (volumes.length > 0) await docker(['volume', 'rm', ...volumes])
-}
-
-/** Three steps: two that need nothing, four that need both, and the others upon those. @param {number} index */
-const needsOf = (index) => (index < 2 ? [] : index < 6 ? [0, 1] : [2 + (index % 4)])
-
-/** @param {string} image */
-const composeService = (image) => ({
-  image,
-  command: ['sh', '-c', 'mkdir -p /tmp/www && echo up > /tmp/www/index.html && exec httpd -f -p 8000 -h /tmp/www'],
-  stop_signal: 'SIGKILL',
-  healthcheck: {
-    test: ['CMD', 'wget', '-q', '--spider', 'http://127.0.0.1:8000/'],
-    interval: '1s',
-    timeout: '5s',
-    retries: 10,
-  },
-})
-
-/** One Compose file of all services. @param {string} image @param {number} count */
-const wholeCompose = (image, count) => ({
-  services: Object.fromEntries(
-    Array.from({ length: count }, (_, index) => [
-      `s${index}`,
-      {
-        ...composeService(image),
-        networks: ['backend'],
-        depends_on: Object.fromEntries(needsOf(index).map((one) => [`s${one}`, { condition: 'service_healthy' }])),
-      },
-    ]),
-  ),
-  networks: { backend: {} },
-})
-
-/** @param {string} work @param {string} repository @param {{ name: string, count: number, image: string }} options */
-function makeWorkspace(work, repository, { name, count, image }) {
-  /** @param {string} path @param {string} text */
-  const write = (path, text) => {
-    mkdirSync(join(work, path, '..'), { recursive: true })
-    writeFileSync(join(work, path), text, { mode: 0o600 })
-  }
-  write('Taskfile.ts', "import { operations } from 'vital-ops/operations'\nexport default operations()\n")
-  write('package.json', `{ "name": "${name}", "private": true, "type": "module" }\n`)
-  write('config/workspace.yaml', `name: ${name}\nid: bench0000${process.pid}\n`)
-  write('config/environments/dev.yaml', 'name: dev\nplatform: docker\n')
-  write('.env.dev', `IMAGE=${image}\n`)
-  for (let index = 0; index < count; index += 1) {
-    const path = `infrastructure/docker/applications/s${index}`
-    const needs = needsOf(index).map((one) => `s${one}`)
-    write(
-      `config/services/s${index}.yaml`,
-      `name: s${index}\ncategory: applications\ndependencies: [${needs.join(', ')}]\ndocker: { path: ${path}, networks: [backend] }\nhealth: { interval: 100ms, passes: 1, deadline: 60s }\n`,
-    )
-    const service = { ...composeService('${IMAGE}'), networks: ['backend'] }
-    const compose = { services: { [`s${index}`]: service }, networks: { backend: { external: true } } }
-    write(`${path}/compose.yaml`, `${JSON.stringify(compose, undefined, 2)}\n`)
-  }
-  mkdirSync(join(work, 'node_modules'))
-  symlinkSync(repository, join(work, 'node_modules/vital-ops'))
-  const git = (/** @type {string[]} */ ...args) =>
-    execFileSync('git', ['-c', 'user.name=bench', '-c', 'user.email=bench@example.com', ...args], {
-      cwd: work,
-      stdio: 'pipe',
-    })
-  write('.gitignore', 'node_modules\n.ops\n.env.*\n')
-  git('init', '-q', '-b', 'main')
-  git('add', '-A')
-  git('commit', '-q', '-m', 'services')
 }
