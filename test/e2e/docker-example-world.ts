@@ -46,6 +46,11 @@ export async function makeDockerExample(options: DockerExampleOptions = {}): Pro
       .replace(/^name: .*$/m, `name: ${name}`)
       .replace(/^id: .*$/m, `id: ${name}0000`),
   )
+  // No registry is reached from here: what is built stays on the engine.
+  for (const service of ['api', 'worker']) {
+    const path = `config/services/${service}.yaml`
+    write(path, read(path).replace(/^ {2}repository: .*\n/m, ''))
+  }
   const ports = { proxy: await freePort(), prometheus: await freePort(), alertmanager: await freePort() }
   const services = options.services ?? all
   const listed = services.map((service) => {
