@@ -1,4 +1,4 @@
-import { number, text } from '../lib/task/arguments.ts'
+import { flag, number, text } from '../lib/task/arguments.ts'
 import { task } from '../lib/task/definition.ts'
 import { planArguments, platformArgument, type Scope } from './support/flags.ts'
 
@@ -10,6 +10,7 @@ export const rollbackTask = (scope: Scope) =>
     args: {
       environment: text().positional().describe('the environment'),
       to: number({ integer: true, min: 1 }).optional().describe('a release number, see `task releases`'),
+      withDatabase: flag().describe('undo what was migrated since that release, after a backup'),
       ...planArguments,
       ...platformArgument,
     },

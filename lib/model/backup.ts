@@ -102,7 +102,7 @@ export type BackupPolicy = z.output<typeof backupSchema>
 export type KeepPolicy = BackupPolicy['keep']
 
 /** Why a backup was taken. */
-export const backupReasons = ['asked', 'before-deploy', 'before-restore'] as const
+export const backupReasons = ['asked', 'before-deploy', 'before-restore', 'before-rollback'] as const
 /** One of `backupReasons`. */
 export type BackupReason = (typeof backupReasons)[number]
 

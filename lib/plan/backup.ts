@@ -82,6 +82,7 @@ function pruneOps(desired: Desired, expired: number[]): Op[] {
 const causes: Record<BackupReason, string> = {
   asked: 'asked for',
   'before-deploy': 'before anything changes',
+  'before-rollback': 'what is undone is kept',
   'before-restore': 'before the restore',
 }
 

@@ -66,6 +66,32 @@ export function planRedo(desired: Desired, snapshot: Snapshot): Plan {
 
 const lossNote = 'what the migrations have put into the database since goes with them'
 
+/**
+ * The undoing of all applied migrations that a release does not know, the last applied first; none where it knows all. Findings say what keeps them from
+ * being undone.
+ */
+export function revertBeyond(
+  database: DesiredDatabase,
+  snapshot: Snapshot,
+  known: ReadonlySet<string>,
+  cause: string,
+): { op?: OpOf<'revert-migrations'>; findings: Finding[] } {
+  const applied = (snapshot.database?.applied ?? []).filter(({ version }) => !version.startsWith('R__'))
+  const first = applied.findIndex(({ version }) => !known.has(version))
+  if (first < 0) return { findings: [] }
+  const between = applied.slice(first).filter(({ version }) => known.has(version))
+  const { undone, findings } = lastApplied(database, snapshot, { steps: applied.length - first })
+  if (between.length > 0) findings.push(appliedBetween(between))
+  return findings.length > 0 ? { findings } : { op: { ...revertOp(database, undone), cause }, findings }
+}
+
+const appliedBetween = (migrations: AppliedMigration[]): Finding => ({
+  rule: 'migration-out-of-order',
+  severity: 'error',
+  message: `${migrations.map(({ version }) => version).join(', ')} would have to be undone too: applied after what is to go, and known to the release`,
+  mend: 'undo single ones by hand (task migrate down), then roll back',
+})
+
 const revertOp = (database: DesiredDatabase, files: MigrationFile[]): OpOf<'revert-migrations'> => ({
   id: `undo:${database.service}`,
   kind: 'revert-migrations',

@@ -8,6 +8,7 @@ import { notificationOps } from './notifications.ts'
 import { rollbackTarget } from './prune.ts'
 import { databaseOfRelease, passwordCause, withoutReadiness } from './recorded-database.ts'
 import { chain, roll } from './roll.ts'
+import { type DatabaseBack, databaseBack } from './rollback-database.ts'
 import { stop } from './services.ts'
 import { causeOfChange, hasFiles, isAtWork, releaseTargets, type Target } from './target.ts'
 
@@ -18,6 +19,8 @@ export type RollbackOptions = {
   to?: number
   /** Going back because a deploy failed: the release that failed. Then the target is the current release. */
   from?: number
+  /** `--with-database`: what was migrated since the target is undone, after a backup. */
+  withDatabase?: DatabaseBack
 }
 
 /** A rollback, planned from the release records and what was observed alone: needs no working tree, no catalogue. */
@@ -29,7 +32,7 @@ export function planRollback(snapshot: Snapshot, options: RollbackOptions): Plan
   const target = chooseTarget(snapshot, options, findings)
   if (!target) return plan
   const left = snapshot.releases.find((release) => release.number === (options.from ?? current?.number))
-  findings.push(...breakingBetween(snapshot, target))
+  if (!options.withDatabase) findings.push(...breakingBetween(snapshot, target))
 
   const targets = releaseTargets(target)
   const causes = new Map<string, string>()
@@ -38,7 +41,9 @@ export function planRollback(snapshot: Snapshot, options: RollbackOptions): Plan
     if (cause !== undefined) causes.set(service.service, cause)
   }
   const told = options.from !== undefined && left ? failureOps(left, snapshot.current) : []
-  const first = told.slice(-1).map((op) => op.id)
+  const back = options.withDatabase ? databaseBack(options.withDatabase, snapshot, target, findings) : []
+  const [undone] = back.slice(-1)
+  const first = [...told, ...back].slice(-1).map((op) => op.id)
   const database = databaseOfRelease(target)
   const ensure = passwordCause(left, target)
   const rolled = roll({
@@ -50,7 +55,7 @@ export function planRollback(snapshot: Snapshot, options: RollbackOptions): Plan
     ...(database ? { database } : {}),
     ...(ensure === undefined ? {} : { ensure }),
   })
-  const ops: Op[] = [...told, ...rolled.ops]
+  const ops: Op[] = [...told, ...back, ...rolled.ops]
   const extra = (left?.services ?? []).filter(
     ({ service }) => !targets.some((t) => t.service === service) && isAtWork(snapshot.services[service]),
   )
@@ -66,7 +71,8 @@ export function planRollback(snapshot: Snapshot, options: RollbackOptions): Plan
   const ends = ops.map((op) => op.id).filter((id) => !ops.some((op) => op.after.includes(id)))
   ops.push(...chain([...(ops.some((op) => op.changes) ? hooks : []), ...messages], ends))
   if (!gone) return { ...plan, ops }
-  const note = `release ${target.number} (${target.revision}) becomes current; the schema stays`
+  const schema = undone ? `the schema goes back first, while release ${left?.number} still runs` : 'the schema stays'
+  const note = `release ${target.number} (${target.revision}) becomes current; ${schema}`
   return { ...plan, ops, notes: [note], target: target.number }
 }
 
@@ -128,7 +134,7 @@ function breakingBetween(snapshot: Snapshot, target: Release): Finding[] {
       rule: 'rollback-across-breaking',
       severity: 'error' as const,
       message: `migration ${migration.version} ${migration.name} is breaking and was applied after release ${target.number}`,
-      mend: 'deploy a revision that works with the present schema, or restore a backup taken before it',
+      mend: 'undo it as well (--with-database, where it has a down part), deploy a revision that works with the present schema, or restore a backup taken before it',
     }))
 }
 

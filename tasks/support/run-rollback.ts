@@ -1,3 +1,4 @@
+import { findClients } from '../../lib/backup/clients.ts'
 import { findUnfinished, lastRun, leftRelease } from '../../lib/execute/recovery.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
 import { ok, unwrap } from '../../lib/model/failure.ts'
@@ -13,6 +14,7 @@ import { describeRelease } from './text.ts'
 export type RollbackArguments = PlanFlags & {
   readonly environment: string
   readonly to?: number | undefined
+  readonly withDatabase?: boolean
   readonly platform?: PlatformName | undefined
 }
 
@@ -45,6 +47,9 @@ export async function runRollback(scope: Scope, context: TaskContext & { args: R
       const plan = planRollback(snapshot, {
         environment: desired.environment,
         ...(args.to === undefined ? begun : { to: args.to }),
+        ...(args.withDatabase
+          ? { withDatabase: { desired, clients: (await findClients(process.env, signal)).map(({ major }) => major) } }
+          : {}),
       })
       return ok({ plan, snapshot, desired })
     },

@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { timeLimit } from '../support/index.ts'
+import { throughSsh } from './docker-ssh.ts'
 import { type DockerWorld, makeDockerWorld } from './docker-world.ts'
 
 timeLimit(600_000)
@@ -13,6 +14,7 @@ test.before(async () => {
     'database/queries/diagnostics/hits.sql',
     '-- description: How many\n-- read-only: true\nselect count(*) as hits from hits\n',
   )
+  await world.commit('good', 'v1')
 })
 test.after(() => world.end())
 
@@ -45,6 +47,31 @@ test('a backup, its drill, a query and a restore reach it', async () => {
   await sql('delete from hits')
   await expectExit(0, ['restore', 'dev', '--yes'])
   assert.is(await sql('select count(*) from hits'), '1000')
+})
+
+test('a rollback with the database undoes what was migrated since, after a backup', async () => {
+  await expectExit(0, ['deploy', 'dev'])
+  await world.write(
+    'database/migrations/002_rename.sql',
+    '-- migrate:up\nalter table hits rename column n to m;\n-- migrate:down\nalter table hits rename column m to n;\n',
+  )
+  await world.commit('good', 'v2')
+  await expectExit(0, ['deploy', 'dev', '--confirm=dev'])
+  assert.is(await sql('select count(m) from hits'), '1000')
+  assert.match(await expectExit(3, ['rollback', 'dev', '--yes']), /002 .*is breaking[\s\S]*--with-database/)
+  const said = await expectExit(0, ['rollback', 'dev', '--with-database', '--confirm=dev'])
+  assert.match(said, /back up postgres[\s\S]*undo on postgres: 002/)
+  assert.is(await sql('select count(n) from hits'), '1000')
+  assert.match((await world.get('/version'))?.body ?? '', /^v1 /)
+})
+
+test('a query through ssh, where no address of the engine’s is reached: its connection goes by a `docker exec`', async () => {
+  const { sshd, env } = await throughSsh(world)
+  try {
+    assert.match(await expectExit(0, ['query', 'hits', '-e', 'dev'], env), /1000/)
+  } finally {
+    await sshd.stop()
+  }
 })
 
 test.run()

@@ -1,12 +1,12 @@
 /** What can go wrong with what runs on a Docker engine: each time a clear word, the right exit code, and nothing lost. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { temporaryFolder, timeLimit, until } from '../support/index.ts'
+import { timeLimit, until } from '../support/index.ts'
 import { startLoad } from '../support/load.ts'
-import { startSshd } from '../support/sshd.ts'
 import { expectExit, leftAside, version, withWorld } from './docker-faults.ts'
+import { throughSsh } from './docker-ssh.ts'
 
 timeLimit(1_200_000)
 
@@ -70,22 +70,7 @@ test('an overlap whose gate fails: the old containers answer all the time, and n
 
 test('an engine that is reached through ssh: deployed to, probed, looked at and commanded like any other', () =>
   withWorld({ health: 'interval: 500ms\n  passes: 2\n  deadline: 60s' }, async (world) => {
-    const path = `/usr/local/bin:/usr/bin:/bin`
-    const sshd = await startSshd({ DOCKER_HOST: world.engine.host, PATH: path })
-    const home = temporaryFolder()
-    const { host, port, identity, knownHosts } = sshd.place
-    // ssh takes the account's own home, whatever HOME says: its settings are given to it.
-    const settings = ['Host 127.0.0.1', `IdentityFile ${identity}`, `UserKnownHostsFile ${knownHosts}`]
-    writeFileSync(join(home, 'config'), `${settings.join('\n  ')}\n`)
-    mkdirSync(join(home, 'bin'))
-    writeFileSync(join(home, 'bin/ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F ${join(home, 'config')} "$@"\n`, {
-      mode: 0o755,
-    })
-    const env = {
-      DOCKER_HOST: `ssh://${host}:${port}`,
-      HOME: home,
-      PATH: `${join(home, 'bin')}:${process.env.PATH}`,
-    }
+    const { sshd, env } = await throughSsh(world)
     try {
       await expectExit(0, world, ['deploy', 'dev'], env)
       assert.is(await version(world), 'v1')

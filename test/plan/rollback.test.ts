@@ -65,6 +65,41 @@ test('is refused only across an applied breaking migration', () => {
   assert.is(planRollback(snapshot, { environment }).findings[0]?.rule, 'rollback-across-breaking')
 })
 
+test('with the database: a backup, then what was migrated since is undone, the last first', () => {
+  const down = { path: 'x', sha256: 'x' }
+  const undoable = { ...migration('004', 'breaking'), down }
+  const catalogue = desired()
+  const database = catalogue.database as NonNullable<typeof catalogue.database>
+  const files = [...database.migrations, { ...migration('003'), down }, undoable]
+  const asked = { desired: { ...catalogue, database: { ...database, migrations: files } }, clients: [17] }
+  const snapshot = history(2)
+  const applied = snapshot.database?.applied ?? []
+  snapshot.database = {
+    ...{ created: true, reachable: true, ready: true },
+    applied: [...applied, migration('003'), migration('004', 'breaking')],
+  }
+  const plan = planRollback(snapshot, { environment, withDatabase: asked })
+  assert.equal(
+    plan.findings.filter(({ severity }) => severity === 'error'),
+    [],
+  )
+  assert.equal(
+    plan.ops.slice(0, 3).map(({ id, after }) => [id, after]),
+    [
+      ['backup', []],
+      ['undo:postgres', ['backup']],
+      ['start:api', ['undo:postgres']],
+    ],
+  )
+  const undo = plan.ops[1]
+  assert.equal(undo?.kind === 'revert-migrations' && undo.data.files.map(({ version }) => version), ['004', '003'])
+  const without = {
+    ...asked,
+    desired: { ...asked.desired, database: { ...database, migrations: database.migrations } },
+  }
+  assert.is(planRollback(snapshot, { environment, withDatabase: without }).findings[0]?.rule, 'migration-missing')
+})
+
 test('when the database does not answer, the record of the current release decides', () => {
   const snapshot = change(history(2), 2, { schema: [migration('004', 'breaking')] })
   snapshot.database = { created: true, reachable: false }
