@@ -1,5 +1,6 @@
 import type { Finding } from './finding.ts'
 import type { KubernetesObject } from './kubernetes-object.ts'
+import type { OpOf } from './op.ts'
 
 /** What an environment should have on its cluster besides its services, and what of it is there. */
 export type ClusterSetup = {
@@ -9,4 +10,9 @@ export type ClusterSetup = {
   /** The name under which their fields are owned. */
   manager: string
   findings: Finding[]
+  /** Pull secrets that are not there, or hold another login. */
+  pullSecrets: PullSecretChange[]
 }
+
+/** A pull secret to make, and why. */
+export type PullSecretChange = { cause: string; data: OpOf<'apply-pull-secret'>['data'] }

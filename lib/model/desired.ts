@@ -88,6 +88,8 @@ export type ManifestSpec = {
   patienceMs?: Milliseconds
   /** How new pods take the place of the old ones; absent: they are rolled. */
   strategy?: RolloutStrategy
+  /** Secrets that its pods name to pull images with, where the environment says `pullSecretsOn: pods`. */
+  pullSecrets?: string[]
   /** The storage classes of claims that name none, as the environment's list has chosen them. */
   storage?: Record<string, string>
   /** Its manifests lead requests from outside to it: that is applied once everything is ready. */
@@ -189,6 +191,8 @@ export type Desired = {
   platform: PlatformName
   rehearsal: boolean
   configuration: EnvironmentConfiguration
+  /** With what its cluster pulls images, besides what the manifests bring. */
+  pullSecrets?: DesiredPullSecret[]
   /** In the order of dependencies: each after all that it depends on. */
   services: DesiredService[]
   database?: DesiredDatabase
@@ -196,6 +200,13 @@ export type Desired = {
   backupTargets?: [BackupTarget, ...BackupTarget[]]
   /** The addresses of what is backed up, in the order of the policy's sources. */
   backupSources?: SourceSecrets[]
+}
+
+/** A login to a registry: by reference, or (absent) the one that the docker command has. */
+export type DesiredPullSecret = {
+  name: string
+  registry: string
+  login?: { user: string; password: SecretReference }
 }
 
 /** The environment's database and the files that belong to it. */

@@ -99,6 +99,23 @@ export const environmentSchema = z
           .nonempty()
           .optional()
           .describe('Of claims that name none: the first that the cluster has; `default` stands for its default class'),
+        pullSecrets: z
+          .array(
+            z.strictObject({
+              name: nameSchema.describe('Of the Secret'),
+              registry: z.string().min(1).describe('registry.example.com'),
+              login: z
+                .strictObject({ user: z.string().min(1), password: variableSchema.describe('A secret') })
+                .optional()
+                .describe('Default: what `docker login` has left on the machine that sets the cluster up'),
+            }),
+          )
+          .optional()
+          .describe('With what images are pulled; `task setup k8s` makes them'),
+        pullSecretsOn: z
+          .enum(['serviceAccounts', 'pods'])
+          .optional()
+          .describe('Who names them; default is the accounts that pods run as'),
         quota: quantitiesSchema.optional().describe('Of each namespace as a whole: requests.cpu, pods …'),
         containers: z
           .strictObject({

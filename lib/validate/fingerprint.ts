@@ -38,7 +38,7 @@ function containerParts(spec: RunSpec, docker: ContainerSpec): Record<string, un
 /** What objects of a cluster were made with; the rendered manifests are the artefact. */
 function clusterParts(
   spec: RunSpec,
-  { namespace, only, replicas, strategy, images = {} }: ManifestSpec,
+  { namespace, only, replicas, strategy, pullSecrets, images = {} }: ManifestSpec,
 ): Record<string, unknown> {
   // Steps say how it comes to be, and not what it is.
   const parts: Record<string, unknown> = {
@@ -46,6 +46,7 @@ function clusterParts(
     only,
     replicas,
     strategy: strategy?.type,
+    pullSecrets,
     artefact: spec.artefact,
   }
   for (const [named, { reference, identity, built }] of Object.entries(images)) {

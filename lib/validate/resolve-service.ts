@@ -139,7 +139,7 @@ function manifestsOf(
 ): Pick<RunSpec, 'kubernetes'> {
   const { kubernetes } = service.configuration
   if (!kubernetes) return {}
-  const namespace = environment.configuration.kubernetes?.namespace
+  const { namespace, pullSecrets, pullSecretsOn } = environment.configuration.kubernetes ?? {}
   return {
     kubernetes: {
       namespace: namespace ?? kubernetes.namespace,
@@ -149,6 +149,7 @@ function manifestsOf(
       ...(kubernetes.settle !== undefined && { settleMs: milliseconds(kubernetes.settle) }),
       ...(kubernetes.patience !== undefined && { patienceMs: milliseconds(kubernetes.patience) }),
       ...strategyOf(kubernetes.strategy),
+      ...(pullSecretsOn === 'pods' && pullSecrets && { pullSecrets: pullSecrets.map(({ name }) => name) }),
     },
   }
 }

@@ -108,6 +108,7 @@ export function tryResolve(
     services: order.map((service) => byName.get(service) as DesiredService),
     ...(database && { database }),
     ...(backupTargets && { backupTargets }),
+    ...pullSecretsOf(context),
     ...(rehearsal ? {} : { backupSources: backupSourcesOf(context) }),
   }
   if (rehearsal) context.failures.push(...assertLoopbackOnly(desired, context))
@@ -239,6 +240,20 @@ function backupTargetsOf(context: ResolveContext): Desired['backupTargets'] {
   })
   const [first, ...rest] = targets
   return first && [first, ...rest]
+}
+
+/** With what the cluster pulls images; passwords as references. */
+function pullSecretsOf(context: ResolveContext): Pick<Desired, 'pullSecrets'> {
+  const { environment, platform } = context
+  const said = environment.configuration.kubernetes?.pullSecrets
+  if (platform !== 'kubernetes' || !said) return {}
+  const pullSecrets = said.flatMap(({ name, registry, login }, index) => {
+    if (!login) return [{ name, registry }]
+    const path = ['kubernetes', 'pullSecrets', index, 'login', 'password']
+    const password = requireSecret(login.password, environment, path, context)
+    return password ? [{ name, registry, login: { user: login.user, password } }] : []
+  })
+  return { pullSecrets }
 }
 
 /** The addresses of what is backed up, as references. */

@@ -243,6 +243,7 @@ const ofOtherCommands = new Set([
   'switch-traffic',
   'drop-colour',
   'apply-routes',
+  'apply-pull-secret',
   // Of proxies.
   'set-maintenance',
   'run-query',

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { timeLimit } from '../support/index.ts'
@@ -63,5 +64,56 @@ on('is as it should be after a deploy as well', async ({ world }) => {
   assert.is(done.status, 0, said(done))
   assert.equal(await opsOf(world), [])
 })
+
+on(
+  'makes pull secrets of docker’s login and of a secret, and names them in the accounts of pods, or in pods',
+  async ({ world }) => {
+    const config = join(world.folder, '.ops/docker')
+    const login = (password: string) => Buffer.from(`ann:${password}`).toString('base64')
+    const loggedIn = (password: string) =>
+      world.write(
+        '.ops/docker/config.json',
+        JSON.stringify({ auths: { 'registry.example.com': { auth: login(password) } } }),
+      )
+    const env = { DOCKER_CONFIG: config }
+    const path = 'config/environments/production.yaml'
+    const before = await world.read(path)
+    const secrets =
+      'pullSecrets: [{ name: registry, registry: registry.example.com }, { name: other, registry: other.example.com, login: { user: bot, password: REGISTRY_PASSWORD } }]'
+    await world.write(path, before.replace('outside: [store]', `outside: [store], ${secrets}`))
+    await world.write('.env.production', `${await world.read('.env.production')}REGISTRY_PASSWORD=offen-fuer-bots\n`)
+    const refused = await world.task(['setup', 'k8s', '--yes'], { env })
+    assert.is(refused.status, 3, said(refused))
+    assert.match(said(refused), /docker has no name and password for registry\.example\.com here/)
+    await loggedIn('offen-fuer-ann')
+    const done = await world.task(['setup', 'k8s', '--yes'], { env })
+    assert.is(done.status, 0, said(done))
+    assert.not.match(said(done), /offen-fuer/)
+    const held = async (name: string) => {
+      const text = await world.kubectl('get', 'secret', name, '-o', 'jsonpath={.data.\\.dockerconfigjson}')
+      return JSON.parse(Buffer.from(text, 'base64').toString()).auths
+    }
+    assert.equal(await held('registry'), { 'registry.example.com': { auth: login('offen-fuer-ann') } })
+    assert.equal(await held('other'), {
+      'other.example.com': { auth: Buffer.from('bot:offen-fuer-bots').toString('base64') },
+    })
+    const named = await world.kubectl('get', 'serviceaccount', 'default', '-o', 'jsonpath={.imagePullSecrets[*].name}')
+    assert.is(named, 'registry other')
+    await loggedIn('offen-fuer-anna')
+    const again = await world.task(['setup', 'k8s', '--yes'], { env })
+    assert.is(again.status, 0, said(again))
+    assert.match(
+      said(again),
+      /Secret \S+\/registry with the login to registry\.example\.com \(of docker\) — its login differs/,
+    )
+    const last = await world.task(['setup', 'k8s', '--dry-run'], { env })
+    assert.match(said(last), /nothing to do/)
+    await world.write(path, (await world.read(path)).replace(secrets, `${secrets}, pullSecretsOn: pods`))
+    const deployed = await world.task(['deploy', 'production', '--yes', '--allow-dirty'], { env })
+    assert.is(deployed.status, 0, said(deployed))
+    const pods = 'jsonpath={.spec.template.spec.imagePullSecrets[*].name}'
+    assert.is(await world.kubectl('get', 'deployment', 'api', '-o', pods), 'registry other')
+  },
+)
 
 on.run()

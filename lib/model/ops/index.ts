@@ -1,5 +1,6 @@
 import { applyMigrations } from './apply-migrations.ts'
 import { applyObject } from './apply-object.ts'
+import { applyPullSecret } from './apply-pull-secret.ts'
 import { applyRoutes } from './apply-routes.ts'
 import { applySeeds } from './apply-seeds.ts'
 import { bringBack } from './bring-back.ts'
@@ -67,6 +68,7 @@ export const opKinds = {
   'run-build': runBuild,
   'ensure-network': ensureNetwork,
   'apply-object': applyObject,
+  'apply-pull-secret': applyPullSecret,
   'remove-object': removeObject,
   'pull-image': pullImage,
   'push-image': pushImage,

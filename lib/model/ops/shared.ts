@@ -107,6 +107,7 @@ export const runSpecSchema: z.ZodType<RunSpec> = z.strictObject({
       patienceMs: z.number().exactOptional(),
       strategy: rolloutStrategySchema.exactOptional(),
       routes: z.literal(true).exactOptional(),
+      pullSecrets: z.array(z.string()).exactOptional(),
       storage: z.record(z.string(), z.string()).exactOptional(),
     })
     .exactOptional(),

@@ -50,6 +50,7 @@ type ClusterKind =
   | 'switch-traffic'
   | 'drop-colour'
   | 'apply-routes'
+  | 'apply-pull-secret'
 /** The handlers that the platform has: a kind that is forgotten does not compile. */
 export type DockerHandlers = { [K in Exclude<OpKindName, InjectedKind | MachineKind | ClusterKind>]: Handler<K> }
 

@@ -11,6 +11,7 @@ import {
   namespaceObjects,
   namespacesOf,
   networkObjects,
+  pullAccounts,
   type ServiceManifests,
 } from '../../plan/kubernetes/setup/index.ts'
 import { observeSource } from '../local/source.ts'
@@ -19,6 +20,7 @@ import type { KubernetesContext } from './context.ts'
 import { readServed } from './facts.ts'
 import { ownerLabels } from './names.ts'
 import { prepareObjects, secretObject } from './prepare.ts'
+import { observePullSecrets } from './pull-secrets.ts'
 import { renderSource, toRender } from './source.ts'
 
 /** Fields of what setup makes are owned under a name of their own: a deploy that applies the same object leaves them alone. */
@@ -70,11 +72,22 @@ export async function observeSetup(
       ...namespaces.flatMap((namespace) => limitObjects(namespace, limits, labels)),
     ]
     const own = new Set(applied.map((object) => referenceKey(referenceOf(object))))
-    const wanted = all.filter((object) => !own.has(referenceKey(referenceOf(object))))
+    const named = address.pullSecretsOn === 'pods' ? [] : (desired.pullSecrets ?? []).map(({ name }) => name)
+    const wanted = [
+      ...all.filter((object) => !own.has(referenceKey(referenceOf(object)))),
+      ...pullAccounts(services, named),
+    ]
+    const logins = unwrap(await observePullSecrets(cluster, desired, namespaces, signal))
     const live = await readObjects(cluster.kubectl, referencesOf(wanted), signal)
     if (!live.ok) return live
     const findings = networkPolicies ? egressFinding(services, outside ?? [], desired.configuredAs) : []
-    return ok({ wanted, live: live.value, manager: setupManager, findings })
+    return ok({
+      wanted,
+      live: live.value,
+      manager: setupManager,
+      findings: [...findings, ...logins.findings],
+      pullSecrets: logins.changes,
+    })
   } catch (error) {
     if (error instanceof FailureError) return failed(...(error.failures as [Failure]))
     throw error

@@ -22,6 +22,7 @@ import { kubernetesLock } from './lock.ts'
 import { readLogs } from './logs.ts'
 import { observedServices, observeKubernetes } from './observe.ts'
 import { applyObject } from './ops/apply-object.ts'
+import { applyPullSecret } from './ops/apply-pull-secret.ts'
 import { applyRoutes } from './ops/apply-routes.ts'
 import { dropColour } from './ops/drop-colour.ts'
 import { exportSource } from './ops/export-source.ts'
@@ -131,6 +132,7 @@ const handlersOf = (cluster: KubernetesContext, ways: Ways, hasDatabase: boolean
     'switch-traffic': switchTraffic(cluster),
     'drop-colour': dropColour(cluster),
     'apply-routes': applyRoutes(cluster),
+    'apply-pull-secret': applyPullSecret(cluster),
     'prune-releases': pruneReleases(cluster),
     'remove-object': removeObject(cluster),
     'send-notification': sendNotification(local),

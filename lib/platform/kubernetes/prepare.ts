@@ -52,6 +52,7 @@ export function prepareObjects(
     for (const template of podTemplates(object)) {
       inject(template, labels, object.metadata.namespace === namespace ? from : [])
       setImages(template, kubernetes.images ?? {})
+      namePullSecrets(template, kubernetes.pullSecrets ?? [])
     }
     if (object.spec && ['Deployment', 'StatefulSet'].includes(object.kind)) {
       // What an autoscaler owns is not ours to set.
@@ -112,6 +113,15 @@ function inject(
   for (const container of containersIn(template)) {
     if (from.length > 0) container.envFrom = [...from, ...(container.envFrom ?? [])]
   }
+}
+
+/** With what the pod's images are pulled, besides what its manifest names. */
+function namePullSecrets(template: PodTemplate, names: readonly string[]): void {
+  const pod = template.spec
+  if (!pod || names.length === 0) return
+  const there = pod.imagePullSecrets ?? []
+  const more = names.filter((name) => !there.some((one) => one.name === name)).map((name) => ({ name }))
+  pod.imagePullSecrets = [...there, ...more]
 }
 
 function autoscaled({ kind, spec }: KubernetesObject): string[] {

@@ -11,7 +11,7 @@ export type Container = {
 /** A pod's template. */
 export type PodTemplate = {
   metadata?: { labels?: Record<string, string> }
-  spec?: { containers?: Container[]; initContainers?: Container[] }
+  spec?: { containers?: Container[]; initContainers?: Container[]; imagePullSecrets?: { name: string }[] }
 }
 
 /** Kinds that belong to no namespace. */

@@ -53,6 +53,7 @@ type ContainerKind =
   | 'switch-traffic'
   | 'drop-colour'
   | 'apply-routes'
+  | 'apply-pull-secret'
 /** The handlers that the platform has itself: a kind that is forgotten does not compile. */
 export type LocalHandlers = { [K in Exclude<OpKindName, InjectedKind | ContainerKind>]: Handler<K> }
 /** The handlers that are brought along. */

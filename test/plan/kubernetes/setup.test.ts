@@ -12,10 +12,13 @@ import {
   limitObjects,
   namespaceObjects,
   networkObjects,
+  planClusterSetup,
   podSecurityLevel,
+  pullAccounts,
   type ServiceManifests,
   withStorageClass,
 } from '../../../lib/plan/kubernetes/setup/index.ts'
+import { renderPlan } from '../../../lib/plan/render.ts'
 
 const labels = { 'app.kubernetes.io/managed-by': 'vital-ops' }
 
@@ -248,6 +251,31 @@ test('the first storage class of the list that is there, and the class that a cl
   assert.match(JSON.stringify(first), '"storageClassName":"standard"')
   assert.equal(claimsWithoutClass(first), [])
   assert.is(withStorageClass(database, {}), database, 'nothing is chosen for it')
+})
+
+test('pull secrets are made after their namespaces, and named by the accounts that pods run as', () => {
+  const login = { user: 'bot', password: { secret: 'REGISTRY_PASSWORD', digest: 'd1' } }
+  const data = { name: 'registry', namespace: 'databases', registry: 'registry.example.com' }
+  const plan = planClusterSetup('production', {
+    wanted: [...namespaceObjects([postgres], labels), ...pullAccounts([postgres], ['registry'])],
+    live: [],
+    manager: 'vital-ops-setup',
+    findings: [],
+    pullSecrets: [
+      { cause: 'it is not there', data },
+      { cause: 'its login differs', data: { ...data, name: 'other', login } },
+    ],
+  })
+  assert.is(
+    renderPlan(plan),
+    [
+      'setup production: 4 changes',
+      '  + apply:Namespace:databases               apply Namespace databases — it is not there',
+      '  + apply:ServiceAccount:databases:default  apply ServiceAccount databases/default — it is not there',
+      '  + apply:Secret:databases:registry         apply Secret databases/registry with the login to registry.example.com (of docker) — it is not there [after apply:Namespace:databases]',
+      '  + apply:Secret:databases:other            apply Secret databases/other with the login to registry.example.com (of REGISTRY_PASSWORD) — its login differs [after apply:Namespace:databases]',
+    ].join('\n'),
+  )
 })
 
 test.run()

@@ -9,7 +9,10 @@ const timeoutMs = 60_000
 const shownFields = 3
 
 /** Makes the objects that are not there, and changes those that differ: namespaces first. A finding about policies is said with their change. */
-export function planClusterSetup(environment: string, { wanted, live, manager, findings }: ClusterSetup): Plan {
+export function planClusterSetup(
+  environment: string,
+  { wanted, live, manager, findings, pullSecrets }: ClusterSetup,
+): Plan {
   const there = new Map(live.map((object) => [referenceKey(referenceOf(object)), object]))
   const changes = wanted.flatMap((object) => {
     const cause = causeOf(object, there.get(referenceKey(referenceOf(object))), manager)
@@ -31,12 +34,19 @@ export function planClusterSetup(environment: string, { wanted, live, manager, f
       data: { object },
     }
   })
+  const logins = pullSecrets.map(({ cause, data }): OpOf<'apply-pull-secret'> => {
+    const { name, namespace } = data
+    const before = nameOf({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
+    const after = namespaces.has(before) ? [before] : []
+    const id = `apply:Secret:${namespace}:${name}`
+    return { id, kind: 'apply-pull-secret', after, cause, changes: true, timeoutMs, data }
+  })
   const ordered = [...ops.filter(({ after }) => after.length === 0), ...ops.filter(({ after }) => after.length > 0)]
   const restricts = changes.some(({ object }) => object.kind === 'NetworkPolicy')
   return {
     operation: 'setup',
     environment,
-    ops: ordered,
+    ops: [...ordered, ...logins],
     findings: findings.filter(({ rule }) => rule !== 'egress-denied' || restricts),
     notes: [],
   }
