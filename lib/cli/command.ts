@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { failuresText } from '../log/failure-text.ts'
 import { type Failure, ok, type Result } from '../model/failure.ts'
 import { findTaskfile, namedTaskfile, otherCopy, packageVersion } from '../task/find.ts'
+import type { Ahead } from '../task/fingerprint/ahead.ts'
 import { keptTasksPath } from '../task/manifest.ts'
 import { parseArguments } from '../task/parse.ts'
 import type { LoadedTasks } from '../task/table.ts'
@@ -16,7 +17,7 @@ import { type Ending, report } from './report.ts'
 import { hasColor, Streams, standardError, standardOutput } from './terminal.ts'
 
 /** The command `task`: its exit code. Everything that it says is said when this resolves. */
-async function main(argv: readonly string[]): Promise<number> {
+async function main(argv: readonly string[], ahead: Ahead | undefined): Promise<number> {
   const streams = new Streams()
   const folder = process.cwd()
   const { head, words } = splitCommandLine(argv)
@@ -34,7 +35,7 @@ async function main(argv: readonly string[]): Promise<number> {
   process.once('beforeExit', () => process.exit(finish({ outcome: 'failed', failures: [stuck] })))
   try {
     if (!parsed.ok || !flags) return finish(usage(parsed.ok ? [] : parsed.failures))
-    const answered = await answer(flags, words, streams, argv)
+    const answered = await answer(flags, words, streams, argv, ahead)
     return finish(answered, answered.asJson ?? flags.json)
   } finally {
     await streams.flush()
@@ -60,6 +61,7 @@ async function answer(
   words: readonly string[],
   streams: Streams,
   argv: readonly string[],
+  ahead?: Ahead,
 ): Promise<Answer> {
   const stdoutColor = hasColor(standardOutput, flags.color, process.env)
   if (flags.version) return version()
@@ -85,7 +87,9 @@ async function answer(
     return watchTasks({ taskfile: found.value, argv, streams, color, poll: flags.poll })
   }
   const unloaded =
-    found.ok && helpWords === undefined ? await answerUnloaded(found.value, flags, words, streams, argv) : undefined
+    found.ok && helpWords === undefined
+      ? await answerUnloaded(found.value, flags, words, { streams, argv, ahead })
+      : undefined
   if (unloaded !== undefined) return unloaded
   // The status of migrations is noted for a next time, with what tells that its task is the same.
   const isNoted = words[0] === 'migrate' && words[1] === 'status'
@@ -124,8 +128,7 @@ async function answerUnloaded(
   taskfile: string,
   flags: GlobalFlags,
   words: readonly string[],
-  streams: Streams,
-  argv: readonly string[],
+  { streams, argv, ahead }: { streams: Streams; argv: readonly string[]; ahead: Ahead | undefined },
 ): Promise<Answer | undefined> {
   const { list, pick, why, dryRun, force } = flags
   if (list || pick || why || dryRun || force || watchRole() !== undefined) return undefined
@@ -135,7 +138,8 @@ async function answerUnloaded(
   const table = keptTasks(taskfile, names, async (file) => (await import('../task/load.ts')).loadTaskfile(file))
   if (table === undefined) return undefined
   const { runWords } = await import('./run-words.ts')
-  const ran = await runWords(names, { table, folder: dirname(taskfile), argv, flags, streams, unloaded: true })
+  const options = { table, folder: dirname(taskfile), argv, flags, streams, ahead }
+  const ran = await runWords(names, { ...options, unloaded: true })
   return ran === undefined || 'help' in ran ? undefined : { ...ran.ending, asJson: ran.json }
 }
 
@@ -191,10 +195,14 @@ async function help(table: LoadedTasks, words: readonly string[], color: boolean
   return { outcome: 'done', text: taskHelp(summary, color), json: { help: summary } }
 }
 
-/** Runs the command, and ends the process: what a task has left open (a connection, a timer) does not keep it. */
-export async function runCommand(): Promise<never> {
+/**
+ * Runs the command, and ends the process: what a task has left open (a connection, a timer) does not keep it.
+ *
+ * @param ahead what was begun for it
+ */
+export async function runCommand(ahead?: Ahead): Promise<never> {
   // A defect of this program, not an expected failure: its stack is what helps.
-  const code = await main(process.argv.slice(2)).catch((error: unknown) => {
+  const code = await main(process.argv.slice(2), ahead).catch((error: unknown) => {
     const failure: Failure = {
       code: 'defect',
       message: `a defect in vital-ops: ${error instanceof Error ? error.message : String(error)}`,

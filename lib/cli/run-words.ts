@@ -3,6 +3,7 @@ import { FailureError } from '../model/failure.ts'
 import { type Arguments, flag } from '../task/arguments.ts'
 import type { Task } from '../task/definition.ts'
 import { environmentOf } from '../task/environment.ts'
+import type { Ahead } from '../task/fingerprint/ahead.ts'
 import type { TaskRequest } from '../task/graph.ts'
 import { type ParseContext, parseWords } from '../task/parse.ts'
 import { shownWords } from '../task/shown-arguments.ts'
@@ -25,6 +26,8 @@ export type RunWordsOptions = {
   streams: Streams
   /** The table stands for that of a Taskfile that was not loaded (kept-tasks.ts): tasks that are all up to date are answered, and else nothing is. */
   unloaded?: boolean
+  /** A look at inputs that was begun. */
+  ahead?: Ahead | undefined
 }
 
 /** How the command ends, and whether JSON is wanted; or the words that name a task whose help is wanted instead. */
@@ -74,7 +77,8 @@ export async function runWords(words: readonly string[], options: RunWordsOption
     shownArgv: shownWords(options.argv, requests),
   })
   const execution = { requests, table, invocation, flags, streams }
-  if (options.unloaded && !(await (await import('./all-up-to-date.ts')).allUpToDate(execution))) return undefined
+  if (options.unloaded && !(await (await import('./all-up-to-date.ts')).allUpToDate(execution, options.ahead)))
+    return undefined
   if (flags.why) return { ending: await (await import('./why.ts')).why(execution), json }
   return { ending: await (flags.dryRun ? dryRun(execution) : execute(execution)), json }
 }

@@ -3,6 +3,7 @@
  * start. Who only asks (a list, help, a completion, the status of migrations or of services) is answered from what is cached, without the command itself; everything that this module
  * imports is part of every start.
  */
+import { lookAhead } from './look-ahead.ts'
 import { loadPacked } from './pack.ts'
 import { runScript } from './run-script.ts'
 import { startWords } from './start-words.ts'
@@ -35,9 +36,10 @@ else if (argv[0] === 'migrate' && argv[1] === 'status') {
 } else runCommand()
 
 function runCommand(): void {
+  const ahead = asked === undefined ? lookAhead(argv) : undefined
   const load = loadPacked({ require, folder: __dirname })
   if (asked?.ask === 'complete') load('complete.cjs')
-  else void (load('command.cjs') as Command).runCommand()
+  else void (load('command.cjs') as Command).runCommand(ahead)
 }
 
 function script<Answers>(name: string, kind?: string): Answers {

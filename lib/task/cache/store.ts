@@ -25,6 +25,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { hashFile, sha256 } from '../fingerprint/digest.ts'
+import { noInputs } from '../fingerprint/kept-inputs.ts'
 import type { Output } from '../fingerprint/outputs.ts'
 import { readRecord, type TaskRecord, writeRecord } from '../fingerprint/record.ts'
 
@@ -55,7 +56,7 @@ export function keepEntry(workspace: string, folder: string, record: TaskRecord)
   }
   const consumed = JSON.stringify(Object.entries(record.consumed).sort())
   // Inputs are only kept to explain a difference to the last run.
-  writeRecord(join(entriesPath(workspace, record.key), sha256(consumed).slice(0, 16)), { ...record, inputs: [] })
+  writeRecord(join(entriesPath(workspace, record.key), sha256(consumed).slice(0, 16)), { ...record, inputs: noInputs })
   return added
 }
 

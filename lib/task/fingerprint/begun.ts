@@ -3,6 +3,7 @@
  * task has run: a file that was last written to before the task began was then what it is now (by ctime, which nobody sets), and one that was written
  * to later has changed while the task ran, so that the task is not up to date.
  */
+import type { FoundStates } from './found-states.ts'
 import type { InputFiles, KnownPaths, ListedInputs } from './listed-inputs.ts'
 import { fileTime } from './steady.ts'
 
@@ -19,7 +20,7 @@ export type BegunOptions = {
   /** The paths that were found. */
   paths: KnownPaths
   /** Looks at all of them. */
-  readAll(): ListedInputs
+  readAll(found?: FoundStates): ListedInputs
 }
 
 /** Inputs that are looked at as late as can be. */
@@ -56,11 +57,15 @@ export class BegunInputs implements InputFiles {
     return this.#begin !== undefined
   }
 
-  /** Their task has ended: the input that was written to meanwhile, if one was. Throws when that cannot be told. */
-  end(): string | undefined {
+  /**
+   * Their task has ended: the input that was written to meanwhile, if one was. Throws when that cannot be told.
+   *
+   * @param found what was found of them since
+   */
+  end(found?: FoundStates): string | undefined {
     const begin = this.#begin as Begin
     this.#begin = undefined
-    const all = this.#whole()
+    const all = this.#whole(found)
     const changed = all.changedSince(begin.time, this.#options.paths)
     // In this order: between the two, this process may have to wait.
     const steady = performance.now() - begin.steady
@@ -81,8 +86,8 @@ export class BegunInputs implements InputFiles {
     return this.#whole().content(at)
   }
 
-  get contents(): readonly string[] {
-    return this.#whole().contents
+  packed(): Buffer {
+    return this.#whole().packed()
   }
 
   stamp(at: number): string {
@@ -93,9 +98,9 @@ export class BegunInputs implements InputFiles {
     return this.#whole().unlike(after)
   }
 
-  #whole(): ListedInputs {
+  #whole(found?: FoundStates): ListedInputs {
     if (this.#begin !== undefined) throw new Error('inputs are asked for while their task runs')
-    this.#all ??= this.#options.readAll()
+    this.#all ??= this.#options.readAll(found)
     return this.#all
   }
 }

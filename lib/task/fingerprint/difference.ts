@@ -1,3 +1,4 @@
+import { unpackInputs } from './kept-inputs.ts'
 import type { OutputChange } from './outputs.ts'
 import type { TaskRecord } from './record.ts'
 import type { Fingerprint } from './request.ts'
@@ -94,7 +95,7 @@ function changedNames(now: Readonly<Record<string, string>>, before: Readonly<Re
 function inputReasons({ inputs }: Fingerprint, before: TaskRecord): Reason[] {
   if (inputs === undefined) return [{ kind: 'definition', text: 'it has no inputs any more' }]
   if (before.parts.inputs === undefined) return [{ kind: 'definition', text: 'it has inputs now' }]
-  const known = new Map(before.inputs.map((line) => parseInputLine(line)))
+  const known = unpackInputs(before.inputs)
   const reasons: Reason[] = []
   for (const [at, path] of inputs.paths.entries()) {
     const was = known.get(path)
@@ -120,16 +121,6 @@ function inputReasons({ inputs }: Fingerprint, before: TaskRecord): Reason[] {
 /** `file 1a2b…` → `1a2b3c4d`; what else there is to say of a file (program, link) stays. */
 const shortContent = (content: string): string =>
   content.replace(/[0-9a-f]{64}/, (hash) => hash.slice(0, 8)).replace(/^file /, '')
-
-/** A line of a record's inputs: the content, then the path, whose line breaks are written `\n`. */
-export const inputLine = (content: string, path: string): string => `${inOneLine(content)}\t${inOneLine(path)}`
-
-const inOneLine = (text: string): string => (text.includes('\n') ? text.replaceAll('\n', '\\n') : text)
-
-function parseInputLine(line: string): [string, string] {
-  const end = line.indexOf('\t')
-  return [line.slice(end + 1), line.slice(0, end)]
-}
 
 /** Why outputs keep a task from being up to date. */
 export const outputReasons = (changes: readonly OutputChange[]): Reason[] => [

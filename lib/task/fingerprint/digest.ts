@@ -1,13 +1,20 @@
 import { createHash, hash as hashNow } from 'node:crypto'
 import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
-import { sha256Text } from './sha256-text.ts'
+import { sha256Short } from './sha256-text.ts'
 
-/** Texts up to this length are hashed here: to load Node's module for it takes longer, and where nothing changed nobody else asks for it. */
+/** What is not longer is hashed here: to load Node's module for it takes longer, and where nothing changed nobody else asks for it. */
 const short = 2048
+/** So many files that are not longer are; more of them would take longer in their turn. */
+let shortFiles = 4
 
 /** SHA-256 in hexadecimal. */
 export function sha256(data: string | Uint8Array): string {
-  return typeof data === 'string' && data.length <= short ? sha256Text(data) : hashNow('sha256', data, 'hex')
+  return typeof data === 'string' && data.length <= short ? sha256Short(data) : hashNow('sha256', data, 'hex')
+}
+
+/** Has Node's module loaded, for what is long: where there is nothing else to do. */
+export function prepareDigests(): void {
+  hashNow('sha256', '')
 }
 
 /** A SHA-256 of many pieces; what is added is set off, so that no two lists of pieces give the same. */
@@ -39,7 +46,12 @@ const wholeUpTo = 1 << 24
 
 /** SHA-256 of a file's content. `size` is what is known of its size, in bytes. Throws what the system says. */
 export function hashFile(path: string, size: number): string {
-  if (size <= wholeUpTo) return sha256(readFileSync(path))
+  if (size <= wholeUpTo) {
+    const bytes = readFileSync(path)
+    if (bytes.length > short || shortFiles === 0) return sha256(bytes)
+    shortFiles -= 1
+    return sha256Short(bytes)
+  }
   const hash = createHash('sha256')
   const buffer = Buffer.allocUnsafe(1 << 20)
   const file = openSync(path, 'r')

@@ -5,7 +5,7 @@ import type { LoadedTasks } from '../table.ts'
 import { check } from './check.ts'
 import type { Reason } from './difference.ts'
 import { readRecord, recordPath, type TaskRecord } from './record.ts'
-import { takeFingerprint } from './request.ts'
+import { findFor, takeFingerprint } from './request.ts'
 import { Requests, type Surroundings } from './requests.ts'
 
 /**
@@ -48,7 +48,7 @@ export async function explainAll(
     // What is skipped gives nothing.
     if (node.skip !== undefined) continue
     const around = { folder: places.base(node.task), env: await places.environment(node.task) }
-    statuses.set(node.id, explainOne(node, requests, around, known))
+    statuses.set(node.id, await explainOne(node, requests, around, known))
   }
   return statuses
 }
@@ -61,7 +61,7 @@ type Known = {
   wantsResult(node: TaskNode): boolean
 }
 
-function explainOne(node: TaskNode, requests: Requests, around: Surroundings, known: Known): TaskStatus {
+async function explainOne(node: TaskNode, requests: Requests, around: Surroundings, known: Known): Promise<TaskStatus> {
   const { unknown, results } = known
   const request = mayBeUpToDate(node) ? requests.of(node, around) : undefined
   const uncertain = Object.keys(node.needs).filter((name) => unknown.has(node.needs[name] as string))
@@ -73,7 +73,8 @@ function explainOne(node: TaskNode, requests: Requests, around: Surroundings, kn
   const record = readRecord(recordPath(request.workspace, request.id))
   const needs = { ...request.needs }
   for (const name of uncertain) needs[name] = record?.parts.needs[name] ?? ''
-  const print = takeFingerprint({ ...request, needs }, requests.cache, requests.keyed, record)
+  const found = await findFor(request, requests.cache, record)
+  const print = takeFingerprint({ ...request, needs }, requests.cache, requests.keyed, { record, ...found })
   const isKnown = (need: string): boolean => results.has(node.needs[need] as string)
   const verdict = check(print, {
     cache: requests.cache,
@@ -88,9 +89,9 @@ function explainOne(node: TaskNode, requests: Requests, around: Surroundings, kn
     unknown.add(node.id)
     return { state: 'may-run', reasons: open.map(firstNeed), ...last }
   }
-  const found =
+  const good =
     verdict.state === 'up-to-date' ? verdict.record : verdict.state === 'restorable' ? verdict.entry : undefined
-  if (found === undefined || open.length > 0 || verdict.state === 'run') {
+  if (good === undefined || open.length > 0 || verdict.state === 'run') {
     unknown.add(node.id)
     return {
       state: 'runs',
@@ -101,14 +102,14 @@ function explainOne(node: TaskNode, requests: Requests, around: Surroundings, kn
       ...last,
     }
   }
-  noteKnown(node, found, requests, results)
+  noteKnown(node, good, requests, results)
   if (verdict.state === 'up-to-date') return { state: 'up-to-date', reasons: [], ...last }
   return { state: 'restorable', reasons: verdict.reasons, ...last }
 }
 
-function noteKnown(node: TaskNode, found: TaskRecord, requests: Requests, results: Known['results']): void {
-  requests.ended(node, found)
-  results.set(node.id, found.resultDigest)
+function noteKnown(node: TaskNode, good: TaskRecord, requests: Requests, results: Known['results']): void {
+  requests.ended(node, good)
+  results.set(node.id, good.resultDigest)
 }
 
 const always = (node: TaskNode): Reason => ({

@@ -1,5 +1,6 @@
 import type { Stats } from 'node:fs'
 import { BegunInputs } from './begun.ts'
+import type { FoundStates } from './found-states.ts'
 import { type InputFiles, type Listed, ListedInputs, type Other, stampOf } from './listed-inputs.ts'
 import { type Pattern, readPatterns } from './pattern.ts'
 import { type ChangedFile, hashAt, type StatCache } from './stat-cache.ts'
@@ -9,11 +10,55 @@ import { walk } from './walk.ts'
 
 export type { InputFiles } from './listed-inputs.ts'
 
-/** Reads which files patterns match, and their contents. Throws `FailureError` for what is no pattern, else what the system says. */
-export function readInputs(patterns: readonly string[], folder: string, cache: StatCache): ListedInputs {
+/** What was found of inputs: what is there of them, or already that one has another content. */
+export type FoundInputs = { found?: FoundStates | undefined; inputs?: BegunInputs }
+
+/** How long to wait until what was found meanwhile is looked at, in milliseconds. */
+const pause = 2
+
+/**
+ * Looks at the files that patterns have found beside this process; nothing where it is faster to do so here. For `readInputs`, at once: it is what that
+ * would find itself.
+ *
+ * @param differFrom for who asks whether they have this digest: as soon as one is certainly not as it was when all had it, the others are left for later
+ */
+export async function findInputs(
+  patterns: readonly string[],
+  folder: string,
+  cache: StatCache,
+  differFrom?: string,
+): Promise<FoundInputs> {
   const key = listKey(patterns, folder)
-  const list = steadyList(cache, key)
-  const changed = list && cache.changed(list)
+  const list = cache.list(key)
+  const look = cache.look(key)
+  if (list === undefined || look === undefined) return {}
+  for (let isOver = false; !isOver && list.digest === differFrom; ) {
+    const found = look.soFar()
+    if (found === undefined) break
+    if (cache.differs(list, found)) {
+      look.stop()
+      return { inputs: begun(list, list.digest, { key, folder, cache, patterns }) }
+    }
+    const later = new Promise<false>((resolve) => setTimeout(resolve, pause, false))
+    isOver = await Promise.race([look.found.then(() => true), later])
+  }
+  return { found: await look.found }
+}
+
+/**
+ * Reads which files patterns match, and their contents. Throws `FailureError` for what is no pattern, else what the system says.
+ *
+ * @param found what was just found of them (`findInputs`)
+ */
+export function readInputs(
+  patterns: readonly string[],
+  folder: string,
+  cache: StatCache,
+  found?: FoundStates,
+): ListedInputs {
+  const key = listKey(patterns, folder)
+  const list = steadyList(cache, key, found)
+  const changed = list && cache.changed(list, undefined, found)
   return listedInputs(patterns, changed && listedAgain(list, changed), { key, folder, cache })
 }
 
@@ -33,8 +78,17 @@ export function compareInputs(
     return isOther
   })
   if (!isOther) return listedInputs(patterns, changed && listedAgain(list, changed), { key, folder, cache })
+  return begun(list, digest, { key, folder, cache, patterns })
+}
+
+/** The files of a list that certainly have another digest. */
+function begun(
+  list: List,
+  differFrom: string,
+  { patterns, folder, cache }: Where & { patterns: readonly string[] },
+): BegunInputs {
   const paths = { digest: list.paths, list: () => pathsAt(cache, list) }
-  return new BegunInputs({ differFrom: digest, paths, readAll: () => readInputs(patterns, folder, cache) })
+  return new BegunInputs({ differFrom, paths, readAll: (found) => readInputs(patterns, folder, cache, found) })
 }
 
 type Where = { key: string; folder: string; cache: StatCache }
@@ -45,14 +99,14 @@ const listedInputs = (patterns: readonly string[], again: Listed | undefined, wh
 const listKey = (patterns: readonly string[], folder: string): string => JSON.stringify([folder, patterns])
 
 /** A list of files that would be found again; undefined where they have to be looked for. */
-function steadyList(cache: StatCache, key: string): List | undefined {
+function steadyList(cache: StatCache, key: string, found?: FoundStates): List | undefined {
   const list = cache.list(key)
-  return list?.steady !== undefined && isSteady(list.steady) ? list : undefined
+  return list?.steady !== undefined && isSteady(list.steady, found) ? list : undefined
 }
 
 function pathsAt(cache: StatCache, { runs }: List): string[] {
   const all = pathsOf(cache.columns)
-  return placesOf(runs).map((place) => all[place] as string)
+  return Array.from(placesOf(runs), (place) => all[place] as string)
 }
 
 /** The files of a list, as they are now. */

@@ -22,7 +22,7 @@ import {
   touchRecord,
   writeRecord,
 } from './record.ts'
-import { type Fingerprint, type FingerprintRequest, takeFingerprint } from './request.ts'
+import { type Fingerprint, type FingerprintRequest, findFor, takeFingerprint } from './request.ts'
 import { Requests } from './requests.ts'
 import { keepResult, readResult } from './result.ts'
 
@@ -79,7 +79,7 @@ export class Guard {
   /** What `run` of the task gives, or gave the last time. Rejects as the task does. */
   async run(guarded: GuardedRun): Promise<unknown> {
     const begun = performance.now()
-    const prepared = this.#prepare(guarded)
+    const prepared = await this.#prepare(guarded)
     if (prepared === undefined) {
       dropLooks()
       return guarded.execute(guarded.env, guarded.needs)
@@ -102,7 +102,7 @@ export class Guard {
       guarded.signal.throwIfAborted()
       // What others did meanwhile counts; the inputs as they were are compared when the task has run.
       const isSame = !held.waited && recordStamp(path) === prepared.stamp
-      const { print, verdict: now } = isSame ? prepared : this.#look(request, guarded)
+      const { print, verdict: now } = isSame ? prepared : await this.#look(request, guarded)
       if (now?.state === 'up-to-date') return this.#skip(guarded, 'up-to-date', now.record, begun)
       if (now?.state === 'restorable' && this.#restore(path, print, now.entry)) {
         return this.#skip(guarded, 'restored', now.entry, begun)
@@ -114,7 +114,7 @@ export class Guard {
   }
 
   /** Whether the task is up to date, seen without its lock; undefined where that cannot be told. */
-  #prepare(guarded: GuardedRun): Prepared | undefined {
+  async #prepare(guarded: GuardedRun): Promise<Prepared | undefined> {
     const { node, label, env } = guarded
     try {
       // What is wrong there is said before anything runs.
@@ -122,7 +122,7 @@ export class Guard {
       const request = this.#requests.of(node, guarded)
       if (request === undefined) return undefined
       const stamp = recordStamp(recordPath(this.#requests.workspace, request.id))
-      return { request, stamp, ...this.#look(request, guarded) }
+      return { request, stamp, ...(await this.#look(request, guarded)) }
     } catch (error) {
       if (error instanceof FailureError) throw error
       this.#say(label, 'warning', `cannot be compared with its last run: ${messageOf(error)}`)
@@ -131,11 +131,14 @@ export class Guard {
     }
   }
 
-  #look(request: FingerprintRequest, { node, needs }: GuardedRun): Look {
+  async #look(request: FingerprintRequest, { node, needs }: GuardedRun): Promise<Look> {
     const { cache, keyed, workspace } = this.#requests
-    if (this.#options.force) return { print: takeFingerprint(request, cache, keyed), verdict: undefined }
+    if (this.#options.force) {
+      return { print: takeFingerprint(request, cache, keyed, await findFor(request, cache)), verdict: undefined }
+    }
     const record = readRecord(recordPath(workspace, request.id))
-    const print = takeFingerprint(request, cache, keyed, record)
+    const found = await findFor(request, cache, record)
+    const print = takeFingerprint(request, cache, keyed, { record, ...found })
     const verdict = check(print, {
       cache,
       record,
@@ -196,7 +199,7 @@ export class Guard {
       const consumed = [...read].sort().map((need) => [need, this.#keptResult(needs[need])?.digest ?? ''])
       const after = { result: this.#keptResult(value), consumed: Object.fromEntries(consumed) }
       this.#hasKept = true
-      const { record, changed } = keepRun(before, after, this.#requests.cache, env)
+      const { record, changed } = await keepRun(before, after, this.#requests.cache, env)
       this.#requests.ended(node, record)
       if (changed !== undefined)
         this.#say(label, 'warning', `input ${changed} changed while the task ran: it is not up to date`)

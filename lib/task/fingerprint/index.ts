@@ -12,7 +12,7 @@
  *
  *   const cache = new StatCache(statCachePath(workspace))
  *   const record = readRecord(recordPath(workspace, request.id))
- *   const verdict = check(takeFingerprint(request, cache, keyedDigest(workspace), record), { cache, record, resultOf, wantsResult })
+ *   const verdict = check(takeFingerprint(request, cache, keyedDigest(workspace), { record }), { cache, record, resultOf, wantsResult })
  *
  * and is told, without a change on disk. Nothing here loads more than Node's own modules, but for what takes the lock.
  */

@@ -3,11 +3,13 @@ import { join } from 'node:path'
 import { noteAdded, sizeLimit } from '../cache/limit.ts'
 import { keepEntry } from '../cache/store.ts'
 import { BegunInputs } from './begun.ts'
-import { inputLine } from './difference.ts'
-import { changedInput, type InputFiles, readInputs } from './files.ts'
+import { prepareDigests } from './digest.ts'
+import { changedInput, readInputs } from './files.ts'
+import type { FoundStates } from './found-states.ts'
+import { noInputs } from './kept-inputs.ts'
 import { type Output, outputsDigest, readOutputs, stampOutputs } from './outputs.ts'
 import { type TaskRecord, writeRecord } from './record.ts'
-import type { Fingerprint } from './request.ts'
+import { type Fingerprint, findFor } from './request.ts'
 import type { StatCache } from './stat-cache.ts'
 
 /** What is known before a task runs. */
@@ -41,14 +43,18 @@ export type AfterRun = {
  * Keeps a good run, unless an input was written to meanwhile: `changed` names it then, and the task is not up to date. Gives a digest of the
  * outputs. Throws what the system says.
  */
-export function keepRun(
+export async function keepRun(
   { print, path, earlier, stamps, startedAt }: BeforeRun,
   { result, consumed }: AfterRun,
   cache: StatCache,
   env: Readonly<Record<string, string | undefined>>,
-): { record: TaskRecord; changed?: string } {
+): Promise<{ record: TaskRecord; changed?: string }> {
+  // Nothing of the task runs any more.
+  const finding = findFor(print.request, cache)
+  if (print.request.inputs !== undefined) prepareDigests()
+  const { found } = await finding
   const isBegun = print.inputs instanceof BegunInputs && print.inputs.hasBegun
-  const changedMeanwhile = isBegun ? (print.inputs as BegunInputs).end() : undefined
+  const changedMeanwhile = isBegun ? (print.inputs as BegunInputs).end(found) : undefined
   const { request, key, parts, shown } = print
   const { folder, workspace } = request
   const known = new Set(earlier.filter(({ produced }) => produced).map((output) => output.path))
@@ -64,10 +70,10 @@ export function keepRun(
     durationMs: Date.now() - startedAt,
     ...(request.outputs === undefined ? {} : { outputsDigest: outputsDigest(outputs) }),
     ...(result === undefined ? {} : { result: result.text, resultDigest: result.digest }),
-    inputs: inputLines(print.inputs),
+    inputs: print.inputs?.packed() ?? noInputs,
     outputs,
   }
-  const changed = isBegun ? changedMeanwhile : changedSince(print, outputs, cache)
+  const changed = isBegun ? changedMeanwhile : changedSince(print, outputs, cache, found)
   if (changed !== undefined) return { record, changed }
   makeIgnored(workspace)
   writeRecord(path, record)
@@ -84,17 +90,12 @@ function changedSince(
   { request, inputs }: Fingerprint,
   outputs: readonly Output[],
   cache: StatCache,
+  found: FoundStates | undefined,
 ): string | undefined {
   if (inputs === undefined || request.inputs === undefined) return undefined
   const rewritten = new Set(outputs.map(({ path }) => path))
-  const after = readInputs(request.inputs, request.folder, cache)
+  const after = readInputs(request.inputs, request.folder, cache, found)
   return changedInput(inputs, after, (path) => rewritten.has(path))
-}
-
-function inputLines(inputs: InputFiles | undefined): string[] {
-  if (inputs === undefined) return []
-  const { contents } = inputs
-  return inputs.paths.map((path, at) => inputLine(contents[at] as string, path))
 }
 
 /** `.ops` is never committed, also where no `.gitignore` names it. */

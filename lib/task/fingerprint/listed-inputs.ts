@@ -1,8 +1,10 @@
 import { lstatSync, type Stats } from 'node:fs'
 import { sha256 } from './digest.ts'
+import { contentOf, packInputs, pathBytes, relativeTo } from './kept-inputs.ts'
+import { lookOf } from './look-files.ts'
 import { hashAt, type StatCache } from './stat-cache.ts'
-import { columns, type FileColumns, type List, pathsOf, runsOf } from './stat-cache-file.ts'
-import { isEarlier, type SteadyNotes } from './steady.ts'
+import { columns, type FileColumns, type List, type Look, pathsOf, runsOf } from './stat-cache-file.ts'
+import { isEarlier, type Steady, type SteadyNotes } from './steady.ts'
 
 /** The files that patterns match, as they are at one moment. */
 export type InputFiles = {
@@ -12,8 +14,8 @@ export type InputFiles = {
   paths: readonly string[]
   /** How the file at this place of `paths` is executed, and the SHA-256 of its content; where it is a link, where that leads. */
   content(at: number): string
-  /** The same of all. */
-  contents: readonly string[]
+  /** The paths and contents of all, for `unpackInputs`. */
+  packed(): Buffer
   /** What changes whenever somebody writes to the file at this place of `paths`, also when its content is the same afterwards. */
   stamp(at: number): string
   /**
@@ -28,7 +30,7 @@ export type Other = { path: string; hash: string; stamp: string; stats?: Stats; 
 
 /** Files: of those that the cache knows, their places; of the others, what they are, by their place among all. */
 export type Listed = {
-  places: readonly number[]
+  places: ArrayLike<number>
   others: ReadonlyMap<number, Other>
   /** How files are executed and reached, where that is not as for most: a plain file without a link to it. In order. */
   kinds: ReadonlyMap<number, string>
@@ -51,6 +53,7 @@ export class ListedInputs implements InputFiles {
   readonly #options: { key: string; folder: string; cache: StatCache }
   #paths: readonly string[] | undefined
   #digest: string | undefined
+  #hashes: Buffer | undefined
 
   constructor(listed: Listed, options: { key: string; folder: string; cache: StatCache }) {
     this.#listed = listed
@@ -69,17 +72,17 @@ export class ListedInputs implements InputFiles {
   }
 
   content(at: number): string {
-    const kind = this.#listed.kinds.get(at) ?? 'file'
-    if (kind.startsWith('link')) return kind
-    const place = this.#listed.places[at] as number
-    return `${kind} ${this.#listed.others.get(at)?.hash ?? hashAt(this.#known, place)}`
+    const { places, kinds, others } = this.#listed
+    return contentOf(kinds.get(at), others.get(at)?.hash ?? hashAt(this.#known, places[at] as number))
   }
 
-  get contents(): readonly string[] {
-    const { places, kinds, others } = this.#listed
-    if (kinds.size > 0) return places.map((_, at) => this.content(at))
-    const hex = this.#known.hashes.toString('hex')
-    return places.map((place, at) => `file ${others.get(at)?.hash ?? hex.slice(place * 64, place * 64 + 64)}`)
+  packed(): Buffer {
+    const { kinds, list } = this.#listed
+    const { folder } = this.#options
+    const [from = 0, many = 0, ...more] = list?.runs ?? []
+    const isOne = list !== undefined && more.length === 0
+    const paths = isOne ? pathBytes(this.#known, from, many) : Buffer.from(this.paths.join('\0'))
+    return packInputs({ folder, kinds: [...kinds], hashes: this.#hashesOfAll(), paths })
   }
 
   stamp(at: number): string {
@@ -147,13 +150,11 @@ export class ListedInputs implements InputFiles {
   #listPaths(): string[] {
     const { places, others } = this.#listed
     const known = others.size === places.length ? [] : pathsOf(this.#known)
-    return places.map((place, at) => this.#relative(others.get(at)?.path ?? (known[place] as string)))
+    return Array.from(places, (place, at) => this.#relative(others.get(at)?.path ?? (known[place] as string)))
   }
 
   #relative(path: string): string {
-    const { folder } = this.#options
-    const inFolder = `${folder === '/' ? '' : folder}/`
-    return path.startsWith(inFolder) ? path.slice(inFolder.length) : path
+    return relativeTo(this.#options.folder, path)
   }
 
   #digestNow(): string {
@@ -166,9 +167,17 @@ export class ListedInputs implements InputFiles {
     const paths = this.#digestOfPaths()
     const digest = same?.digest ?? this.#digestOfAll(paths)
     const kinds = [...this.#listed.kinds]
-    const more = { digest, kinds, paths, ...(steady === undefined ? {} : { steady }) }
+    const look = this.#look(paths, steady)
+    const more = { digest, kinds, paths, ...(steady && { steady }), ...(look && { look }) }
     cache.noteList(key, { ...this.#listed, notes: more })
     return digest
+  }
+
+  /** What is to be written down for `find`. */
+  #look(paths: string, steady: Steady | undefined): Look | undefined {
+    const { list, places } = this.#listed
+    if (list?.steady === steady) return list?.look
+    return steady && lookOf(this.#options.folder, paths, places.length, steady)
   }
 
   /** The list that was noted of these very files. */
@@ -181,7 +190,17 @@ export class ListedInputs implements InputFiles {
 
   /** @param paths a digest of all paths */
   #digestOfAll(paths: string): string {
-    const { places, others, kinds } = this.#listed
+    // No path holds a zero.
+    return sha256(`${paths} ${JSON.stringify([...this.#listed.kinds])} ${sha256(this.#hashesOfAll())}`)
+  }
+
+  #hashesOfAll(): Buffer {
+    this.#hashes ??= this.#copyHashes()
+    return this.#hashes
+  }
+
+  #copyHashes(): Buffer {
+    const { places, others } = this.#listed
     const hashes = Buffer.alloc(places.length * 32)
     for (let at = 0, end = 0; at < places.length; at = end) {
       const from = places[at] as number
@@ -192,8 +211,7 @@ export class ListedInputs implements InputFiles {
       this.#known.hashes.copy(hashes, at * 32, from * 32, (from + end - at) * 32)
     }
     for (const [one, { hash }] of others) hashes.write(hash, one * 32, 'hex')
-    // No path holds a zero.
-    return sha256(`${paths} ${JSON.stringify([...kinds])} ${sha256(hashes)}`)
+    return hashes
   }
 }
 

@@ -5,8 +5,7 @@
  * (link(2) gives it to exactly one), and looks once more whether somebody was already further. A number is only removed when a higher one is there,
  * so nobody can take one that was had before.
  */
-import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { FailureError } from '../../model/failure.ts'
@@ -51,7 +50,8 @@ export type HeldLock = {
  */
 export async function lock(path: string, options: LockOptions): Promise<HeldLock> {
   const { mark, env, signal, onWait } = options
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  // Not Node's promises: threads are started for the first of them, which takes longer than all of this.
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const own: Holder = { ...(await ownIdentity()), mark }
   let waited = false
   for (let pause = firstPause; ; pause = Math.min(pause * 1.5, longestPause)) {

@@ -1,3 +1,4 @@
+import { dropAhead } from './ahead.ts'
 import type { InputFiles } from './files.ts'
 import { StatCache } from './stat-cache.ts'
 
@@ -19,6 +20,7 @@ export async function keepLooks<Value>(work: () => Promise<Value>): Promise<Valu
 
 /** Forgets what was found: something is about to run that may write files. */
 export function dropLooks(): void {
+  dropAhead()
   if (looks) looks.inputs = undefined
 }
 
@@ -30,11 +32,17 @@ export function openCache(file: string): StatCache {
   return cache
 }
 
+/** Whether `lookAt` has these. */
+export const isKept = (patterns: readonly string[], folder: string): boolean =>
+  looks?.inputs?.has(keyOf(patterns, folder)) === true
+
+const keyOf = (patterns: readonly string[], folder: string): string => JSON.stringify([folder, patterns])
+
 /** The inputs that patterns find in a folder: those that were kept, once, or as `read` finds them now. */
 export function lookAt(patterns: readonly string[], folder: string, read: () => InputFiles): InputFiles {
   const inputs = looks?.inputs
   if (inputs === undefined) return read()
-  const key = JSON.stringify([folder, patterns])
+  const key = keyOf(patterns, folder)
   const known = inputs.get(key)
   if (known !== undefined) {
     inputs.delete(key)

@@ -53,8 +53,8 @@ export type TaskRecord = {
   resultDigest?: string
   /** What it returned, for `readResult`; absent when that could not be kept. */
   readonly result?: string
-  /** The input files with their contents, `<content> <path>` a line; only to explain a difference. */
-  readonly inputs: readonly string[]
+  /** The input files with their contents (kept-inputs.ts); only to explain a difference. */
+  readonly inputs: Buffer
   readonly outputs: readonly Output[]
 }
 
@@ -65,7 +65,7 @@ type Head = Omit<TaskRecord, 'result' | 'inputs' | 'outputs'> & {
   hasResult: boolean
 }
 
-const format = 1
+const format = 2
 
 /** Where the records of tasks are, within a workspace. */
 export const recordsFolder = (workspace: string): string => join(workspace, '.ops', 'cache', 'tasks')
@@ -90,25 +90,22 @@ export function readRecord(path: string): TaskRecord | undefined {
     const [result, outputs, inputs] = sizes
     let at = end + 1
     if (bytes.length !== at + result + outputs + inputs) return undefined
-    const section = (size: number): (() => string) => {
-      const from = at
+    const section = (size: number): Buffer => {
       at += size
-      return () => bytes.toString('utf8', from, from + size)
+      return bytes.subarray(at - size, at)
     }
-    const resultText = section(result)
-    const outputsText = section(outputs)
-    const inputsText = section(inputs)
+    const resultBytes = section(result)
+    const outputsBytes = section(outputs)
+    const inputsBytes = section(inputs)
     let parsed: Output[] | undefined
     return {
       ...head,
-      ...(hasResult ? { result: resultText() } : {}),
+      ...(hasResult ? { result: resultBytes.toString() } : {}),
       get outputs() {
-        parsed ??= parseOutputs(outputsText())
+        parsed ??= parseOutputs(outputsBytes.toString())
         return parsed
       },
-      get inputs() {
-        return inputsText() === '' ? [] : inputsText().split('\n')
-      },
+      inputs: inputsBytes,
     }
   } catch {
     return undefined
@@ -121,7 +118,7 @@ export function readRecord(path: string): TaskRecord | undefined {
  */
 export function writeRecord(path: string, record: TaskRecord): void {
   const { result, inputs, outputs, ...rest } = record
-  const sections = [result ?? '', writeOutputs(outputs), inputs.join('\n')].map((text) => Buffer.from(text))
+  const sections = [Buffer.from(result ?? ''), Buffer.from(writeOutputs(outputs)), inputs]
   const head: Head = {
     ...rest,
     format,

@@ -1,7 +1,7 @@
 import { canonical } from './canonical.ts'
 import { sha256 } from './digest.ts'
-import { compareInputs, type InputFiles, readInputs } from './files.ts'
-import { lookAt } from './looks.ts'
+import { compareInputs, type FoundInputs, findInputs, type InputFiles, readInputs } from './files.ts'
+import { isKept, lookAt } from './looks.ts'
 import type { Parts, TaskRecord } from './record.ts'
 import type { StatCache } from './stat-cache.ts'
 import { mayShow } from './variables.ts'
@@ -51,19 +51,23 @@ export type Keyed = (value: string) => string
 /**
  * Takes a fingerprint: reads the inputs as they are now. Throws `FailureError` for bad patterns, else what the system says.
  *
- * @param record the last good run of a task that makes no outputs: where its inputs were others, they may be looked at later (begun.ts)
+ * @param known `record`: the last good run of a task that makes no outputs; where its inputs were others, they may be looked at later (begun.ts).
+ *   `found` and `inputs`: what was just found of its inputs (`findFor`).
  */
 export function takeFingerprint(
   request: FingerprintRequest,
   cache: StatCache,
   keyed: Keyed,
-  record?: TaskRecord,
+  { record, found, inputs: known }: { record?: TaskRecord | undefined } & FoundInputs = {},
 ): Fingerprint {
   const { folder, env, dotenv, args, hiddenArgs, needs, code, definition } = request
   const { inputs: patterns } = request
   const before = request.outputs === undefined ? record?.parts.inputs : undefined
   const look = (all: readonly string[]): InputFiles =>
-    before === undefined ? readInputs(all, folder, cache) : compareInputs(all, folder, cache, before)
+    known ??
+    (before === undefined || found !== undefined
+      ? readInputs(all, folder, cache, found)
+      : compareInputs(all, folder, cache, before))
   const inputs = patterns === undefined ? undefined : lookAt(patterns, folder, () => look(patterns))
   const shown: Record<string, string> = {}
   const argDigests: Record<string, string> = {}
@@ -106,6 +110,20 @@ export function takeFingerprint(
     shown,
     ...(inputs ? { inputs } : {}),
   }
+}
+
+/**
+ * Looks at a task's inputs beside this process, for the fingerprint that is taken next; nothing where that is not faster, or not needed.
+ *
+ * @param record as for that
+ */
+export async function findFor(
+  { inputs, outputs, folder }: FingerprintRequest,
+  cache: StatCache,
+  record?: TaskRecord,
+): Promise<FoundInputs> {
+  if (inputs === undefined || isKept(inputs, folder)) return {}
+  return findInputs(inputs, folder, cache, outputs === undefined ? record?.parts.inputs : undefined)
 }
 
 const keyOf = (parts: Parts): string => sha256(`format 1 ${canonical(parts)}`)

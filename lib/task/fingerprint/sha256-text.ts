@@ -1,5 +1,5 @@
 /*
- * SHA-256 (FIPS 180-4) of short texts. Node's own is faster from a few kilobytes on, but to load `node:crypto` takes as long as to look at a
+ * SHA-256 (FIPS 180-4) of what is short. Node's own is faster from a few kilobytes on, but to load `node:crypto` takes as long as to look at a
  * thousand files, and a task that is up to date has nothing else to hash than a few names.
  */
 
@@ -28,11 +28,11 @@ function isPrime(candidate: number): boolean {
 let constants: Uint32Array | undefined
 let beginning: Uint32Array | undefined
 
-/** SHA-256 of a text in UTF-8, in hexadecimal. */
-export function sha256Text(text: string): string {
+/** SHA-256 of a text in UTF-8, or of bytes, in hexadecimal. */
+export function sha256Short(of: string | Uint8Array): string {
   constants ??= fractions(words, 3)
   beginning ??= fractions(8, 2)
-  const data = Buffer.from(text)
+  const data = Buffer.from(of)
   const size = Math.ceil((data.length + 9) / 64) * 64
   const padded = Buffer.alloc(size)
   data.copy(padded)

@@ -8,7 +8,7 @@ export type Added = { numbers: readonly number[]; hash: string; place: number }
 
 /** A list of files, in the order of a walk: at their places, and of those without one by their place in the list, and what is noted of it. */
 export type NotedList = {
-  places: readonly number[]
+  places: ArrayLike<number>
   others: ReadonlyMap<number, { path: string; hash: string }>
   notes: Omit<List, 'runs'>
 }
@@ -41,11 +41,14 @@ function rewritten(before: FileColumns, { added, noted }: Found): FileColumns {
   const lists = new Map([...before.lists].filter(([, list]) => !hasAny(list, changed)))
   for (const [key, { places, others, notes }] of noted) {
     // What was as known then, and was read since, is another now.
-    const now = places.map((place) => (changed.has(place) ? -1 : place))
+    const now = Int32Array.from(places)
+    for (let at = 0; at < now.length; at += 1) if (changed.has(now[at] as number)) now[at] = -1
     for (const [at, other] of others) now[at] = placeNow(other, added, (one) => one.place)
     put(lists, key, now, notes)
   }
-  return { ...before, numbers, hashes, lists: lastOf(lists) }
+  const { written } = before
+  const since = written && { ...written, since: new Set([...written.since, ...changed]) }
+  return { ...before, numbers, hashes, lists: lastOf(lists), ...(since && { written: since }) }
 }
 
 const hasAny = ({ runs }: List, places: ReadonlySet<number>): boolean => {
@@ -69,7 +72,7 @@ function placeNow(
 }
 
 /** A list with a file that is not there is none. */
-function put(lists: Map<string, List>, key: string, places: readonly number[], notes: NotedList['notes']): void {
+function put(lists: Map<string, List>, key: string, places: Int32Array, notes: NotedList['notes']): void {
   lists.delete(key)
   if (!places.includes(-1)) lists.set(key, { ...notes, runs: runsOf(places) })
 }
@@ -128,9 +131,10 @@ function rearranged(before: FileColumns, { added, noted, isKept }: Found): FileC
       const other = others.get(at)
       return other === undefined ? (moved[place] ?? -1) : placeNow(other, added, (one) => now.get(one) ?? -1)
     }
-    put(lists, key, places.map(placeOf), notes)
+    put(lists, key, Int32Array.from(places, placeOf), notes)
   }
-  return { count: rows.length, numbers, hashes, text: rows.map(({ path }) => path).join('\0'), lists: lastOf(lists) }
+  const text = rows.map(({ path }) => path).join('\0')
+  return { count: rows.length, numbers, hashes, text, paths: Buffer.from(text), lists: lastOf(lists) }
 }
 
 /** Which new files come behind a known one. */
@@ -141,7 +145,8 @@ function newBehind(old: readonly string[], noted: Found['noted']): ReadonlyMap<n
     if (others.size === 0) continue
     known ??= new Map(old.map((path, at) => [path, at]))
     let last = -1
-    for (const [at, place] of places.entries()) {
+    for (let at = 0; at < places.length; at += 1) {
+      const place = places[at] as number
       const path = others.get(at)?.path
       const found = path === undefined ? place : known.get(path)
       if (found !== undefined) last = found

@@ -8,21 +8,25 @@
  * Beside the files are digests of lists of them, which stand for all that lies at their places.
  */
 import { lstatSync, type Stats } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import { holds, isAtRest } from './at-rest.ts'
 import { hashFile } from './digest.ts'
+import { FoundStates } from './found-states.ts'
+import { type FoundPieces, type ListLook, lookAtList, writeLooks } from './look-files.ts'
+import { keepSeen, SeenStates } from './seen-states.ts'
 import {
   columns,
   emptyColumns,
   type FileColumns,
   type List,
   pathsOf,
+  placesOf,
   readColumns,
   writeColumns,
 } from './stat-cache-file.ts'
 import { type Added, merged, type NotedList } from './stat-cache-merge.ts'
+import { isSteady } from './steady.ts'
 
-/** Times of some file systems are this coarse, in milliseconds. */
-const granularity = 2000
 /** What nobody asked for in this time is forgotten when the file is next written, in milliseconds. */
 const forgetAfter = 30 * 86_400_000
 
@@ -31,6 +35,9 @@ export type ChangedFile = { path: string; stats: Stats; hash: string; place: num
 
 /** The file in which a workspace's contents are noted. */
 export const statCachePath = (workspace: string): string => join(workspace, '.ops', 'cache', 'files')
+
+/** Of so many files that may have another content, one is looked for that has. */
+const mostToTry = 8
 
 const orUndefined = { throwIfNoEntry: false } as const
 
@@ -49,6 +56,9 @@ export class StatCache {
   readonly #noted = new Map<string, NotedList>()
   #asked = new Uint8Array()
   #isRead = false
+  /** What was last found of a list, and which of its files are not as noted. */
+  #seen: { list: List; states: SeenStates | undefined } | undefined
+  #found: { list: List; states: FoundStates; suspects: ReadonlySet<number> } | undefined
 
   constructor(file: string) {
     this.#file = file
@@ -86,14 +96,48 @@ export class StatCache {
     return this.columns.lists.get(key)
   }
 
+  /** Looks at the files of the list under a key beside this process; undefined where `changed` would be faster. */
+  look(key: string): ListLook | undefined {
+    return lookAtList(dirname(this.#file), this.list(key))
+  }
+
+  /** Whether what was found of a list so far tells that a file has another content, and that nothing came and nothing went. */
+  differs(list: List, found: FoundPieces): boolean {
+    const folders = FoundStates.ofFolders(found.pieces[0] ?? Buffer.alloc(0), found.folders)
+    if (folders === undefined || !list.steady || !isSteady(list.steady, folders)) return false
+    const unlike = this.#seenOf(list)?.unlike(found, mostToTry) ?? []
+    return unlike.some((at) => this.#differsAt(placesOf(list.runs)[at] as number))
+  }
+
+  #differsAt(place: number): boolean {
+    const start = this.#offsetOf(place)
+    const end = this.columns.text.indexOf('\0', start)
+    const path = this.columns.text.slice(start, end < 0 ? undefined : end)
+    const stats = lstatSync(path, orUndefined)
+    if (stats === undefined || !stats.isFile() || holds(this.#columns.numbers, place * columns, stats)) return false
+    return this.#hashNow(path, stats, place) !== hashAt(this.#columns, place)
+  }
+
+  #seenOf(list: List): SeenStates | undefined {
+    if (this.#seen?.list !== list) this.#seen = { list, states: SeenStates.read(dirname(this.#file), list) }
+    return this.#seen.states
+  }
+
   /**
    * Looks at the files of a list where they were. Gives those that are not as noted, by their place in the list; undefined when one is gone, or is no
    * file any more.
    *
    * @param isEnough told of each; ends the search
+   * @param found what was just found of them
    */
-  changed({ runs }: List, isEnough?: (file: ChangedFile) => boolean): Map<number, ChangedFile> | undefined {
+  changed(
+    list: List,
+    isEnough?: (file: ChangedFile) => boolean,
+    found?: FoundStates,
+  ): Map<number, ChangedFile> | undefined {
     const { numbers, text } = this.columns
+    const { runs } = list
+    const suspects = found && this.#suspects(list, found)
     const changed = new Map<number, ChangedFile>()
     // The fewer folders a path goes through, the faster the system finds it.
     const here = `${process.cwd()}/`
@@ -102,10 +146,16 @@ export class StatCache {
       let place = runs[run] as number
       const end = place + (runs[run + 1] as number)
       this.#asked.fill(1, place, end)
+      if (suspects?.size === 0) continue
       let offset = this.#offsetOf(place)
       for (; place < end; place += 1) {
         const zero = text.indexOf('\0', offset)
         const next = zero < 0 ? text.length : zero
+        if (suspects?.has(at) === false) {
+          offset = next + 1
+          at += 1
+          continue
+        }
         const path = text.slice(text.startsWith(here, offset) ? offset + here.length : offset, next)
         const stats = lstatSync(path, orUndefined)
         if (stats === undefined) return undefined
@@ -123,6 +173,32 @@ export class StatCache {
       this.#offset = offset
     }
     return changed
+  }
+
+  /** The places in a list of files that were not found as they are noted, or had not come to rest then. */
+  #suspects(list: List, found: FoundStates): ReadonlySet<number> {
+    if (this.#found?.list === list && this.#found.states.equals(found)) return this.#found.suspects
+    const { numbers } = this.#columns
+    const isNoted = (at: number, place: number): boolean =>
+      found.isFileAs(at, numbers, place * columns) && isAtRest(numbers, place * columns)
+    const suspects = new Set<number>()
+    const all = { list, found, known: this.#columns }
+    const unsure = this.#seenOf(list)?.unsure(all)
+    if (unsure === undefined) {
+      let at = 0
+      for (let run = 0; run < list.runs.length; run += 2) {
+        const end = (list.runs[run] as number) + (list.runs[run + 1] as number)
+        for (let place = list.runs[run] as number; place < end; place += 1, at += 1) {
+          if (!isNoted(at, place)) suspects.add(at)
+        }
+      }
+      keepSeen(dirname(this.#file), all, suspects)
+    } else if (unsure.length > 0) {
+      const places = placesOf(list.runs)
+      for (const at of unsure) if (!isNoted(at, places[at] as number)) suspects.add(at)
+    }
+    this.#found = { list, states: found, suspects }
+    return suspects
   }
 
   /** Where the path at a place begins. */
@@ -154,8 +230,8 @@ export class StatCache {
     const since = Date.now() - forgetAfter
     const isKept = (at: number): boolean =>
       this.#asked[at] === 1 || (this.#columns.numbers[at * columns + 4] as number) > since
-    const made = merged(this.#columns, { added: this.#added, noted: this.#noted, isKept })
-    writeColumns(this.#file, made)
+    const made = writeColumns(this.#file, merged(this.#columns, { added: this.#added, noted: this.#noted, isKept }))
+    writeLooks(dirname(this.#file), made)
     this.#take(made)
     this.#asked.fill(1)
     this.#added.clear()
@@ -213,6 +289,8 @@ export class StatCache {
     this.#places = undefined
     this.#next = 0
     this.#offset = 0
+    this.#found = undefined
+    this.#seen = undefined
     this.#asked = new Uint8Array(made.count)
   }
 }
@@ -220,14 +298,3 @@ export class StatCache {
 /** SHA-256 of what lies at a place, in hexadecimal. */
 export const hashAt = ({ hashes }: FileColumns, place: number): string =>
   hashes.toString('hex', place * 32, place * 32 + 32)
-
-/** Whether a file is as noted, and had come to rest by then. */
-function holds(numbers: ArrayLike<number>, from: number, stats: Stats): boolean {
-  return (
-    numbers[from] === stats.size &&
-    numbers[from + 1] === stats.mtimeMs &&
-    numbers[from + 2] === stats.ctimeMs &&
-    numbers[from + 3] === stats.ino &&
-    Math.max(stats.mtimeMs, stats.ctimeMs) < (numbers[from + 4] as number) - granularity
-  )
-}

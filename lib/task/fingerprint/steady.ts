@@ -4,6 +4,7 @@
  * gitformat-index.adoc of git). That holds on the file systems below; on others every walk reads all its folders.
  */
 import { type BigIntStats, lstatSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
+import type { FoundStates } from './found-states.ts'
 
 /** Folders as they were read, and paths at which nothing was. */
 export type Steady = { folders: readonly (readonly [path: string, state: string])[]; absent: readonly string[] }
@@ -68,13 +69,22 @@ export class SteadyNotes {
   }
 }
 
-/** Whether a walk would find the very paths that it found, each of the same type. */
-export function isSteady({ folders, absent }: Steady): boolean {
-  for (const [path, state] of folders) {
-    const stats = folderAt(path)
-    if (stats === undefined || stateOf(stats) !== state) return false
+/** Whether a walk would find the very paths that it found, each of the same type. `found`: what was just found of the folders. */
+export function isSteady({ folders, absent }: Steady, found?: FoundStates): boolean {
+  for (const [at, [path, state]] of folders.entries()) {
+    if (!(found === undefined ? stateAt(path) === state : found.isFolderAs(at, partsOf(state)))) return false
   }
   return absent.every(isAbsent)
+}
+
+function partsOf(state: string): [device: string, inode: string, ctime: string] {
+  const [device = '', inode = '', , ctime = ''] = state.split(' ')
+  return [device, inode, ctime]
+}
+
+function stateAt(path: string): string | undefined {
+  const stats = folderAt(path)
+  return stats && stateOf(stats)
 }
 
 /**
