@@ -1,0 +1,4 @@
+import { conform } from './cases.ts'
+import { localWorld } from './local-world.ts'
+
+conform('local', localWorld)
