@@ -19,11 +19,16 @@ export function conform(platform: PlatformName, make: () => Promise<World>): voi
   })
   on.after(({ world }) => world?.end())
   let done = 0
+  let failed: string | undefined
   for (const [name, body] of Object.entries(cases)) {
     on(name, async ({ world }) => {
       const why = skips[name]?.[platform]
       if (why !== undefined) skip(`${platform}: ${why}`, { allowedOnCi: true })
+      // Each begins where the one before has ended.
+      if (failed !== undefined) throw new Error(`not run: “${failed}” has failed`)
+      failed = name
       await body(world)
+      failed = undefined
       done += 1
     })
   }

@@ -61,7 +61,7 @@ export const deployCases: Readonly<Record<string, (world: World) => Promise<void
   async 'a gate that fails says why, and the deploy goes back'(world) {
     await world.commit('api', 'broken', 'v3')
     const text = await expectExit(6, world, ['deploy', 'dev', '--yes'])
-    assert.match(text, /cannot find the frobnicator|vital-ops-no-such-program/, 'its last words, or the cluster’s')
+    assert.match(text, /cannot find the frobnicator/, 'its last words')
     const newest = await lastRelease(world)
     assert.equal([newest.number, newest.outcome], [healthy + 1, 'failed'])
     assert.equal(await statuses(world), each('running'))
@@ -93,8 +93,9 @@ export const deployCases: Readonly<Record<string, (world: World) => Promise<void
   },
 
   async 'a deploy whose process was killed is gone back from'(world) {
-    // Where another clone has done it, only this one's journal is left to be settled.
-    await expectExit(0, world, ['abort', 'dev', '--yes'])
+    // Where another clone has done it, there is nothing left.
+    const left = (await lastRelease(world)).outcome === 'pending'
+    await expectExit(left ? 0 : 3, world, ['abort', 'dev', '--yes'])
     assert.is((await lastRelease(world)).outcome, 'failed')
     assert.equal(await statuses(world), each('running'))
     assert.not.match((await world.task(['services', 'status'])).stderr, /without a word|not finished/)

@@ -1,6 +1,15 @@
 import { busybox } from '../../images/index.ts'
 import { type Engine, engine } from '../../support/docker.ts'
-import { type Behaviour, type Ground, makePlace, makeWorld, type Place, type Service, type World } from './world.ts'
+import {
+  type Behaviour,
+  byService,
+  type Ground,
+  makePlace,
+  makeWorld,
+  type Place,
+  type Service,
+  type World,
+} from './world.ts'
 
 const script = `. /app/behaviour.env
 echo "starting $VERSION $BEHAVIOUR"
@@ -53,8 +62,11 @@ export async function dockerWorld(of?: { place: Place; on: Engine }): Promise<Wo
       const files = filesOf(service, isBroken ? 'broken' : 'good', 'v1')
       for (const [path, text] of Object.entries(files)) await place.write(path, text)
     },
-    instances: async (service) =>
-      (await list(['ps', '--quiet', '--filter', `label=vital-ops.service=${service}`])).sort(),
+    async instances() {
+      const format = ['--format', '{{.Label "vital-ops.service"}} {{.ID}}']
+      const lines = await list(['ps', '--filter', 'label=vital-ops.service', ...format])
+      return byService(lines.map((line) => line.split(' ') as [string, string]))
+    },
     async end() {
       const containers = await list(['ps', '--all', '--quiet'])
       if (containers.length > 0) await on.try(['rm', '--force', '--volumes', ...containers])

@@ -1,7 +1,17 @@
 import { join } from 'node:path'
 import { run, temporaryFolder } from '../../support/index.ts'
 import { type Cluster, startCluster } from '../../support/kubernetes/index.ts'
-import { type Behaviour, type Ground, makePlace, makeWorld, type Place, type Service, type World } from './world.ts'
+import {
+  type Behaviour,
+  byService,
+  type Ground,
+  makePlace,
+  makeWorld,
+  namespaceOf,
+  type Place,
+  type Service,
+  type World,
+} from './world.ts'
 
 /** The real cluster to run on, and an image that it can pull and that goes on running. */
 const real = { kubeconfig: process.env.VITAL_OPS_TEST_KUBECONFIG, image: process.env.VITAL_OPS_TEST_IMAGE_V1 }
@@ -16,7 +26,7 @@ type Shared = { place: Place; cluster: Cluster | undefined; broken: Set<string> 
 export async function kubernetesWorld(of?: Shared): Promise<World> {
   const place = await makePlace(of?.place)
   const base = temporaryFolder()
-  const namespace = `vital-ops-test-${place.name}`
+  const namespace = namespaceOf(place)
   const broken = of?.broken ?? new Set<string>()
   const cluster = isReal ? undefined : (of?.cluster ?? (await ownCluster(join(base, 'cluster'), broken)))
   const kubeconfig = real.kubeconfig ?? (cluster as Cluster).kubeconfig
@@ -43,16 +53,11 @@ deploy: { keep: 5, gate: { deadline: 90s } }
       if (isBroken) broken.add(service)
       else broken.delete(service)
     },
-    instances: async (service) =>
-      (
-        await kubectl(
-          ...['get', 'pods', '-n', namespace, '-l', `vital-ops.dev/service=${service}`],
-          ...['-o', 'jsonpath={range .items[*]}{.metadata.uid}{"\\n"}{end}'],
-        )
-      )
-        .split('\n')
-        .filter(Boolean)
-        .sort(),
+    async instances() {
+      const selector = `vital-ops.dev/workspace=${place.id}`
+      const { items } = JSON.parse(await kubectl('get', 'pods', '-n', namespace, '-l', selector, '-o', 'json')) as Pods
+      return byService(items.map(({ metadata: { labels, uid } }) => [labels['vital-ops.dev/service'], uid]))
+    },
     async end() {
       if (isReal) await kubectl('delete', 'namespace', namespace, '--ignore-not-found', '--wait=false')
       if (!of) await cluster?.end()
@@ -61,6 +66,8 @@ deploy: { keep: 5, gate: { deadline: 90s } }
   const world = await makeWorld(place, ground)
   return { ...world, clone: () => kubernetesWorld({ place, cluster, broken }) }
 }
+
+type Pods = { items: { metadata: { uid: string; labels: Record<string, string> } }[] }
 
 /** Images are named `registry.local/<service>:<version>-<behaviour>`; those of a broken service are not there. */
 const ownCluster = (folder: string, broken: ReadonlySet<string>): Promise<Cluster> =>

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { processesWith, temporaryFolder } from '../../support/index.ts'
-import { type Behaviour, type Ground, makePlace, makeWorld, type Service, type World } from './world.ts'
+import { type Behaviour, byService, type Ground, makePlace, makeWorld, type Service, type World } from './world.ts'
 
 const server = `
 import { createServer } from 'node:http'
@@ -35,10 +35,11 @@ export async function localWorld(): Promise<World> {
       const files = filesOf(service, isBroken ? 'broken' : 'good', 'v1')
       for (const [path, text] of Object.entries(files)) await place.write(path, text)
     },
-    async instances(service) {
+    async instances() {
       const { result } = await world.json<Status>(['services', 'status'])
-      const pid = result.services.find((one) => one.service === service)?.pid
-      return pid === undefined ? [] : [String(pid)]
+      return byService(
+        result.services.flatMap(({ service, pid }) => (pid === undefined ? [] : [[service, String(pid)]])),
+      )
     },
     async end() {
       const down = await world.task(['services', 'down'])

@@ -39,12 +39,6 @@ export async function statuses(world: World): Promise<Record<Service, string>> {
   return Object.fromEntries(services.map((name) => [name, of(name)])) as Record<Service, string>
 }
 
-/** What runs of every service. */
-export async function allInstances(world: World): Promise<Record<Service, string[]>> {
-  const all = await Promise.all(services.map(async (name) => [name, await world.instances(name)] as const))
-  return Object.fromEntries(all) as Record<Service, string[]>
-}
-
 /** Every service has this status. */
 export const each = (status: string): Record<Service, string> =>
   Object.fromEntries(services.map((name) => [name, status])) as Record<Service, string>

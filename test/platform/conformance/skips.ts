@@ -16,7 +16,4 @@ export const skips: Readonly<Record<string, Partial<Record<PlatformName, string>
   'resume brings up what was left, and touches nothing else': isReal
     ? { kubernetes: 'the registry of a real cluster cannot be made to lose an image' }
     : {},
-  'without resilience the first failure ends the command': isReal
-    ? { kubernetes: 'the registry of a real cluster cannot be made to lose an image' }
-    : {},
 }

@@ -27,8 +27,8 @@ export type World = {
   commit(service: Service, behaviour: Behaviour, version: string): Promise<string>
   /** Makes the next start of a service that `services up` starts fail, or mends that. */
   fail(service: Service, isBroken: boolean): Promise<void>
-  /** What of a service runs now, by names that change when it is started anew. Sorted. */
-  instances(service: Service): Promise<string[]>
+  /** What of each service runs now, by names that change when it is started anew. Sorted. */
+  instances(): Promise<Record<Service, string[]>>
   /** The same environment from another folder; only where a platform keeps lock and releases outside of folders. */
   clone?(): Promise<World>
   end(): Promise<void>
@@ -43,6 +43,12 @@ export type Ground = Pick<World, 'platform' | 'fail' | 'instances' | 'end'> & {
   /** The files of a service's version. */
   filesOf(service: Service, behaviour: Behaviour, version: string): Record<string, string>
 }
+
+/** Pairs of a service and what runs of it, in order, by service. */
+export const byService = (pairs: readonly (readonly [string | undefined, string])[]): Record<Service, string[]> =>
+  Object.fromEntries(
+    services.map((service) => [service, pairs.flatMap(([of, name]) => (of === service ? [name] : [])).sort()]),
+  ) as Record<Service, string[]>
 
 /** A folder of a workspace. */
 export type Place = {
@@ -70,7 +76,7 @@ export async function makePlace(of?: Pick<Place, 'id' | 'name' | 'ports'>): Prom
 
 /** Makes a world of a place and a platform, with one commit in which all is good. Nothing runs yet. */
 export async function makeWorld(place: Place, ground: Ground): Promise<World> {
-  const { folder, write, id, name, ports } = place
+  const { folder, write, id, name } = place
   await write('Taskfile.ts', "import { operations } from 'vital-ops/operations'\nexport default operations()\n")
   await write('package.json', '{ "name": "shop", "private": true, "type": "module" }\n')
   await write('.gitignore', 'node_modules\n.ops\n.env.*\n')
@@ -82,7 +88,7 @@ export async function makeWorld(place: Place, ground: Ground): Promise<World> {
   await write('.env.dev', values.join(''))
   await chmod(join(folder, '.env.dev'), 0o600)
   for (const service of services) {
-    await write(`config/services/${service}.yaml`, serviceYaml(service, ports[service]))
+    await write(`config/services/${service}.yaml`, serviceYaml(service, place))
     for (const [path, text] of Object.entries(ground.filesOf(service, 'good', 'v1'))) await write(path, text)
   }
   const git = async (...args: string[]) => {
@@ -126,23 +132,27 @@ const needs: Record<Service, string> = {
   side: '[{ service: store, optional: true }]',
 }
 
-const serviceYaml = (name: Service, port: number) => `name: ${name}
+/** Where a cluster has everything of a place. */
+export const namespaceOf = ({ name }: Pick<Place, 'name'>): string => `vital-ops-test-${name}`
+
+const serviceYaml = (name: Service, place: Place) => `name: ${name}
 category: ${name === 'store' ? 'storage' : 'applications'}
 dependencies: ${needs[name]}
 local:
   command: [node, server.js]
   directory: services/${name}
-  ports: { http: ${port} }
+  ports: { http: ${place.ports[name]} }
   grace: 2s
 docker:
   path: infrastructure/docker/${name}
   networks: [backend]
   ports: [{ name: http, container: 8000 }]
 kubernetes:
+  namespace: ${namespaceOf(place)}
   manifests: [infrastructure/kubernetes/${name}.yaml]
   settle: 500ms
 configuration:
-  environment_variables: { PORT: "${port}" }
+  environment_variables: { PORT: "${place.ports[name]}" }
 health:
   probes: [{ type: http, path: /ready, timeout: 2s }]
   interval: 200ms

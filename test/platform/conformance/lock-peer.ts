@@ -1,15 +1,14 @@
 import { closeSync, existsSync, openSync, unlinkSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import type { Lease } from '../../../../lib/model/platform.ts'
-import { dockerEngine } from '../../../../lib/platform/docker/engine.ts'
-import { dockerLock } from '../../../../lib/platform/docker/lock.ts'
+import type { Lease } from '../../../lib/model/platform.ts'
+import { type LockPlace, lockAt } from './lock-place.ts'
 
 /**
- * A process that takes locks on an engine as it is told: one JSON command a line on its input, one JSON answer a line on its output.
+ * A process that takes locks as it is told: one JSON command a line on its input, one JSON answer a line on its output.
  * `acquire` (environment, mode, ttlMs), `prove` (needMs), `release`, `witness` (path: makes a file that must not be there yet, and
- * removes it). When a lease is lost it says so unasked. Its argument: the engine's host and the workspace's id, as JSON.
+ * removes it). When a lease is lost it says so unasked. Its argument: where the locks are, as JSON.
  */
-const { host, workspaceId } = JSON.parse(process.argv[2] as string) as { host: string; workspaceId: string }
+const place = JSON.parse(process.argv[2] as string) as LockPlace
 let lease: Lease | undefined
 const say = (answer: object) => process.stdout.write(`${JSON.stringify(answer)}\n`)
 
@@ -25,9 +24,7 @@ type Command = {
 async function obey(command: Command): Promise<object> {
   switch (command.do) {
     case 'acquire': {
-      const lock = dockerLock({
-        engine: dockerEngine({ host }),
-        owner: { workspaceName: 'locks', workspaceId, environment: command.environment },
+      const lock = lockAt(place, command.environment, {
         say: (text) => say({ said: text }),
         ...(command.ttlMs ? { ttlMs: command.ttlMs } : {}),
       })

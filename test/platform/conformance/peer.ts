@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { until } from '../../../support/index.ts'
+import { until } from '../../support/index.ts'
+import type { LockPlace } from './lock-place.ts'
 
 /** What a peer answers; each answer has the members of its command. */
 export type Answer = {
@@ -20,11 +21,9 @@ export class Peer {
   readonly #answers: Answer[] = []
   #asked = 0
 
-  constructor(script: string, ops: string, env: Record<string, string> = {}) {
-    this.child = spawn(process.execPath, [script, ops], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, ...env },
-    })
+  /** @param place where its locks are, as `lockAt` takes it */
+  constructor(script: string, place: LockPlace) {
+    this.child = spawn(process.execPath, [script, JSON.stringify(place)], { stdio: ['pipe', 'pipe', 'inherit'] })
     this.child.stdin?.on('error', () => {})
     createInterface({ input: this.child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
       const answer = JSON.parse(line) as Answer & { said?: string; lost?: boolean }
