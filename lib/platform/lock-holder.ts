@@ -26,6 +26,12 @@ export const ticketSchema = z.looseObject({
   at: z.string(),
 })
 
+/** Whether two tickets cannot be granted both: an exclusive one conflicts with everything. */
+export const conflicts = (one: { mode: Mode }, other: { mode: Mode }): boolean =>
+  one.mode === 'exclusive' || other.mode === 'exclusive'
+
+type Mode = 'exclusive' | 'shared'
+
 /** A sign of life of a ticket's owner. */
 export const beatSchema = z.looseObject({
   beat: z.int(),

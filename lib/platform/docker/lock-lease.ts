@@ -3,11 +3,9 @@ import { type Failure, FailureError } from '../../model/failure.ts'
 import type { Holder, Lease } from '../../model/platform.ts'
 import { lifeOf, monotonicMs } from '../local/lock-liveness.ts'
 import { cannotRenew, takenOver } from '../lock-failures.ts'
+import { conflicts } from '../lock-holder.ts'
+import { oneAtATime } from '../one-at-a-time.ts'
 import type { Ticket, Tickets, Wish } from './lock-tickets.ts'
-
-/** What a ticket conflicts with: everything exclusive, and an exclusive one with everything. */
-export const conflicts = (a: { mode: Wish['mode'] }, b: { mode: Wish['mode'] }): boolean =>
-  a.mode === 'exclusive' || b.mode === 'exclusive'
 
 /** To where the time to live grows on an engine that is slow. */
 const longestTtlMs = 120_000
@@ -32,7 +30,8 @@ export class DockerLease implements Lease {
   #ttlMs: number
   #needUntil = 0
   #timer: NodeJS.Timeout | undefined
-  #turn: Promise<unknown> = Promise.resolve()
+  /** One thing at a time: the timer, proofs and the release all write. */
+  readonly #inTurn = oneAtATime()
   #over = false
 
   constructor(tickets: Tickets, wish: Wish, taken: { id: string; number: number; takenAt: number }) {
@@ -111,13 +110,6 @@ export class DockerLease implements Lease {
       // The engine may answer again in time.
       if (this.#leftMs(monotonicMs()) <= 0) this.#lose(cannotRenew(error.failures[0] as Failure))
     })
-  }
-
-  /** One thing at a time: the timer, proofs and the release all write. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work)
-    this.#turn = done.catch(() => {})
-    return done
   }
 
   #leftMs(now: number): number {

@@ -1,4 +1,4 @@
-import { FailureError } from '../../model/failure.ts'
+import { keyringChanged } from '../keyring-changed.ts'
 import type { Engine } from './engine.ts'
 import type { Owner } from './names.ts'
 import { keyName } from './releases.ts'
@@ -23,13 +23,7 @@ export function sharedKey(
       const there = await read()
       if (there === key) return
       if (there === undefined) return volume.write([{ name: keyName, seq: 0, text: `${key}\n` }])
-      throw new FailureError({
-        code: 'keyring-changed',
-        message: `${owner.environment} has another key on its engine than in this clone`,
-        why: 'the environment was made anew there, or this folder belonged to another one',
-        next: [`rm -r .ops/secrets/${owner.environment}   # takes the one of the engine with the next command`],
-        outcome: 'unchanged',
-      })
+      throw keyringChanged(owner.environment, 'engine')
     },
   }
 }

@@ -4,6 +4,7 @@ import { type Failure, FailureError } from '../../model/failure.ts'
 import type { Holder, Lease } from '../../model/platform.ts'
 import { monotonicMs } from '../local/lock-liveness.ts'
 import { cannotRenew, takenOver } from '../lock-failures.ts'
+import { oneAtATime } from '../one-at-a-time.ts'
 import type { LeaseEntry } from './lease-entry.ts'
 import { type LeaseObject, leasePath, noteOf, readLease } from './lease-object.ts'
 import { putObject, type RecordPlace } from './records.ts'
@@ -25,7 +26,8 @@ export class KubernetesLease implements Lease {
   #goodFor: Milliseconds
   #needUntil = 0
   #timer: NodeJS.Timeout
-  #turn: Promise<unknown> = Promise.resolve()
+  /** One thing at a time: the timer, proofs and the release all write. */
+  readonly #inTurn = oneAtATime()
   #over = false
 
   constructor(
@@ -80,13 +82,6 @@ export class KubernetesLease implements Lease {
 
   #left(): Milliseconds {
     return this.#renewedAt + this.#goodFor - monotonicMs()
-  }
-
-  /** One thing at a time: the timer, proofs and the release all write. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work)
-    this.#turn = done.catch(() => {})
-    return done
   }
 
   async #renew(): Promise<boolean> {

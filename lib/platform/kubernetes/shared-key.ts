@@ -1,4 +1,5 @@
 import { FailureError } from '../../model/failure.ts'
+import { keyringChanged } from '../keyring-changed.ts'
 import { createObject, ensureHome, findRecord, packed, type RecordPlace, recordSecret, unpacked } from './records.ts'
 
 const keyName = 'key'
@@ -16,14 +17,7 @@ export function sharedKey(place: RecordPlace): {
     return typeof key === 'string' ? key : undefined
   }
   const differs = (there: string | undefined, key: string) => {
-    if (there === key) return
-    throw new FailureError({
-      code: 'keyring-changed',
-      message: `${place.environment} has another key on its cluster than in this clone`,
-      why: 'the environment was made anew there, another clone was faster, or this folder belonged to another one',
-      next: [`rm -r .ops/secrets/${place.environment}   # takes the one of the cluster with the next command`],
-      outcome: 'unchanged',
-    })
+    if (there !== key) throw keyringChanged(place.environment, 'cluster')
   }
   return {
     read,

@@ -2,12 +2,10 @@ import { setMaxListeners } from 'node:events'
 import { type Failure, FailureError } from '../../model/failure.ts'
 import type { Holder, Lease } from '../../model/platform.ts'
 import { cannotRenew, takenOver } from '../lock-failures.ts'
+import { conflicts } from '../lock-holder.ts'
+import { oneAtATime } from '../one-at-a-time.ts'
 import type { LockFiles, TicketWish } from './lock-files.ts'
 import { lifeOf, monotonicMs } from './lock-liveness.ts'
-
-/** What a ticket conflicts with: everything exclusive, and an exclusive one with everything. */
-export const conflicts = (a: { mode: TicketWish['mode'] }, b: { mode: TicketWish['mode'] }): boolean =>
-  a.mode === 'exclusive' || b.mode === 'exclusive'
 
 /**
  * A ticket that is kept alive: a beat at once, then one at every third of its time to live. `grant` makes it a held lock. It is lost
@@ -27,7 +25,8 @@ export class LocalLease implements Lease {
   #ttlMs: number
   #needUntil = 0
   #timer: NodeJS.Timeout | undefined
-  #turn: Promise<unknown> = Promise.resolve()
+  /** One thing at a time: the timer, proofs and the release all write. */
+  readonly #inTurn = oneAtATime()
   #over = false
 
   constructor(files: LockFiles, ticket: TicketWish, { number, takenAt }: { number: number; takenAt: number }) {
@@ -89,13 +88,6 @@ export class LocalLease implements Lease {
       this.#stop()
       await this.#files.end(this.#number, this.#end(how))
     })
-  }
-
-  /** One thing at a time: the timer, proofs and the release all write. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work)
-    this.#turn = done.catch(() => {})
-    return done
   }
 
   /**

@@ -4,9 +4,9 @@ import { type Failure, FailureError, failed, ok, type Result } from '../../model
 import type { Holder, LockPort } from '../../model/platform.ts'
 import { systemClock } from '../../system/clock.ts'
 import { interrupted, locked, lockTtlVariable, watching } from '../lock-failures.ts'
-import { ownHolder } from '../lock-holder.ts'
+import { conflicts, ownHolder } from '../lock-holder.ts'
 import { LockFiles, type Ticket, type TicketWish } from './lock-files.ts'
-import { conflicts, LocalLease } from './lock-lease.ts'
+import { LocalLease } from './lock-lease.ts'
 import { isComparable, lifeOf, monotonicMs, ownStanding } from './lock-liveness.ts'
 
 /** What a lock is made of. */
