@@ -1,4 +1,3 @@
-// What is of a Lease alone; all else of the lock is in ../conformance/locks.ts.
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Holder, Lease } from '../../../lib/model/platform.ts'
@@ -30,7 +29,7 @@ const request = (run: string, mode: 'exclusive' | 'shared' = 'exclusive') => ({
 })
 
 /** A Lease that somebody on another machine holds, whose renewals come no more. */
-function leave({ api }: Cluster, environment: string, seconds: number): void {
+function leave({ api }: Cluster, environment: string, seconds: number, left: Holder[] = []): Holder {
   const holder: Holder = {
     run: 'theirs',
     user: 'ann',
@@ -43,12 +42,29 @@ function leave({ api }: Cluster, environment: string, seconds: number): void {
   const metadata = {
     name: `vital-ops.shop0000.${environment}.lock`,
     namespace: 'ops',
-    annotations: { [label.holder]: JSON.stringify({ holder, standing, left: [] }) },
+    annotations: { [label.holder]: JSON.stringify({ holder, standing, left }) },
   }
   const spec = { holderIdentity: 'theirs', leaseDurationSeconds: seconds, renewTime: '2026-01-01T00:00:00.000000Z' }
   const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, spec }
   api.create(api.type('leases'), lease, { manager: 'theirs', dryRun: false })
+  return holder
 }
+
+on('is taken once, names its holder, and is given back', async () => {
+  const lock = lockOf('first')
+  const first = await lock.acquire(request('one'))
+  assert.ok(first.ok)
+  const second = await lock.acquire(request('two'))
+  assert.is(second.ok ? '' : second.failures[0].outcome, 'locked')
+  assert.match(second.ok ? '' : second.failures[0].message, /deploy one/)
+  assert.is((await lock.inspect())?.run, 'one')
+  assert.ok(first.ok && (await first.value.lease.prove(60_000)))
+  if (first.ok) await first.value.lease.release()
+  assert.is(await lock.inspect(), undefined)
+  const third = await lock.acquire(request('three'))
+  assert.ok(third.ok)
+  if (third.ok) await third.value.lease.release()
+})
 
 on('goes to one of two in each of 40 races', async () => {
   let wins = 0
@@ -63,6 +79,32 @@ on('goes to one of two in each of 40 races', async () => {
     wins += 1
   }
   note(`${wins} races, one winner each`)
+})
+
+on('is taken over by the own clock alone, with whose work was left', async ({ cluster }) => {
+  const before: Holder = { run: 'older', user: 'bob', host: 'elsewhere', pid: 8, purpose: 'x', since: '' }
+  const holder = leave(cluster, 'silent', 2, [before])
+  const taken = await lockOf('silent').acquire(request('one'))
+  assert.ok(taken.ok)
+  if (!taken.ok) return
+  assert.equal(taken.value.takenFrom, [before, holder])
+  await taken.value.lease.release()
+})
+
+on('is left to who renews it, however old its times look', async ({ cluster }) => {
+  leave(cluster, 'renewed', 4)
+  const leases = cluster.api.type('leases')
+  let beat = 0
+  const timer = setInterval(() => {
+    const lease = cluster.api.store.get(leases, 'vital-ops.shop0000.renewed.lock', 'ops')
+    const { resourceVersion: _, ...metadata } = lease.metadata
+    beat += 1
+    const spec = { ...lease.spec, renewTime: `2026-01-01T00:00:00.00000${beat % 10}Z` }
+    cluster.api.store.update(leases, { ...lease, metadata: metadata as typeof lease.metadata, spec })
+  }, 300)
+  const refused = await lockOf('renewed').acquire(request('one'))
+  clearInterval(timer)
+  assert.is(refused.ok ? '' : refused.failures[0].outcome, 'locked')
 })
 
 on('is lost when somebody else is written in it', async ({ cluster }) => {
