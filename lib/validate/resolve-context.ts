@@ -57,8 +57,7 @@ export function secretNamesOf(
   for (const target of environment.configuration.backup.targets) {
     if (target.type === 's3') for (const name of [target.accessKey, target.secretKey]) names.add(name)
   }
-  for (const { login } of environment.configuration.kubernetes?.pullSecrets ?? [])
-    if (login) names.add(login.password)
+  for (const { login } of environment.configuration.kubernetes?.pullSecrets ?? []) if (login) names.add(login.password)
   for (const source of environment.configuration.backup.sources ?? []) {
     if ('url' in source && source.url !== undefined) names.add(source.url)
     if ('password' in source && source.password !== undefined) names.add(source.password)
