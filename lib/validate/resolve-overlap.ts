@@ -57,16 +57,16 @@ export function overlapOf(
   return { overlap: { drainMs, proxy: { service: proxy.name, adapter: proxy.adapter, port: number, network: shared } } }
 }
 
-/** Where the containers of a service write what outlives them. */
-function writableVolume({ compose, main }: OverlapOptions['docker']): string | undefined {
+/** Where the containers of a service write what outlives them; undefined where nothing does. An anonymous volume goes with its container. */
+export function writableVolume({ compose, main }: Pick<ContainerSpec, 'compose' | 'main'>): string | undefined {
   const { services } = mapping(JSON.parse(compose))
   for (const volume of list(mapping(mapping(services)[main]).volumes)) {
     if (typeof volume === 'string') {
       const [source, target, mode = ''] = volume.split(':')
       if (target !== undefined && !mode.split(',').includes('ro')) return source
     } else {
-      const { type, source, target, read_only: readOnly } = mapping(volume)
-      if (type !== 'tmpfs' && readOnly !== true) return String(source ?? target)
+      const { type, source, read_only: readOnly } = mapping(volume)
+      if (type !== 'tmpfs' && readOnly !== true && source !== undefined) return String(source)
     }
   }
   return undefined

@@ -7,6 +7,7 @@ import { findingOf, missingSecrets } from '../preflight-findings.ts'
 import type { DockerContext } from './context.ts'
 import { portFindings } from './ports.ts'
 import { configurationValid } from './preflight/configuration.ts'
+import { dataKept } from './preflight/data-kept.ts'
 import { diskFree } from './preflight/disk.ts'
 import { engineInfo } from './preflight/engine-info.ts'
 import { imagesPullable } from './preflight/images.ts'
@@ -23,6 +24,7 @@ const rules: readonly DockerRule[] = [
   async ({ plan, starts, secrets }) => starts.flatMap(({ data }) => missingSecrets(plan, data.spec, secrets)),
   diskFree,
   resourcesFit,
+  dataKept,
 ]
 
 /**
