@@ -91,6 +91,23 @@ test('the next revision restarts what changed, and only that', async () => {
   assert.match(await done('releases', 'dev'), /\n2 .*current[\s\S]*\n1 .*healthy/)
 })
 
+test('a release is shown whole, with its secrets by their names', async () => {
+  const shown = await done('releases', 'show', '2')
+  assert.match(shown, /^release 2 of dev \(local\): healthy, current\n {2}revision {2}\S+ \([0-9a-f]{12}\)\n/)
+  assert.match(shown, /\n {2}created {3}\S+ \S+, took \S+\n/)
+  assert.match(shown, /\n {2}schema {4}\d+ migrations, the last is /)
+  assert.match(shown, /\npostgres +postgres \d+/)
+  assert.match(shown, /\napi +files [0-9a-f]{12} .*<POSTGRES_PASSWORD>/)
+  const { result } = await world.json<{ result: { release: { number: number }; isCurrent: boolean } }>([
+    ...['releases', 'show', '1', 'dev'],
+  ])
+  assert.is(result.release.number, 1)
+  assert.is(result.isCurrent, false)
+  const unknown = await world.task(['releases', 'show', '9'])
+  assert.is(unknown.status, 3, unknown.stderr)
+  assert.match(unknown.stderr, /there is no release 9 of dev\n[\s\S]*it has 1, 2[\s\S]*task releases dev/)
+})
+
 test('a rollback brings the release before back, and leaves the other', async () => {
   await done('rollback', 'dev')
   assert.is((await world.get('/version'))?.body, 'v1 1')

@@ -248,6 +248,8 @@ test('what looks at them afterwards', async () => {
   }
   for (const args of [
     ['releases', 'dev', '--json'],
+    ['releases', 'show', '1', 'dev', '--json'],
+    ['releases', 'show', '1', 'dev'],
     ['services', 'status', '--json'],
     ['health-check', 'dev', '--json'],
     ['migrate', 'status'],
