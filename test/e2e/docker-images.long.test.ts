@@ -109,7 +109,7 @@ test('an image that is given takes the place of the build; without it the next d
   assert.is(await version(), 'v1')
   assert.match(await expectExit(0, ['deploy', 'dev', '--image', `app=${first}`]), /nothing to do/)
   assert.match(await expectExit(0, ['deploy', 'dev', '--dry-run']), /build app/)
-  assert.match(await expectExit(2, ['deploy', 'dev', '--image', 'app']), /--image app=/)
+  assert.match(await expectExit(2, ['deploy', 'dev', '--image', 'app']), /--image app is no service with an image/)
   const other = first.replace(/[0-9a-f]{64}$/, '0'.repeat(64))
   assert.match(await expectExit(3, ['deploy', 'dev', '--image', `app=${other}`]), /image-not-pullable|cannot be pulled/)
 })
