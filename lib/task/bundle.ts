@@ -15,6 +15,7 @@ import { packageRoot, taskfileNames } from './find.ts'
 import { loaders, localCandidates } from './local-files.ts'
 import { type BundleInput, type BundleManifest, bundleFolder } from './manifest.ts'
 import { exportOf, installedPackage, packageName, packagePlaces } from './packages.ts'
+import { requiredFiles } from './required-files.ts'
 import { sourceLine } from './sources.ts'
 
 /**
@@ -61,11 +62,15 @@ export async function bundleTaskfile(taskfile: string, text?: { code: string; im
       plugins: [files.plugin()],
     })
     const code = result.outputFiles[0]?.text ?? ''
+    files.noteRequired()
     const own = Object.fromEntries(files.own)
     const commonJs = files.foreign ? undefined : await toCommonJs(code, own)
     const main = exportOf('vital-ops')?.commonJs
-    // What is imported by a computed name may be any file.
-    const graph = files.later || text !== undefined ? undefined : codeGraph(code, (module) => own[module] === main)
+    // What is imported by a computed name may be any file, and what is required is no part of the code.
+    const graph =
+      files.later || files.required.size > 0 || text !== undefined
+        ? undefined
+        : codeGraph(code, (module) => own[module] === main)
     return {
       ...(graph === undefined ? {} : { graph }),
       code: commonJs ? { kind: 'commonjs', ...commonJs } : { kind: 'module', code },
@@ -101,6 +106,8 @@ class LocalFiles {
   linked: string | undefined
   /** A file imports by a computed name. */
   later = false
+  /** Files that a `require` of the code's own making loads. */
+  readonly required = new Set<string>()
   /** Something is imported that only Node's loader of modules finds and loads. */
   foreign = false
   readonly #taskfile: string
@@ -252,12 +259,22 @@ class LocalFiles {
       .replace(/^#!.*/, '')
     this.#lengths.set(path, text.split('\n').length)
     if (loader === 'json') return { contents: text, loader }
+    for (const file of requiredFiles(path, text)) this.required.add(file)
     const code = await codeDigest(text, loader)
     if (code !== undefined) input.code = code
     const { text: own, found } = await withLaterImports(text, loader)
     if (found) this.later = true
     const names = { path, taskfile: this.#taskfile, importsLater: found }
     return { contents: withOwnNames(own, names), loader, resolveDir: dirname(path) }
+  }
+
+  /** Counts the files that the code requires as its own, where they are not bundled anyway. */
+  noteRequired(): void {
+    for (const path of this.required) {
+      if (this.inputs.some((input) => input.path === path)) continue
+      const before = statSync(path, { bigint: true })
+      this.inputs.push(noteInput(path, readFileSync(path), before))
+    }
   }
 
   /** An error of esbuild with the place in the source. esbuild counts columns from 0 and in bytes. */

@@ -1,4 +1,5 @@
-import { basename } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import type { Failure, Place } from '../model/failure.ts'
 import { nearest } from '../model/nearest.ts'
 import { bundledFiles } from './bundle-cache.ts'
@@ -23,7 +24,7 @@ export async function importFailures(error: unknown, taskfile: string): Promise<
       },
     ]
   }
-  return [(await linkFailure(error, files)) ?? thrownFailure(error, taskfile, files)]
+  return [(await linkFailure(error, files, dirname(taskfile))) ?? thrownFailure(error, taskfile, files)]
 }
 
 /** Whether an error carries failures, also one of another copy of this package. */
@@ -31,7 +32,7 @@ export const isFailureError = (error: unknown): error is Error & { failures: Fai
   error instanceof Error && error.name === 'FailureError' && Array.isArray((error as { failures?: unknown }).failures)
 
 /** A package that is not there, or has no such export: Node tells it without a place in the sources. */
-async function linkFailure(error: Error, files: readonly string[]): Promise<Failure | undefined> {
+async function linkFailure(error: Error, files: readonly string[], folder: string): Promise<Failure | undefined> {
   const { code } = error as { code?: unknown }
   const absent = /^Cannot find (?:package|module) '([^']+)'/.exec(error.message)?.[1]
   if (code === 'ERR_MODULE_NOT_FOUND' && absent?.startsWith('/')) {
@@ -42,7 +43,9 @@ async function linkFailure(error: Error, files: readonly string[]): Promise<Fail
       code: 'package-not-found',
       message: `package ${absent} is not installed`,
       ...placed(findImport(files, absent)),
-      next: [`npm install ${packageName(absent)}`],
+      ...(isDeclared(folder, packageName(absent))
+        ? { why: 'package.json names it: it came with what was pulled', next: ['npm install'] }
+        : { next: [`npm install ${packageName(absent)}`] }),
       outcome: 'unchanged',
     }
   }
@@ -57,6 +60,29 @@ async function linkFailure(error: Error, files: readonly string[]): Promise<Fail
     ...placed(findWord(files, name) ?? findImport(files, specifier)),
     ...(near === undefined ? {} : { nearest: near }),
     outcome: 'unchanged',
+  }
+}
+
+/** Whether a package.json of a folder, or above it, names a package. */
+function isDeclared(folder: string, name: string): boolean {
+  for (let at = folder; ; at = dirname(at)) {
+    const declared = readPackage(join(at, 'package.json'))
+    if (kinds.some((kind) => isNamed(declared[kind], name))) return true
+    if (dirname(at) === at) return false
+  }
+}
+
+const kinds = ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies']
+
+const isNamed = (section: unknown, name: string): boolean =>
+  typeof section === 'object' && section !== null && Object.hasOwn(section, name)
+
+function readPackage(path: string): Record<string, unknown> {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
+  } catch {
+    // None is there, or it is broken: npm says so.
+    return {}
   }
 }
 

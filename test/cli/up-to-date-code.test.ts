@@ -49,6 +49,28 @@ test('types, comments and layout of the Taskfile do not make tasks run again; co
   assert.match((await task(['--why', 'build'], { cwd: folder })).stdout, 'code: words in words.ts changed')
 })
 
+test('files that the code requires by itself count as its code', async () => {
+  const folder = folderWith({
+    'Taskfile.ts': `import { createRequire } from 'node:module'
+import { task } from 'vital-ops'
+const load = createRequire(import.meta.url)
+export const build = task({ inputs: ['in.txt'], run: () => { console.log(load('./lib/words.cjs').words) } })
+`,
+    'lib/words.cjs': "exports.words = require('./more').words",
+    'lib/more.js': "exports.words = 'a'",
+    'lib/package.json': '{ "type": "commonjs" }',
+    'in.txt': '',
+  })
+  const build = async () => (await task(['build'], { cwd: folder })).stdout
+  assert.is(await build(), 'a\n')
+  assert.is(await build(), '')
+  writeFileSync(join(folder, 'lib/more.js'), "exports.words = 'b'")
+  assert.is(await build(), 'b\n')
+  writeFileSync(join(folder, 'lib/words.cjs'), "exports.words = 'c'")
+  assert.match((await task(['--why', 'build'], { cwd: folder })).stdout, /code: .*lib\/words\.cjs/)
+  assert.is(await build(), 'c\n')
+})
+
 /** A Taskfile with tasks that share some of their code. */
 const shop = {
   'Taskfile.ts': `import { join } from 'node:path'

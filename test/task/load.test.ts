@@ -252,6 +252,8 @@ test('a package that is not installed, and an export that is not there', async (
     npm install @acme/nowhere
 `,
   )
+  writeFiles(missing, { 'package.json': '{ "type": "module", "devDependencies": { "@acme/nowhere": "^1.0.0" } }' })
+  assert.match(await failureText(missing), /package\.json names it: .*\n {2}next:\n {4}npm install\n$/)
   const wrong = folderWith({ 'Taskfile.ts': `import { tsk } from 'vital-ops'\nexport const y = tsk({})` })
   assert.is(
     await failureText(wrong),
