@@ -5,10 +5,15 @@ import { placeText } from './failure-text.ts'
 import { paint } from './paint.ts'
 
 /** A finding as one line for a person, with its place and how to mend it. */
-export function findingText({ severity, message, place, mend }: Finding, color: boolean): string {
+export function findingText(finding: Finding, color: boolean): string {
+  const { severity } = finding
   const label = paint(severity, severity === 'error' ? 'red' : severity === 'warning' ? 'yellow' : 'cyan', color)
-  return `${label}: ${message}${place ? ` (${placeText(place)})` : ''}${mend ? `\n  mend: ${mend}` : ''}`
+  return `${label}: ${unlabelledText(finding)}`
 }
+
+/** A finding as `findingText` has it, without its severity: for a log that says that itself. */
+export const unlabelledText = ({ message, place, mend }: Finding): string =>
+  `${message}${place ? ` (${placeText(place)})` : ''}${mend ? `\n  mend: ${mend}` : ''}`
 
 /** A plan and what is to be said about it. Errors are left out: they end the command and are shown as its failures. */
 export function planText(plan: Plan, findings: readonly Finding[], color: boolean): string {

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { readMigrations, readSeeds } from '../../lib/database/files.ts'
 import { KnownFiles, knownFilesPath } from '../../lib/database/known-files.ts'
 import { placeText } from '../../lib/log/failure-text.ts'
-import { findingText } from '../../lib/log/plan-text.ts'
+import { unlabelledText } from '../../lib/log/plan-text.ts'
 import type { Desired } from '../../lib/model/desired.ts'
 import type { PlatformName } from '../../lib/model/environment.ts'
 import { type Failure, FailureError, ok, type Result, unwrap } from '../../lib/model/failure.ts'
@@ -167,7 +167,7 @@ async function fromCatalogue(
     env: context.invocation.env,
     signal: context.signal,
   })
-  return loaded.ok ? ok(environmentOf(loaded.value, context, keyring)) : loaded
+  return loaded.ok ? ok(environmentOf(loaded.value, keyring)) : loaded
 }
 
 /** Where an environment's state is: known before its catalogue is read, and without it. */
@@ -202,11 +202,11 @@ async function keyringOf({ folder, environment, platform, identity }: Environmen
   return { folder: own, shared, ...(key === undefined ? {} : { key }) }
 }
 
-const environmentOf = (loaded: EnvironmentLoad, { invocation }: TaskContext, keyring: KeyringPlace): Environment => ({
+const environmentOf = (loaded: EnvironmentLoad, keyring: KeyringPlace): Environment => ({
   desired: loaded.desired,
   secrets: loaded.secrets,
   redactable: loaded.redactable,
-  warnings: loaded.warnings.map((finding) => findingText(finding, invocation.color)),
+  warnings: loaded.warnings.map(unlabelledText),
   ...(loaded.valueFiles ? { valueFiles: loaded.valueFiles } : {}),
   lookedAt: loaded.lookedAt,
   ...(loaded.writeEnv ? { writeEnv: loaded.writeEnv } : {}),
