@@ -30,6 +30,8 @@ const ticketLabel = 'vital-ops.ticket'
 const callMs = 10_000
 /** Calls that the engine refuses for what others do at the same moment are made again, so often. */
 const attempts = 20
+/** How long a container may be on its way whose name is taken and that is not there yet. */
+const patienceMs = 3_000
 
 /**
  * The tickets of one lock on an engine: containers whose *names* are numbers taken atomically, whose labels say who asks, and whose one file
@@ -154,7 +156,8 @@ export class Tickets {
         ],
         { timeoutMs: callMs },
       )
-    for (let attempt = 0; ; attempt += 1) {
+    const since = monotonicMs()
+    for (;;) {
       const created = await create()
       if (created.ok) return created.value.trim()
       // What the engine says is for people; what has happened is looked up.
@@ -162,7 +165,9 @@ export class Tickets {
       if (!taken.ok) throw new FailureError(...taken.failures)
       if (taken.value.status === 0) return undefined
       if (!checked(await hasHoldImage(this.#engine))) checked(await makeHoldImage(this.#engine))
-      else if (attempt >= 2) throw new FailureError(...created.failures)
+      else if (monotonicMs() - since > patienceMs) throw new FailureError(...created.failures)
+      // The engine keeps a name from the moment that somebody asks for it, and shows the container only once that is made.
+      else await pause(30 + Math.random() * 50)
     }
   }
 
