@@ -164,7 +164,8 @@ test('a connection that is lost in the middle of a restore: a failure, and the n
   const failing = codeOf(() => restoreDatabase(bench.ports, restoreData(manifest), context))
   await isRestoring('the restore to copy')
   await server.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = 'restored'`)
-  assert.is(await failing, 'client-failed')
+  // Its own connections bring the rows, and a client the rest.
+  assert.ok(['client-failed', 'database-connection-lost'].includes((await failing) ?? 'none'))
   await restoreDatabase(bench.ports, restoreData(manifest), context)
   await server.query('drop database restored')
 })
