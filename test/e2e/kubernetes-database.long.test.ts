@@ -5,7 +5,7 @@ import { ok, unwrap } from '../../lib/model/failure.ts'
 import { Secret } from '../../lib/model/secret.ts'
 import { freePort, note, timeLimit, until } from '../support/index.ts'
 import { type DatabaseWorld, databasePassword, makeDatabaseWorld } from './kubernetes-database-world.ts'
-import { isReal } from './kubernetes-world.ts'
+import { isReal, runningImage } from './kubernetes-world.ts'
 
 timeLimit(900_000)
 
@@ -58,13 +58,7 @@ on('a deploy whose gate fails goes back, and the schema stays', async (context) 
   await world.commit('v2', 'missing-image')
   await expectExit(6, context, ['deploy', 'production', '--yes'])
   assert.match(await expectExit(0, context, ['migrate', 'status', 'production']), /add_note +applied/)
-  const image = await world.kubectl(
-    'get',
-    'deployment',
-    'api',
-    '-o',
-    'jsonpath={.spec.template.spec.containers[0].image}',
-  )
+  const image = await runningImage(world)
   assert.is(image, world.images.v1)
 })
 

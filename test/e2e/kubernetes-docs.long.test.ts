@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { note, repository, timeLimit } from '../support/index.ts'
-import { makeKubernetesWorld } from './kubernetes-world.ts'
+import { makeKubernetesWorld, runningImage } from './kubernetes-world.ts'
 
 timeLimit(900_000)
 
@@ -47,13 +47,7 @@ test('the commands of the guide and of the runbook of rollbacks do what they say
       await run(['deploy', 'production'])
     }
     for (const words of runbook) await run(words)
-    const image = await world.kubectl(
-      'get',
-      'deployment',
-      'api',
-      '-o',
-      'jsonpath={.spec.template.spec.containers[0].image}',
-    )
+    const image = await runningImage(world)
     assert.is(image, world.images.v1, 'release 1 runs again')
     note(`${guide.length + runbook.length} commands`)
   } finally {

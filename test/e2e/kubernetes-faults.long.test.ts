@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { note, timeLimit } from '../support/index.ts'
-import { type KubernetesWorld, makeKubernetesWorld } from './kubernetes-world.ts'
+import { type KubernetesWorld, makeKubernetesWorld, runningImage } from './kubernetes-world.ts'
 
 timeLimit(1_500_000)
 const on = suite<{ world: KubernetesWorld }>('a deploy to a cluster that is killed')
@@ -40,13 +40,7 @@ on('is made good by the next one, by whomever', async (context) => {
     }
     const next = await world.task(['deploy', 'production', '--yes'])
     assert.is(next.status, 0, `after ${point}: ${said(next)}`)
-    const image = await world.kubectl(
-      'get',
-      'deployment',
-      'api',
-      '-o',
-      'jsonpath={.spec.template.spec.containers[0].image}',
-    )
+    const image = await runningImage(world)
     assert.is(image, world.images[version], point)
     const lease = await world.kubectl('get', 'leases', '-o', 'jsonpath={.items[0].spec.holderIdentity}')
     assert.is(lease, '', point)

@@ -234,3 +234,7 @@ kind: Service
 metadata: { name: api }
 spec: { selector: { app: api }, ports: [{ port: 80, targetPort: 8080 }] }
 `
+
+/** The image that the API's Deployment asks for. */
+export const runningImage = (world: Pick<KubernetesWorld, 'kubectl'>): Promise<string> =>
+  world.kubectl('get', 'deployment', 'api', '-o', 'jsonpath={.spec.template.spec.containers[0].image}')

@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { timeLimit } from '../support/index.ts'
-import { type KubernetesWorld, makeKubernetesWorld } from './kubernetes-world.ts'
+import { type KubernetesWorld, makeKubernetesWorld, runningImage } from './kubernetes-world.ts'
 
 timeLimit(600_000)
 
@@ -67,13 +67,7 @@ on('rolls an update, and one of values alone', async ({ world }) => {
   await world.commit('v2')
   const done = await world.task(['deploy', 'production', '--yes'])
   assert.is(done.status, 0, said(done))
-  const image = await world.kubectl(
-    'get',
-    'deployment',
-    'api',
-    '-o',
-    'jsonpath={.spec.template.spec.containers[0].image}',
-  )
+  const image = await runningImage(world)
   assert.is(unpinned(image), unpinned(world.images.v2))
   await world.write('.env.production', 'TOKEN=geheimnis-von-morgen\nGREETING=hello\n')
   const plan = await world.task(['deploy', 'production', '--dry-run'])
@@ -94,13 +88,7 @@ on('rolls back to the last healthy release, with the working tree broken', async
   await world.write('config/services/api.yaml', 'name: [broken\n')
   const done = await world.task(['rollback', 'production', '--yes'])
   assert.is(done.status, 0, said(done))
-  const image = await world.kubectl(
-    'get',
-    'deployment',
-    'api',
-    '-o',
-    'jsonpath={.spec.template.spec.containers[0].image}',
-  )
+  const image = await runningImage(world)
   assert.is(unpinned(image), unpinned(world.images.v1))
   await world.git('checkout', '--', '.')
 })
